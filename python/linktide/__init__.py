@@ -1,0 +1,1 @@
+"""linktide: a self-hosted, live backlink index."""

@@ -1,0 +1,1 @@
+"""Where link events come from. Each source speaks the protocol of `source.py`."""

@@ -1,0 +1,85 @@
+"""The contract between a source of events and the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Codec(StrEnum):
+    """How the records of a chunk are packed; the core unpacks them."""
+
+    KAFKA = "kafka"
+    """Kafka record batches, format v2, as they came from the broker; may begin before `first_offset`."""
+    NDJSON = "ndjson"
+    """Lines; the offset of a line is `first_offset` + its index. Blank lines take an offset and yield nothing."""
+    FRAMED = "framed"
+    """Repeated (offset i64, timestamp_us i64, length i32, bytes), little endian; length −1 is a null value."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """One stream of offsets. `topic_id` tells a recreated topic from the one before it."""
+
+    cluster: str
+    topic: str
+    topic_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Undecoded records of one partition, in offset order."""
+
+    partition: Partition
+    codec: Codec
+    data: bytes
+    first_offset: int
+    """Records below it are not wanted."""
+    next_offset: int
+    """The offset after the last one this chunk speaks for, gaps included."""
+    received_at_us: int
+    """Unix µs; stands in for the record time where the codec carries none."""
+    leader_epoch: int = -1
+    aborted: tuple[tuple[int, int], ...] = ()
+    """(producer id, first offset) of aborted transactions; read_committed only."""
+    is_damaged: bool = False
+    """Refetched once and still damaged: the core makes dead letters of what it cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a partition stands: everything below `next_offset` is stored."""
+
+    next_offset: int
+    leader_epoch: int = -1
+
+
+class Source(Protocol):
+    """A source of chunks. One thread calls it; only `poll` may block."""
+
+    def open(self, stored: Mapping[Partition, Position]) -> None:
+        """Begin at the stored positions; a partition without one begins at its earliest offset.
+
+        Raises RetryError while the world is briefly wrong and StopError where a human must act.
+        """
+
+    def poll(self, timeout_seconds: float) -> Sequence[Chunk]:
+        """Return what has arrived, waiting at most `timeout_seconds`; empty means nothing new."""
+
+    def commit(self, positions: Mapping[Partition, Position]) -> None:
+        """Hear that everything below `positions` is stored. Only a hint for lag tools; may not raise."""
+
+    def lag(self) -> Mapping[Partition, int]:
+        """Return records not yet polled by partition, as far as known; asks nobody."""
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True once nothing can come any more (a file at its end)."""
+
+    def close(self) -> None:
+        """Release everything; idempotent."""
