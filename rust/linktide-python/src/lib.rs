@@ -1,8 +1,19 @@
 //! `linktide._core`: a list of names. Arrow in, GIL released, Arrow out.
 
+mod batch;
+mod event;
+mod index;
+mod url;
+mod wire;
+
 use pyo3::prelude::*;
 
 #[pymodule]
-fn _core(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    wire::register(module)?;
+    event::register(module)?;
+    url::register(module)?;
+    batch::register(module)?;
+    index::register(module)?;
     Ok(())
 }
