@@ -31,7 +31,7 @@ fn suffixes() -> Option<Arc<PublicSuffixList>> {
 /// string can.
 fn cases<Case: for<'de> Deserialize<'de>>(text: &str) -> Vec<Case> {
     let items = sonic_rs::to_array_iter(text);
-    let objects = items.map(Result::unwrap).filter(|item| item.is_object());
+    let objects = items.map(Result::unwrap).filter(JsonValueTrait::is_object);
     objects.filter_map(|item| sonic_rs::from_str(item.as_raw_str()).ok()).collect()
 }
 
