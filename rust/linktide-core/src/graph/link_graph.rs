@@ -134,11 +134,20 @@ impl LinkGraph {
     /// Raw segments, one per class: (weight, slots). A slot may hold [`VACANT`], which is no node id.
     #[inline]
     pub(crate) fn segments(&self, node: u32) -> impl Iterator<Item = (f64, &[u32])> {
+        self.class_segments(node).map(|(class, slots)| (self.weight(class), slots))
+    }
+
+    /// As [`Self::segments`], with the class in place of its weight.
+    #[inline]
+    pub(crate) fn class_segments(&self, node: u32) -> impl Iterator<Item = (WeightClass, &[u32])> {
         let list = self.list(node);
-        let first = (self.weight(WeightClass::FIRST), list.targets(&self.arena));
-        let extras =
-            self.extras(node, list).map(|(class, list)| (self.weight(class), list.targets(&self.arena)));
-        std::iter::once(first).chain(extras)
+        let extras = self.extras(node, list).map(|(class, list)| (class, list.targets(&self.arena)));
+        std::iter::once((WeightClass::FIRST, list.targets(&self.arena))).chain(extras)
+    }
+
+    /// The weights by class.
+    pub(crate) fn weights(&self) -> &[f64] {
+        &self.weights
     }
 
     /// Whether any link lies outside the first class.

@@ -210,9 +210,9 @@ fn table_remove(table: &mut [u32], mut hole: usize) {
         if target == VACANT {
             break;
         }
-        let from_home = (at + slots - home(target, slots)) % slots;
-        let from_hole = (at + slots - hole) % slots;
-        if from_home >= from_hole {
+        let displacement = (at + slots - home(target, slots)) % slots;
+        let gap = (at + slots - hole) % slots;
+        if displacement >= gap {
             table.swap(hole, at);
             hole = at;
         }
