@@ -7,7 +7,7 @@ import shutil
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import duckdb
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+CLOSED_TO_EXTENSIONS: Final = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+}
 _WAL_MAGIC = b"d\x00b"
 """Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
 
@@ -155,9 +160,7 @@ def _connect(settings: StoreSettings) -> DuckDBPyConnection:
             "memory_limit": settings.memory_limit,
             "threads": settings.threads,
             "checkpoint_threshold": settings.checkpoint_threshold,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
+            **CLOSED_TO_EXTENSIONS,
             # DuckDB would hand a second opener in this process the same instance if its configuration
             # were the same: two writers. A word of its own makes the configurations differ.
             "custom_user_agent": f"linktide-{uuid.uuid4().hex}",

@@ -168,6 +168,9 @@ class StoreWriter:
         Raises FenceError if a stored offset or the stored rev is not the expected one (nothing is written),
         DiskFullError or StoreFailedError if the transaction failed or its fate is unknown.
         """
+        unknown = batch.tables.keys() - set(TABLES)
+        if unknown:
+            raise ValueError(f"no such tables in a batch: {sorted(unknown)}; known are {TABLES}")
         connection = self.database.connection
         started = self.monotonic()
         committed_at = self.now()
@@ -238,9 +241,6 @@ class StoreWriter:
             )
 
     def _insert_tables(self, tables: Mapping[str, Any]) -> dict[str, int]:
-        unknown = tables.keys() - set(TABLES)
-        if unknown:
-            raise ValueError(f"no such tables in a batch: {sorted(unknown)}; known are {TABLES}")
         rows = {}
         for name in TABLES:
             data = tables.get(name)
