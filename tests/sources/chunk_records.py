@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from kafka.record import MemoryRecords
+
 from linktide.sources.source import Chunk, Codec
 
 if TYPE_CHECKING:

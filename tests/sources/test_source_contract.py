@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chunk_records import all_records
+from source_kits import make_kit
+
 from linktide.sources.source import Partition, Position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from conftest import Kit
+    from source_kits import Kit
+
     from linktide.sources.source import Chunk, Source
 
 LINES = [b'{"n":%d}' % number for number in range(100)]
 EXPECTED = list(enumerate(LINES))
 PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture(params=["memory", "plain", "gz", "zst", "parquet", "push"])
+def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
+    return make_kit(request.param, tmp_path)
 
 
 def opened(kit: Kit, stored: Mapping[Partition, Position] | None = None) -> Source:
@@ -76,7 +85,7 @@ def test_what_was_polled_but_not_stored_comes_again(kit: Kit) -> None:
     before = take(source, 20)
     stored = positions_after(before)
     source.commit(stored)
-    take(source, 20)
+    source.poll(0.2)
     source.close()
     source.open(stored)
     kit.feed(source)
@@ -87,7 +96,7 @@ def test_what_was_polled_but_not_stored_comes_again(kit: Kit) -> None:
 
 def test_a_new_process_continues_where_the_old_one_stored(kit: Kit) -> None:
     kit.fill(LINES)
-    read = []
+    read: list[Chunk] = []
     stored: dict[Partition, Position] = {}
     while len(all_records(read)) < len(LINES):
         source = opened(kit, stored)

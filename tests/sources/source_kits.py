@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 import zstandard
+
 from linktide.sources.files import FileSource
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.push import PushSource
 from linktide.sources.source import Partition, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -110,15 +111,13 @@ class PushKit:
             source.submit(data, first_offset=first)
 
 
-@pytest.fixture(params=["memory", "plain", "gz", "zst", "parquet", "push"])
-def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
-    kits = {
+def make_kit(name: str, folder: Path) -> Kit:
+    kits: dict[str, Callable[[], Kit]] = {
         "memory": MemoryKit,
-        "plain": lambda: FileKit(tmp_path, ".ndjson", knows_lag=True),
-        "gz": lambda: FileKit(tmp_path, ".ndjson.gz", knows_lag=False),
-        "zst": lambda: FileKit(tmp_path, ".ndjson.zst", knows_lag=False),
-        "parquet": lambda: ParquetKit(tmp_path, ".parquet", knows_lag=False),
+        "plain": lambda: FileKit(folder, ".ndjson", knows_lag=True),
+        "gz": lambda: FileKit(folder, ".ndjson.gz", knows_lag=False),
+        "zst": lambda: FileKit(folder, ".ndjson.zst", knows_lag=False),
+        "parquet": lambda: ParquetKit(folder, ".parquet", knows_lag=False),
         "push": PushKit,
     }
-    made: Kit = kits[request.param]()
-    return made
+    return kits[name]()
