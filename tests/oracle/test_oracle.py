@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oracle.events import HOUR_US, Event, Kind, Origin
+from oracle.events import HOUR_US
 from oracle.graph import domain_edges, known_domains
 from oracle.model import Link, Status, derive
 from oracle.views import Settings, domains, link_velocity, links, new_lost
+from oracle.written import at, event, history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from oracle.events import Event
 
 OPEN = (None, None, None, None, False)
 """What follows the start of a life that runs."""
@@ -136,46 +139,6 @@ HISTORIES: tuple[tuple[str, str, int | None, str, tuple[tuple[object, ...], ...]
     ),
     ("dropped by bytes", "d0 l5:dropped:a l5:dropped:b", None, "lost", ((0, 0, 5, 5, "dropped:b", True),)),
 )
-
-
-def at(hours: float) -> int:
-    return round(hours * HOUR_US)
-
-
-def event(  # noqa: PLR0913
-    text: str,
-    number: int = 0,
-    *,
-    source: str = "https://a.com/",
-    target: str = "https://b.org/",
-    rel: str | None = None,
-    anchor: str | None = None,
-    link_type: str | None = None,
-    attributes: dict[str, str] | None = None,
-    is_loss_accepted: bool = True,
-) -> Event:
-    """Read "d0", "s1.5", "l5:reason"; the hours are since the epoch."""
-    hours, _, reason = text[1:].partition(":")
-    return Event(
-        kind={"d": Kind.DISCOVERED, "s": Kind.SEEN, "l": Kind.LOST}[text[0]],
-        observed_at=at(float(hours)),
-        source_url=source,
-        target_url=target,
-        source_domain=source.split("/")[2],
-        target_domain=target.split("/")[2],
-        origin=Origin("memory", "links", 0, number),
-        record_at=0,
-        lost_reason=reason or None,
-        rel=rel,
-        anchor=anchor,
-        link_type=link_type,
-        attributes=attributes or {},
-        is_loss_accepted=is_loss_accepted,
-    )
-
-
-def history(text: str) -> list[Event]:
-    return [event(word, number) for number, word in enumerate(text.split())]
 
 
 def only_link(events: Iterable[Event], clock_hours: float | None = None) -> Link:
