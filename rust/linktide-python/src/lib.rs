@@ -1,9 +1,7 @@
 //! `linktide._core`: a list of names. Arrow in, GIL released, Arrow out.
 
 mod batch;
-mod event;
 mod index;
-mod url;
 mod wire;
 
 use pyo3::prelude::*;
@@ -11,8 +9,6 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
-    event::register(module)?;
-    url::register(module)?;
     batch::register(module)?;
     index::register(module)?;
     Ok(())
