@@ -2,6 +2,7 @@
 
 mod batch;
 mod index;
+mod url;
 mod wire;
 
 use pyo3::prelude::*;
@@ -11,5 +12,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
     batch::register(module)?;
     index::register(module)?;
+    url::register(module)?;
     Ok(())
 }
