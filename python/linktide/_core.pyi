@@ -1,9 +1,9 @@
 """The Rust core. Takes bytes and Arrow data, releases the GIL, returns Arrow data."""
 
 from collections.abc import Buffer, Sequence
-from typing import Protocol, type_check_only
+from typing import Any, Protocol, type_check_only
 
-__all__ = ["read_records", "scan_record_batches"]
+__all__ = ["dead_letter_reasons", "decode_event", "read_records", "scan_record_batches"]
 
 @type_check_only
 class _RecordBatch(Protocol):
@@ -28,3 +28,11 @@ def read_records(
 
     Raises ValueError for an unknown codec and for values of 2 GiB or more together.
     """
+
+def dead_letter_reasons() -> list[tuple[str, str]]:
+    """Every dead-letter reason and its sentence for the operator, in the order of docs/events.md."""
+
+def decode_event(
+    value: bytes | None, record_time_us: int, max_event_bytes: int = 1048576
+) -> dict[str, Any] | tuple[str, str]:
+    """Decode one message: the fields found, or (reason, detail). For tests and tools, not for streams."""

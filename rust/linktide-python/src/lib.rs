@@ -1,6 +1,7 @@
 //! `linktide._core`: a list of names. Arrow in, GIL released, Arrow out.
 
 mod batch;
+mod event;
 mod index;
 mod url;
 mod wire;
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
+    event::register(module)?;
     batch::register(module)?;
     index::register(module)?;
     url::register(module)?;

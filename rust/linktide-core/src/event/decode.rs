@@ -42,7 +42,7 @@ const OWN: &[Column] = &[
 /// the heap. Hostile input of any kind is a [`Rejection`]; work is linear in the length.
 ///
 /// # Errors
-/// The first reason of [`Reason::ALL`] that holds, up to `TIME_RANGE`; URLs are not looked into here.
+/// The first thing found wrong, one of [`Reason::ALL`] up to `TIME_RANGE`; URLs are not looked into here.
 ///
 /// # Examples
 /// ```
