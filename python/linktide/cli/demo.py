@@ -35,9 +35,17 @@ That was SYNTHETIC data. With your own:
 
 @click.command("demo", short_help="Show the live view on synthetic data.")
 @click.option("--duration", type=click.FloatRange(1, 86_400), metavar="SECONDS", help="Stop after so long.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same web.")
+@click.option(
+    "--seed",
+    type=int,
+    metavar="NUMBER",
+    default=1,
+    show_default=True,
+    help="The same seed makes the same web.",
+)
 @click.option(
     "--rate",
+    metavar="NUMBER",
     type=click.FloatRange(0.1, 20_000),
     default=120.0,
     show_default=True,
