@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,9 +16,9 @@ class Codec(StrEnum):
     KAFKA = "kafka"
     """Kafka record batches, format v2, as they came from the broker; may begin before `first_offset`."""
     NDJSON = "ndjson"
-    """Lines; the offset of a line is `first_offset` + its index. Blank lines take an offset and yield nothing."""
+    """Lines; the offset of a line is `first_offset` + its index. Blank ones take an offset, yield nothing."""
     FRAMED = "framed"
-    """Repeated (offset i64, timestamp_us i64, length i32, bytes), little endian; length −1 is a null value."""
+    """(offset i64, timestamp_us i64, length i32, bytes), little endian; length -1 means a null value."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,6 +57,24 @@ class Position:
 
     next_offset: int
     leader_epoch: int = -1
+
+
+def begin_chunk_at(chunk: Chunk, offset: int) -> Chunk | None:
+    """Return what of `chunk` lies at or above `offset`: all, a part, or None.
+
+    Lines are numbered from the first, so those below must go; the other codecs carry their offsets.
+    """
+    if offset <= chunk.first_offset:
+        return chunk
+    if offset >= chunk.next_offset:
+        return None
+    data = chunk.data
+    if chunk.codec is Codec.NDJSON:
+        cut = 0
+        for _ in range(offset - chunk.first_offset):
+            cut = data.index(b"\n", cut) + 1
+        data = data[cut:]
+    return replace(chunk, data=data, first_offset=offset)
 
 
 class Source(Protocol):
