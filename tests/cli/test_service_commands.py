@@ -146,6 +146,11 @@ def test_import_pushes_to_the_running_service(
     assert b"".join(body for _, body in service.pushes) == b"{}\n" * 4
 
 
+def test_import_pushes_real_files(service: FakeService, event_file: str) -> None:
+    assert json.loads(ran("import", event_file, "--json").stdout) == {"events": 4, "dead_letters": 0}
+    assert service.pushes[0][1] == b"{}\n" * 4
+
+
 def test_import_passes_over_what_the_service_has(
     service: FakeService, event_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
