@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,7 +67,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[CountingServi
         return services[-1]
 
     monkeypatch.setattr(session, "build_demo", build_demo)
-    monkeypatch.setattr("linktide.cli.demo.time", Clock())
+    # By its path: the package has the command under the name of the module.
+    monkeypatch.setattr(import_module("linktide.cli.demo"), "time", Clock())
     return services
 
 
