@@ -29,6 +29,7 @@ class FakeService:
     table: pa.Table = field(default_factory=lambda: pa.table({"n": [1]}))
     refusal: tuple[int, dict[str, object]] | None = None
     stored_offset: int = 0
+    busy_answers: int = 0
     queries: list[dict[str, object]] = field(default_factory=list)
     pushes: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
@@ -36,6 +37,9 @@ class FakeService:
         """Answer one request."""
         if path == "/api/v1/status":
             return _json(200, self.status | {"pid": self.pid})
+        if self.busy_answers and path == "/api/v1/events":
+            self.busy_answers -= 1
+            return _json(503, {"error": "the queue is full", "exit_code": 1})
         if self.refusal is not None:
             return _json(*self.refusal)
         if path == "/api/v1/top":

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -9,7 +10,9 @@ from command_runs import enter, failed, ran
 from fake_service import FakeService, serving
 
 from linktide.cli import session
+from linktide.cli.remote import RemoteError, find_service
 from linktide.cli.session import ImportResult
+from linktide.config import load
 from linktide.errors import ExitCode
 from linktide.sources.source import Chunk, Codec, Partition
 
@@ -142,8 +145,23 @@ def test_import_pushes_to_the_running_service(
     assert json.loads(result.stdout) == {"events": 4, "dead_letters": 0}
     assert [int(headers["linktide-first-offset"]) for headers, _ in service.pushes] == [0, 2]
     assert service.pushes[0][0]["linktide-topic-id"] == "hash"
-    assert service.pushes[0][0]["linktide-topic"].encode("latin-1").decode() == "Ereignisse-ä.ndjson"
+    assert unquote(service.pushes[0][0]["linktide-topic"]) == "Ereignisse-ä.ndjson"
     assert b"".join(body for _, body in service.pushes) == b"{}\n" * 4
+
+
+def test_a_push_waits_while_the_service_is_busy_and_then_gives_up(service: FakeService, folder: Path) -> None:
+    found = find_service(load(flags={}, environ={}, folder=folder))
+    assert found is not None
+    waits: list[float] = []
+    with found:
+        found._wait = waits.append  # noqa: SLF001 - a clock for the test
+        chunk = Chunks().poll(0.0)[0]
+        service.busy_answers = 3
+        assert found.push(chunk) == (2, 2, 0)
+        assert len(waits) == 3
+        service.busy_answers = 10**6
+        with pytest.raises(RemoteError, match="the queue is full"):
+            found.push(chunk)
 
 
 def test_import_pushes_real_files(service: FakeService, event_file: str) -> None:

@@ -45,6 +45,7 @@ TOLD = st.fixed_dictionaries(
         "dead_letters": NUMBER,
         "live_links_total": NUMBER,
         "is_synthetic": st.booleans(),
+        "note": TEXT,
     },
 )
 EXAMPLE: dict[str, object] = {
@@ -141,3 +142,4 @@ def test_without_data_the_frame_says_what_to_do() -> None:
     text = "\n".join(drawn({}))
     assert "set tracked_domains" in text
     assert "lag -" in text
+    assert "the store is opening" in "\n".join(drawn({"note": "the store is opening"}))

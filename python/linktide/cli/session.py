@@ -123,7 +123,7 @@ class DemoService(Protocol):
         """Run until the source is exhausted or a signal stops it."""
 
     def top(self) -> Mapping[str, object]:
-        """Return what GET /api/v1/top would; may be called from another thread."""
+        """Return what GET /api/v1/top would; any thread may call. A "note" says why there are no figures."""
 
 
 class _ServiceRoom(Protocol):

@@ -35,11 +35,8 @@ def top_view(told: Mapping[str, object], height: int) -> Group:
     parts: list[RenderableType] = [_title(), _facts(told)]
     if is_synthetic:
         parts.append(Text(SYNTHETIC_LINE, style="bold yellow", no_wrap=True, overflow="ellipsis"))
-    shown = (
-        _tracked_table(tracked[:most_tracked])
-        if tracked
-        else _hint("No domain is tracked: set tracked_domains.")
-    )
+    note = told.get("note") or "No domain is tracked: set tracked_domains."
+    shown = _tracked_table(tracked[:most_tracked]) if tracked else _hint(plain_text(str(note)))
     parts += [Text(), shown, Text()]
     most_newest = room - min(len(tracked), most_tracked)
     parts.append(_newest_table(newest[:most_newest]) if newest else _hint("No link has come or gone yet."))
