@@ -1,7 +1,7 @@
 """The Rust core. Takes bytes and Arrow data, releases the GIL, returns Arrow data."""
 
 from collections.abc import Buffer, Sequence
-from typing import Any, Protocol, final, type_check_only
+from typing import Any, Final, Protocol, final, type_check_only
 
 __all__ = [
     "URL_POLICY_VERSION",
@@ -150,3 +150,26 @@ class Changes:
     def rev(self) -> int: ...
     @property
     def clock_us(self) -> int | None: ...
+
+@final
+class UrlNormalizer:
+    """Normalises URLs by the policy, with a public suffix list given as text.
+
+    Raises ValueError if the text is no public suffix list.
+    """
+
+    POLICY_VERSION: Final[int]
+
+    def __new__(cls, psl_text: str) -> UrlNormalizer: ...
+    @property
+    def suffixes_version(self) -> str: ...
+    @property
+    def suffixes_rules(self) -> int: ...
+    def normalize(self, url: str, base: str | None = None) -> tuple[str, str, str, int, int] | str:
+        """Return (url, host, domain, flags, cluster key), or the name of the reason why there is none."""
+
+    def normalize_array(self, urls: _Array, bases: _Array | None = None) -> _RecordBatch:
+        """Return one row per URL: url, host, domain, url_id, flags, cluster_key, reason (0: none).
+
+        Null in, null out. Raises ValueError for arrays that are no strings or of different length.
+        """
