@@ -17,7 +17,7 @@ HOME_PAGE: Final = """\
 <li><a href="/api/v1/status">/api/v1/status</a>: what the service is and does
 <li><a href="/api/v1/top">/api/v1/top</a>: the figures of <code>linktide top</code>
 <li><a href="/metrics">/metrics</a>: metrics for Prometheus
-<li><a href="/-/healthy">/-/healthy</a>, <a href="/-/ready">/-/ready</a>: does the process live, do events flow
+<li><a href="/-/healthy">/-/healthy</a>, <a href="/-/ready">/-/ready</a>: is it alive, do events flow
 <li>POST /api/v1/query: one SQL statement in, Arrow or JSON out
 <li>POST /api/v1/events: events in, one JSON object a line
 </ul>
