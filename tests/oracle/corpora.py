@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 import zstandard
 
-from oracle.events import SECOND_US, Event, Kind, Origin
+from oracle.events import SECOND_US, DeadLetter, Event, Kind, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,21 @@ PAGE_HREFS_FILE = "page_hrefs_dev.parquet"
 
 PAGE_HREFS_BASE_US = 1_735_689_600_000_000
 """2025-01-01T00:00:00Z: when the first page is said to be observed; each further one a minute later."""
+
+
+FIRST_ORIGIN = Origin("file", "links", 0, 0)
+
+
+class Identity(NamedTuple):
+    """The normalised URLs of a link and their registrable domains."""
+
+    source_url: str
+    target_url: str
+    source_domain: str
+    target_domain: str
+
+
+Identify = Callable[[Sequence[tuple[str, str]]], Sequence[Identity | str]]
 
 
 def data_folder(environ: Mapping[str, str], checkout: Path) -> Path:
@@ -67,24 +83,37 @@ def host_of(url: str) -> str:
         return url
 
 
+def raw_identities(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
+    """Take raw URLs as they are, and their hosts for domains."""
+    return [Identity(source, target, host_of(source), host_of(target)) for source, target in pairs]
+
+
 def raw_events(lines: Iterable[bytes]) -> list[Event]:
     """Read plain contract lines as model events of raw URL pairs; the host stands for the domain."""
-    return [raw_event(json.loads(line), number) for number, line in enumerate(lines)]
+    return identified_events(lines, raw_identities)[0]
 
 
-def raw_event(body: Mapping[str, Any], number: int) -> Event:
-    at = observed_us(body["observed_at"])
-    return Event(
-        kind=Kind(body["event"]),
-        observed_at=at,
-        source_url=body["source_url"],
-        target_url=body["target_url"],
-        source_domain=host_of(body["source_url"]),
-        target_domain=host_of(body["target_url"]),
-        origin=Origin("file", "links", 0, number),
-        record_at=at,
-        anchor=body.get("anchor"),
-    )
+def identified_events(
+    lines: Iterable[bytes], identify: Identify, first: Origin = FIRST_ORIGIN
+) -> tuple[list[Event], list[DeadLetter]]:
+    """Read the lines of these corpora as model events, with the identities that `identify` gives.
+
+    `identify` takes all raw (source_url, target_url) at once and returns for each its identity, or the
+    reason for which it is refused. Offsets count up from `first`; the record time is `observed_at`.
+    """
+    bodies = [json.loads(line) for line in lines]
+    identities = identify([(body["source_url"], body["target_url"]) for body in bodies])
+    events: list[Event] = []
+    refused: list[DeadLetter] = []
+    for number, (body, identity) in enumerate(zip(bodies, identities, strict=True)):
+        at = observed_us(body["observed_at"])
+        origin = first._replace(offset=first.offset + number)
+        if isinstance(identity, str):
+            refused.append(DeadLetter(origin, identity, at))
+            continue
+        kind, anchor = Kind(body["event"]), body.get("anchor")
+        events.append(Event(kind, at, *identity, origin=origin, record_at=at, anchor=anchor))
+    return events, refused
 
 
 def observed_us(value: str | int) -> int:

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from oracle.corpora import FPB_FILE, PAGE_HREFS_FILE, data_folder, fpb_lines, page_href_lines, raw_events
+from oracle.corpora import (
+    FPB_FILE,
+    PAGE_HREFS_FILE,
+    Identity,
+    data_folder,
+    fpb_lines,
+    identified_events,
+    page_href_lines,
+    raw_events,
+)
 from oracle.graph import citation
 from oracle.model import State, Status, derive
 from oracle.registers import registers_of
@@ -64,6 +73,7 @@ def test_every_view_of_fpb_can_be_expected(fpb_state: State) -> None:
         assert len({row[: view.key_length] for row in rows}) == len(rows), view.name
 
 
+@pytest.mark.slow
 def test_page_hrefs_become_sightings_of_usable_pages() -> None:
     lines = page_href_lines(folder_with(PAGE_HREFS_FILE))
     bodies = [json.loads(line) for line in lines]
@@ -78,3 +88,17 @@ def test_page_hrefs_become_sightings_of_usable_pages() -> None:
     scores = citation(derive(raw_events(absolute)))
     assert min(scores.values()) == pytest.approx(0.15)
     assert len(scores) > 5_000
+
+
+def test_identities_come_from_the_caller() -> None:
+    body = b'{"event": "lost", "observed_at": 1500, "source_url": "S", "target_url": "%s"}'
+    lines = [body % name for name in (b"T", b"bad", b"T")]
+    events, refused = identified_events(
+        lines,
+        lambda pairs: ["RELATIVE" if pair[1] == "bad" else Identity("s", "t", "ds", "dt") for pair in pairs],
+    )
+    assert [(event.pair, event.origin.offset, event.observed_at) for event in events] == [
+        (("s", "t"), 0, 1_500_000),
+        (("s", "t"), 2, 1_500_000),
+    ]
+    assert [(letter.origin.offset, letter.reason) for letter in refused] == [(1, "RELATIVE")]

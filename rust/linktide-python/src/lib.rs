@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
     event::register(module)?;
-    url::register(module)?;
     batch::register(module)?;
     index::register(module)?;
+    url::register(module)?;
     Ok(())
 }

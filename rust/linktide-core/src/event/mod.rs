@@ -11,6 +11,7 @@ mod message;
 mod number;
 mod reason;
 mod rel;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,6 +25,7 @@ pub use fields::AttributeField;
 pub use loss::LossReason;
 pub use reason::{Reason, Rejection};
 pub use rel::{Rel, RelClass};
+pub use stored::{attributes_of, json_object, texts_of};
 pub use time::{AHEAD_US, EARLIEST_US};
 
 macro_rules! names {

@@ -91,7 +91,7 @@ fn every_reason_of_this_room_can_be_met() {
     let others: [(Option<&[u8]>, Reason); 3] = [
         (None, Reason::Tombstone),
         (Some(b"{\"a\":\"\xff\"}"), Reason::InvalidUtf8),
-        (Some(&[b' '; 1_000_001]), Reason::TooLarge),
+        (Some(&vec![b' '; 1_000_001]), Reason::TooLarge),
     ];
     for (value, wanted) in others {
         assert_eq!(decode(value, &CONTEXT).unwrap_err().reason, wanted);

@@ -42,26 +42,28 @@ pub(super) fn class_size(class: u8) -> u32 {
 pub(super) struct Arena {
     slots: Vec<u32>,
     free_heads: Vec<u32>,
+    /// Bit per class: whether its free list has a block.
+    nonempty: u128,
     free_slots: usize,
 }
 
 impl Arena {
     pub(super) fn with_capacity(slots: usize) -> Self {
-        Self { slots: Vec::with_capacity(slots), free_heads: vec![VACANT; CLASS_COUNT], free_slots: 0 }
+        Self {
+            slots: Vec::with_capacity(slots),
+            free_heads: vec![VACANT; CLASS_COUNT],
+            nonempty: 0,
+            free_slots: 0,
+        }
     }
 
     /// A block of `class`, every slot [`VACANT`]. Fails when offsets no longer fit u32.
     pub(super) fn alloc(&mut self, class: u8) -> Result<u32, GraphError> {
-        let size = class_size(class) as usize;
-        if let Some(head) = self.free_heads.get_mut(usize::from(class))
-            && *head != VACANT
-        {
-            let offset = *head;
-            *head = self.slots.get(offset as usize).copied().unwrap_or(VACANT);
-            self.free_slots -= size;
+        if let Some(offset) = self.take_free(class) {
             self.block_mut(offset, class).fill(VACANT);
             return Ok(offset);
         }
+        let size = class_size(class) as usize;
         let offset = self.slots.len();
         if offset + size >= VACANT as usize {
             return Err(GraphError::ArenaFull { slots: offset });
@@ -69,6 +71,29 @@ impl Arena {
         self.reserve(size);
         self.slots.resize(offset + size, VACANT);
         Ok(offset as u32)
+    }
+
+    /// A free block of `class`, or one cut from the next larger: a hub that grows frees blocks of every
+    /// size below its own, and nothing else would ever fit them.
+    fn take_free(&mut self, class: u8) -> Option<u32> {
+        let fitting = self.nonempty.checked_shr(u32::from(class)).filter(|fitting| *fitting != 0)?;
+        let from = class + fitting.trailing_zeros() as u8;
+        let head = self.free_heads.get_mut(usize::from(from))?;
+        let offset = *head;
+        *head = self.slots.get(offset as usize).copied().unwrap_or(VACANT);
+        if *head == VACANT {
+            self.nonempty &= !(1 << from);
+        }
+        self.free_slots -= class_size(from) as usize;
+        let (mut cut, mut rest) = (offset + class_size(class), class_size(from) - class_size(class));
+        while rest > 0 {
+            let above = class_for(rest);
+            let piece = if class_size(above) > rest { above - 1 } else { above };
+            self.free(cut, piece);
+            cut += class_size(piece);
+            rest -= class_size(piece);
+        }
+        Some(offset)
     }
 
     /// Growth by an eighth: doubling would break the promised bytes per link.
@@ -83,6 +108,7 @@ impl Arena {
         if let Some(first) = self.slots.get_mut(offset as usize) {
             *first = *head;
             *head = offset;
+            self.nonempty |= 1 << class;
             self.free_slots += class_size(class) as usize;
         }
     }
@@ -141,9 +167,23 @@ mod tests {
         arena.block_mut(first, 5).fill(7);
         arena.free(first, 5);
         assert_eq!(arena.free_slots(), 8);
-        assert_ne!(arena.alloc(4).unwrap(), first);
         assert_eq!(arena.alloc(5).unwrap(), first);
         assert!(arena.block(first, 5).iter().all(|&slot| slot == VACANT));
         assert_eq!(arena.free_slots(), 0);
+    }
+
+    #[test]
+    fn a_large_free_block_is_cut_and_used_up() {
+        let mut arena = Arena::with_capacity(0);
+        let first = arena.alloc(class_for(1_000)).unwrap();
+        let slots = arena.len();
+        arena.free(first, class_for(1_000));
+        let mut taken = std::collections::BTreeSet::new();
+        for _ in 0..slots / 3 {
+            let offset = arena.alloc(class_for(3)).unwrap();
+            assert!((0..3).all(|slot| taken.insert(offset + slot)), "two blocks share a slot");
+        }
+        assert!(arena.len() - slots <= slots / 4, "{} of {slots} slots added", arena.len() - slots);
+        assert_eq!(arena.free_slots() + taken.len(), arena.len());
     }
 }

@@ -107,7 +107,9 @@ impl World {
     }
 
     fn run(&mut self, ops: &[Op]) {
-        ops.iter().for_each(|op| self.apply(op));
+        for op in ops {
+            self.apply(op);
+        }
     }
 
     fn drain(&mut self, budget: Budget) {
