@@ -1,12 +1,15 @@
 //! The linktide index core. It knows no Python: bytes come in, Arrow batches go out.
 //!
 //! Rooms, in the order the data runs: [`wire`] (Kafka record batches and NDJSON lines to records),
-//! [`event`] (records to the event contract), [`url`] (identity), [`links`] (link state),
-//! [`graph`] and [`authority`] (scores).
+//! [`event`] (records to the event contract), [`url`] (identity), [`mod@batch`] (events in columns), [`links`]
+//! (link state), [`graph`] and [`authority`] (scores); [`index`] moves them all by one batch.
 
 pub mod authority;
+pub mod batch;
+pub mod error;
 pub mod event;
 pub mod graph;
+pub mod index;
 pub mod links;
 pub mod url;
 pub mod wire;

@@ -1,1 +1,8 @@
-//! Being built.
+//! Link state: what is known of each link, by the specification that state is a pure function of the set
+//! of accepted events.
+
+pub mod attribute;
+pub mod domains;
+pub mod life;
+pub mod register;
+pub mod table;

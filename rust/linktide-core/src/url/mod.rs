@@ -1,1 +1,47 @@
-//! Being built.
+//! URL identity: any URL text becomes one canonical http(s) URL, its host, its registrable domain,
+//! its flags and the key of its cluster.
+//!
+//! The rules are the table [`POLICY`] (level *index*). A URL is parsed by ada-url (WHATWG), then one
+//! byte pass over ada's text applies the policy and appends to the caller's buffer. So there is one
+//! implementation of the policy, whatever parsed the text before it.
+//!
+//! ```
+//! use linktide_core::url::{Normalizer, PublicSuffixList};
+//! use std::sync::Arc;
+//!
+//! let suffixes = Arc::new(PublicSuffixList::parse("com\nuk\nco.uk\n")?);
+//! let mut normalizer = Normalizer::new(suffixes);
+//! let mut out = Vec::new();
+//! let row = normalizer
+//!     .normalize(b"HTTP://News.Example.co.uk:80/a/../b?utm_source=x&id=%37#top", None, &mut out)
+//!     .map_err(|reason| reason.name())?;
+//! assert_eq!(&out[row.url], b"http://news.example.co.uk/b?id=7");
+//! assert_eq!(&out[row.domain], b"example.co.uk");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cluster;
+mod domain_cache;
+mod host;
+mod identity;
+mod normalizer;
+mod outcome;
+mod parameters;
+mod pass;
+mod path;
+mod percent;
+mod policy;
+mod query;
+mod scheme;
+mod suffixes;
+
+pub use identity::{key, url_id};
+pub use normalizer::{MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, Normalizer};
+pub use outcome::{NormalizedUrl, UrlFlags, UrlReason};
+pub use parameters::{PARAMETERS, Parameter, ParameterKind, ParameterMatch};
+pub use policy::{Expected, POLICY, POLICY_VERSION, PolicyRow, Vector};
+pub use scheme::scheme_label;
+pub use suffixes::{PslError, PublicSuffixList};
+
+#[cfg(test)]
+mod tests;

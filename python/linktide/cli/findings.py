@@ -1,0 +1,93 @@
+"""The tests of `linktide check`: each returns a sentence, or raises the error the service would end with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from publicsuffixlist import PublicSuffixList
+
+from linktide.cli import session
+from linktide.cli.remote import find_service
+from linktide.errors import ConfigError, ExitCode, LinktideError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from linktide.config import Config
+
+_FILE_RULES_LEAST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one test found, in a sentence; `exit_code` is 0 if nothing is wrong."""
+
+    name: str
+    exit_code: ExitCode
+    sentence: str
+
+
+def findings(config: Config, *, is_online: bool) -> Iterator[Finding]:
+    """Test one thing after the other; the brokers only if `is_online`."""
+    yield _tried("configuration", lambda: _configuration(config))
+    yield _tried("public suffix list", lambda: _public_suffix_list(config))
+    yield _tried("database", lambda: _database(config))
+    if is_online:
+        yield _tried("kafka", lambda: session.check_brokers(config))
+
+
+def _tried(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, ExitCode.OK, look())
+    except LinktideError as error:
+        return Finding(name, error.exit_code, str(error))
+
+
+def _configuration(config: Config) -> str:
+    if config.config_path is None:
+        return "no file is read; every variable and flag is known and valid."
+    return f"{config.config_path} is read; every setting is known and valid."
+
+
+def _public_suffix_list(config: Config) -> str:
+    suffixes, name = _load_suffixes(config)
+    for setting, domains in (("tracked_domains", config.tracked_domains), ("rivals", config.rivals)):
+        for domain in domains:
+            registrable = suffixes.privatesuffix(domain)
+            if registrable is None:
+                raise ConfigError(f"{setting} names {domain}, a public suffix; wanted a domain below it.")
+            if registrable != domain:
+                raise ConfigError(f"{setting} names {domain}, a part of {registrable}; wanted {registrable}.")
+    return f"{name} is loaded."
+
+
+def _load_suffixes(config: Config) -> tuple[PublicSuffixList, str]:
+    path = config.public_suffix_list
+    if path is None:
+        return PublicSuffixList(), "the list of the package publicsuffixlist"
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); set another public_suffix_list.") from error
+    rules = sum(bool(line.strip()) and not line.startswith("//") for line in lines)
+    if rules < _FILE_RULES_LEAST:
+        raise ConfigError(f"{path} has {rules} rules, too few for a Public Suffix List (public_suffix_list).")
+    return PublicSuffixList(lines), str(path)
+
+
+def _database(config: Config) -> str:
+    service = find_service(config)
+    if service is not None:
+        with service:
+            return f"{config.database} is open in the running service (pid {service.pid})."
+    if config.database.exists():
+        rows = session.query_stopped(config, "SELECT count(*) AS links FROM backlinks", 1).to_pylist()
+        return f"{config.database} can be opened; it holds {rows[0]['links']} live backlinks."
+    folder = config.database.parent
+    if not folder.is_dir():
+        raise ConfigError(f"database is {config.database}; the folder {folder} does not exist.")
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"database is {config.database}; the folder {folder} may not be written to.")
+    return f"{config.database} does not exist yet; it will be made."

@@ -1,0 +1,189 @@
+"""A running service, found by the file it leaves beside its database, and spoken to over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import httpx
+import pyarrow as pa
+
+from linktide.errors import ExitCode, LinktideError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from linktide.config import Config
+    from linktide.sources.source import Chunk
+
+_CONNECT_SECONDS = 2.0
+_ANSWER_MARGIN_SECONDS = 30.0
+_BUSY = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
+_BUSY_PAUSE_SECONDS = 0.5
+_BUSY_TRIES = 240
+# The service answers a push once it is stored, and gives that a minute.
+_PUSH_SECONDS = 120.0
+_HEADER_SAFE = " !#$&'()*+,/:;=?@[]"
+
+
+class RemoteError(LinktideError):
+    """What the running service answered; it carries the service's exit code."""
+
+    def __init__(self, sentence: str, exit_code: int) -> None:
+        super().__init__(sentence)
+        known = {code.value for code in ExitCode}
+        self.exit_code = ExitCode(exit_code) if exit_code in known else ExitCode.FAILURE
+
+
+class NotRunningError(LinktideError):
+    """No service runs on the database."""
+
+
+class RunningService:
+    """A running service, found by the file it leaves beside its database."""
+
+    def __init__(self, client: httpx.Client, pid: int, wait: Callable[[float], object] = time.sleep) -> None:
+        self._client = client
+        self._wait = wait
+        self.pid = pid
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def status(self) -> dict[str, object]:
+        """Return what the service says of itself."""
+        return self._get("/api/v1/status")
+
+    def top(self) -> dict[str, object]:
+        """Return the data of `linktide top`."""
+        return self._get("/api/v1/top")
+
+    def query(self, sql: str, max_rows: int) -> pa.Table:
+        """Run one statement through the service's gate."""
+        asked = json.dumps({"sql": sql, "max_rows": max_rows}).encode()
+        answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": "application/json"})
+        try:
+            return pa.ipc.open_stream(_accepted(answer).content).read_all()
+        except pa.ArrowInvalid as error:
+            raise RemoteError(f"The service's answer broke off: {error}", ExitCode.FAILURE) from error
+
+    def push(self, chunk: Chunk) -> tuple[int, int, int]:
+        """Push one NDJSON chunk and return (next offset, accepted, dead letters) once it is stored.
+
+        A service that is full or reopening its store is asked again for a while; offsets make that harmless.
+        """
+        headers = {
+            "Content-Type": "application/x-ndjson",
+            # A header is ASCII; the name of a file need not be.
+            "Linktide-Topic": quote(chunk.partition.topic, safe=_HEADER_SAFE),
+            "Linktide-Topic-Id": chunk.partition.topic_id,
+            "Linktide-First-Offset": str(chunk.first_offset),
+        }
+        answer = self._request("POST", "/api/v1/events", chunk.data, headers, _PUSH_SECONDS)
+        for _ in range(_BUSY_TRIES):
+            if answer.status_code not in _BUSY:
+                break
+            self._wait(_BUSY_PAUSE_SECONDS)
+            answer = self._request("POST", "/api/v1/events", chunk.data, headers, _PUSH_SECONDS)
+        told = _object(_accepted(answer))
+        return _count(told, "next_offset"), _count(told, "accepted"), _count(told, "dead_letters")
+
+    def _get(self, path: str) -> dict[str, object]:
+        return _object(_accepted(self._request("GET", path)))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> httpx.Response:
+        timeout = self._client.timeout if timeout_seconds is None else timeout_seconds
+        try:
+            return self._client.request(method, path, content=content, headers=headers, timeout=timeout)
+        except httpx.HTTPError as error:
+            sentence = f"The service at {self._client.base_url} (pid {self.pid}) does not answer: {error}."
+            raise RemoteError(sentence, ExitCode.FAILURE) from error
+
+
+def service_file(database: Path) -> Path:
+    """Return where a running service says how it is reached."""
+    return database.with_name(database.name + ".service.json")
+
+
+def find_service(config: Config) -> RunningService | None:
+    """Return the service that runs on the configured database, or None.
+
+    A file left behind by a killed service, or a port taken over by another one, is no service: the process
+    that answers must be the one the file names.
+    """
+    try:
+        told = json.loads(service_file(config.database).read_text("utf-8"))
+        pid, port = int(told["pid"]), int(told["http_port"])
+        host = str(told.get("http_host", "127.0.0.1"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    address = f"[{host}]" if ":" in host else host
+    timeout = httpx.Timeout(
+        config.statement_timeout_seconds + _ANSWER_MARGIN_SECONDS, connect=_CONNECT_SECONDS
+    )
+    # No proxy of the environment stands between a command and its own machine.
+    client = httpx.Client(base_url=f"http://{address}:{port}", timeout=timeout, trust_env=False)
+    service = RunningService(client, pid)
+    try:
+        if service.status().get("pid") == pid:
+            return service
+    except RemoteError:
+        pass
+    client.close()
+    return None
+
+
+def need_service(config: Config) -> RunningService:
+    """Return the running service; raises NotRunningError naming the file and what to do."""
+    service = find_service(config)
+    if service is None:
+        raise NotRunningError(
+            f"No service runs on {config.database}; start it by `linktide run`, "
+            "or name another file by --database."
+        )
+    return service
+
+
+def _object(answer: httpx.Response) -> dict[str, object]:
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise RemoteError(f"The service's answer to {answer.url.path} is no JSON object.", ExitCode.FAILURE)
+    return told
+
+
+def _count(told: Mapping[str, object], name: str) -> int:
+    value = told.get(name)
+    if not isinstance(value, int):
+        raise RemoteError(f"The service's answer lacks the number {name}.", ExitCode.FAILURE)
+    return value
+
+
+def _accepted(answer: httpx.Response) -> httpx.Response:
+    """Return the answer; raises RemoteError with the service's sentence and exit code if it is a refusal."""
+    if answer.is_success:
+        return answer
+    try:
+        told = answer.json()
+        refusal = RemoteError(str(told["error"]), int(told["exit_code"]))
+    except (ValueError, KeyError, TypeError):
+        sentence = f"The service answered {answer.status_code} to {answer.url.path}."
+        refusal = RemoteError(sentence, ExitCode.FAILURE)
+    raise refusal

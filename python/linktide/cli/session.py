@@ -1,0 +1,158 @@
+"""Where commands meet the rest of linktide: one thin function each.
+
+The rooms behind it are imported when first needed, so that `init`, `top` and `--help` start at once.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from linktide.cli.remote import NotRunningError, RunningService, find_service
+from linktide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from linktide.config import Config
+    from linktide.sources.source import Source
+
+_BROKER_ANSWER_SECONDS = 5.0
+
+
+class Progress(Protocol):
+    """Hears how far a file is. May be called from another thread."""
+
+    def __call__(self, *, done_bytes: int, events: int, dead_letters: int) -> None:
+        """Hear totals since the beginning; `done_bytes` counts unpacked bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import stored."""
+
+    events: int
+    dead_letters: int
+
+
+def query(config: Config, sql: str, max_rows: int) -> pa.Table:
+    """Run one statement: by the running service if there is one, else on the stopped file."""
+    service = find_service(config)
+    if service is not None:
+        with service:
+            return service.query(sql, max_rows)
+    if not config.database.exists():
+        raise NotRunningError(
+            f"The database {config.database} does not exist; make it by `linktide import` or `linktide run`, "
+            "or name another one by --database."
+        )
+    return query_stopped(config, sql, max_rows)
+
+
+def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> ImportResult:
+    """Take files into the index: through the running service if there is one, else with one made for them."""
+    service = find_service(config)
+    if service is not None:
+        with service:
+            return push_files(service, paths, progress)
+    result = _service_room().import_files(config, paths, progress)
+    return ImportResult(result.events, result.dead_letters)
+
+
+def push_files(service: RunningService, paths: Sequence[Path], progress: Progress) -> ImportResult:
+    """Push files chunk by chunk; what the service has already is passed over, so a stopped import goes on."""
+    source = _file_source(paths)
+    source.open({})
+    next_offsets: dict[object, int] = {}
+    events = dead_letters = done_bytes = 0
+    try:
+        while not source.is_exhausted:
+            for chunk in source.poll(0.0):
+                if next_offsets.get(chunk.partition, 0) < chunk.next_offset:
+                    next_offset, accepted, refused = service.push(chunk)
+                    next_offsets[chunk.partition] = next_offset
+                    events += accepted
+                    dead_letters += refused
+                done_bytes += len(chunk.data)
+                progress(done_bytes=done_bytes, events=events, dead_letters=dead_letters)
+    finally:
+        source.close()
+    return ImportResult(events, dead_letters)
+
+
+def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
+    """Send a file's events to Kafka and return how many the brokers acknowledged."""
+    sent: int = import_module("linktide.sources.produce").produce_file(config, path, topic, progress)
+    return sent
+
+
+def check_brokers(config: Config) -> str:
+    """Ask the brokers for the topics; returns a sentence, raises BrokerUnreachableError or ConfigError."""
+    if not config.kafka_bootstrap_servers:
+        return "no broker is configured."
+    room = import_module("linktide.sources.kafka.connect")
+    consumer = room.connect_consumer(_kafka_settings(config), _BROKER_ANSWER_SECONDS)
+    try:
+        missing = sorted(set(config.kafka_topics) - consumer.topics())
+    finally:
+        consumer.close()
+    if missing:
+        raise ConfigError(f"kafka.topics names {missing[0]}, which the brokers do not have.")
+    return f"{', '.join(config.kafka_bootstrap_servers)} answers and has {', '.join(config.kafka_topics)}."
+
+
+def run_service(config: Config) -> None:
+    """Run the service in this process until it is told to stop."""
+    _service_room().Service(config).run()
+
+
+def build_demo(config: Config, source: Source) -> DemoService:
+    """Build a service that reads one in-process source and stops when that is exhausted."""
+    return _service_room().Service(config, sources=(source,), stop_when_exhausted=True)
+
+
+class DemoService(Protocol):
+    """What the demo needs of the service."""
+
+    def run(self) -> None:
+        """Run until the source is exhausted or a signal stops it."""
+
+    def top(self) -> Mapping[str, object]:
+        """Return what GET /api/v1/top would; any thread may call. A "note" says why there are no figures."""
+
+
+class _ServiceRoom(Protocol):
+    Service: Callable[..., DemoService]
+
+    def import_files(self, config: Config, paths: Sequence[Path], progress: Progress) -> ImportResult: ...
+
+
+def _service_room() -> _ServiceRoom:
+    return cast("_ServiceRoom", import_module("linktide.service"))
+
+
+def query_stopped(config: Config, sql: str, max_rows: int) -> pa.Table:
+    """Run one statement on the stopped file, behind the same gate as a running service."""
+    room = import_module("linktide.store.reader")
+    limits = room.QueryLimits(
+        timeout_seconds=config.statement_timeout_seconds, rows=max_rows, bytes=config.query_max_bytes
+    )
+    settings = room.ReaderSettings(size=1, limits=limits)
+    with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
+        result: pa.Table = readers.query(sql).table
+        return result
+
+
+def _kafka_settings(config: Config) -> object:
+    return import_module("linktide.sources.kafka.settings").KafkaSettings(**config.section("kafka"))
+
+
+def _file_source(paths: Sequence[Path]) -> Source:
+    room = import_module("linktide.sources.files")
+    source: Source = room.FileSource(paths, now_us=lambda: time.time_ns() // 1_000)
+    return source

@@ -1,0 +1,306 @@
+"""The table of settings, one row each, and how a file, variables and flags become a `Config`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linktide.errors import ConfigError
+from linktide.setting import (
+    HIDDEN,
+    Declared,
+    Setting,
+    choice,
+    domains,
+    flag,
+    loopback_host,
+    number,
+    path,
+    port,
+    setting,
+    size,
+    text,
+    texts,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONFIG_FILE_NAME = "linktide.toml"
+DEFAULT_ORIGIN = "default"
+SECTIONS = ("kafka",)
+NOT_SETTINGS = {
+    "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
+    "LINKTIDE_DATA": "The folder of test data; the service ignores it.",
+}
+_PREFIX = "LINKTIDE_"
+# Kubernetes puts these into every pod beside a Service named linktide.
+_SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+_SHOWN_VALUE_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting in force; `origins` says where each came from."""
+
+    database: Path = setting(Path("linktide.duckdb"), path(), "The DuckDB file; made if it does not exist.")
+    memory_limit: int = setting(10**9, size(2**26, 2**44), "Most memory DuckDB may use.")
+    tracked_domains: tuple[str, ...] = setting((), domains(), "Your own domains: shown by `top`, measured.")
+    rivals: tuple[str, ...] = setting((), domains(), "Domains to compare yours with.")
+    public_suffix_list: Path | None = setting(
+        None, path(), "A Public Suffix List file; not set: the list of the `publicsuffixlist` package."
+    )
+
+    kafka_bootstrap_servers: tuple[str, ...] = setting(
+        (), texts(), "Kafka brokers as host:port; none: no Kafka, events come from files and HTTP."
+    )
+    kafka_topics: tuple[str, ...] = setting((), texts(), "Topics to read, all their partitions.")
+    kafka_group_id: str | None = setting(
+        None, text(), "Group under which offsets are also committed to Kafka, for lag tools only."
+    )
+    kafka_isolation_level: str = setting(
+        "read_committed",
+        choice("read_committed", "read_uncommitted"),
+        "Whether aborted transactions are read.",
+    )
+    kafka_offset_gap_policy: str = setting(
+        "continue",
+        choice("continue", "stop"),
+        "If the stored offset is no longer in the topic: say what is missing and continue, or stop.",
+    )
+    kafka_security_protocol: str = setting(
+        "PLAINTEXT", choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "How to talk to the brokers."
+    )
+    kafka_sasl_mechanism: str | None = setting(
+        None, choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "How to log in at the brokers."
+    )
+    kafka_sasl_username: str | None = setting(None, text(), "User name for SASL.")
+    kafka_sasl_password: str | None = setting(None, text(), "Password for SASL.", is_secret=True)
+    kafka_ssl_cafile: Path | None = setting(
+        None, path(), "CA certificates, PEM; not set: those of the system."
+    )
+    kafka_ssl_certfile: Path | None = setting(None, path(), "Client certificate, PEM.")
+    kafka_ssl_keyfile: Path | None = setting(None, path(), "Key of the client certificate, PEM.")
+    kafka_ssl_check_hostname: bool = setting(
+        default=True, reader=flag(), text="Whether the broker's certificate must bear its host name."
+    )
+
+    batch_max_events: int = setting(20_000, whole_number(1, 1_000_000), "A batch closes at this many events.")
+    batch_max_seconds: float = setting(1.0, number(0.01, 60), "A batch closes after this many seconds.")
+    catch_up_max_events: int = setting(
+        100_000, whole_number(1, 1_000_000), "Events in a batch while more than ten batches behind."
+    )
+    queue_max_bytes: int = setting(
+        2**26, size(2**20, 2**36), "Bytes fetched ahead; when full, fetching pauses."
+    )
+    max_event_bytes: int = setting(2**20, size(2**10, 2**26), "A longer event becomes a dead letter.")
+    unverified_after_days: int = setting(
+        90, whole_number(1, 36_500), "A live link not sighted for so long is shown as unverified."
+    )
+
+    authority_min_domains: int = setting(
+        1_000,
+        whole_number(0, 10**9),
+        "Below so many source domains, authority is null: the graph is too small.",
+    )
+    epsilon_busy: float = setting(1e-2, number(1e-9, 1), "Bound of error of authority while events arrive.")
+    epsilon_idle: float = setting(1e-3, number(1e-9, 1), "Bound of error of authority when idle.")
+
+    http_enabled: bool = setting(default=True, reader=flag(), text="Whether to answer HTTP.")
+    http_host: str = setting("127.0.0.1", loopback_host(), "Address to bind; loopback only.")
+    http_port: int = setting(8640, port(), "Port to bind; 0: the system chooses one.")
+    reader_connections: int = setting(4, whole_number(1, 64), "Queries that may run at once.")
+    statement_timeout_seconds: float = setting(30.0, number(0.1, 3600), "A longer query is stopped.")
+    query_max_rows: int = setting(1_000_000, whole_number(1, 10**9), "Most rows one query may return.")
+    query_max_bytes: int = setting(2**28, size(2**20, 2**36), "Most bytes one query may return.")
+
+    start_retry_seconds: float = setting(
+        30.0, number(0, 3600), "How long to retry an unreachable broker or a full disk at start."
+    )
+    log_format: str = setting("text", choice("text", "json"), "Lines for people, or one JSON object a line.")
+    log_level: str = setting(
+        "info", choice("debug", "info", "warning", "error"), "Least level that is logged."
+    )
+
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    config_path: Path | None = field(default=None, compare=False)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return the values of a TOML section by key, as keyword arguments for the settings of a room."""
+        return {row.key: getattr(self, row.name) for row in settings() if row.section == name}
+
+    def rows(self) -> Iterator[tuple[Setting, str, str]]:
+        """Yield (setting, value as text, origin) in the order of the table; secrets are hidden."""
+        for row in settings():
+            value = getattr(self, row.name)
+            yield row, row.shown(value), self.origins.get(row.name, DEFAULT_ORIGIN)
+
+
+def settings() -> tuple[Setting, ...]:
+    """Return the table of settings, in order of declaration."""
+    table = []
+    for item in fields(Config):
+        declared = item.metadata.get("declared")
+        if isinstance(declared, Declared) and item.default is not MISSING:
+            section = next((name for name in SECTIONS if item.name.startswith(f"{name}_")), None)
+            table.append(
+                Setting(item.name, section, item.default, declared.reader, declared.help, declared.is_secret)
+            )
+    return tuple(table)
+
+
+def load(
+    *,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    folder: Path,
+    config_path: Path | None = None,
+) -> Config:
+    """Merge flags > variables > file > defaults into a checked `Config`.
+
+    `flags` go by setting name; None means not given. The file is `config_path`, else LINKTIDE_CONFIG, else
+    `linktide.toml` in `folder` if there is one. A relative path in the file is meant from the file's folder,
+    any other from `folder`. Raises ConfigError naming the setting, the value, its origin and what was wanted.
+    """
+    table = {row.name: row for row in settings()}
+    found = _find_file(config_path, environ, folder)
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    layers = (
+        (_from_file(found, table) if found else {}, f"file {found}", found.parent if found else folder),
+        (_from_environ(environ, table), "env", folder),
+        ({name: value for name, value in flags.items() if value is not None}, "flag", folder),
+    )
+    for layer, layer_origin, base in layers:
+        for name, raw in layer.items():
+            row = _known(name, table, layer_origin)
+            origin = f"env {row.env_name}" if layer_origin == "env" else layer_origin
+            values[name] = _read(row, raw, origin, base)
+            origins[name] = origin
+    for row in table.values():
+        if row.name not in values and isinstance(row.default, Path):
+            values[row.name] = folder / row.default
+    config = Config(**values, origins=origins, config_path=found)  # type: ignore[arg-type]  # read by the table
+    _check_together(config)
+    return config
+
+
+def _find_file(config_path: Path | None, environ: Mapping[str, str], folder: Path) -> Path | None:
+    named = config_path or (Path(environ["LINKTIDE_CONFIG"]) if environ.get("LINKTIDE_CONFIG") else None)
+    if named is not None:
+        return folder / named.expanduser()
+    default = folder / CONFIG_FILE_NAME
+    return default if default.is_file() else None
+
+
+def _from_file(found: Path, table: Mapping[str, Setting]) -> dict[str, object]:
+    try:
+        document = tomllib.loads(found.read_text("utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"The configuration file {found} cannot be read ({reason}); "
+            "name another one by --config or LINKTIDE_CONFIG, or write one by `linktide init DOMAIN`."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {found} is not valid TOML: {error}.") from error
+    values: dict[str, object] = {}
+    for name, value in _flatten(document, ()):
+        _known(name, table, f"file {found}")
+        setting_name = name.replace(".", "_")
+        if setting_name in values:
+            raise ConfigError(f"{setting_name} stands twice in the file {found}; keep one of them.")
+        values[setting_name] = value
+    return values
+
+
+def _flatten(table: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        # An empty section that is none must not pass unseen.
+        if isinstance(value, dict) and (value or key in SECTIONS):
+            yield from _flatten(value, (*above, key))
+        else:
+            yield ".".join((*above, key)), value
+
+
+def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> dict[str, object]:
+    by_variable = {row.env_name: name for name, row in table.items()}
+    values: dict[str, object] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(_PREFIX) or variable in NOT_SETTINGS or _SERVICE_LINK.fullmatch(variable):
+            continue
+        if variable not in by_variable:
+            known = [*by_variable, *NOT_SETTINGS]
+            raise ConfigError(
+                f"The environment variable {variable} is not a setting.{_nearest(variable, known)}"
+            )
+        # Compose files and units set variables to nothing to mean "not set".
+        if value:
+            values[by_variable[variable]] = value
+    return values
+
+
+def _known(name: str, table: Mapping[str, Setting], origin: str) -> Setting:
+    row = table.get(name.replace(".", "_"))
+    if row is None:
+        known = [setting_row.toml_name for setting_row in table.values()]
+        raise ConfigError(f"{name} ({origin}) is not a setting.{_nearest(name, known)}")
+    return row
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else " `linktide check` lists all of them."
+
+
+def _read(row: Setting, raw: object, origin: str, base: Path) -> object:
+    if raw == "" and row.default is None:
+        return None
+    try:
+        value = row.reader.parse(raw)
+    except ValueError:
+        seen = HIDDEN if row.is_secret else repr(raw)[:_SHOWN_VALUE_LENGTH]
+        raise ConfigError(f"{row.toml_name} is {seen} ({origin}); wanted {row.reader.wanted}.") from None
+    return base / value if isinstance(value, Path) else value
+
+
+def _check_together(config: Config) -> None:
+    """Refuse values that are right alone but cannot be meant together."""
+    both = sorted(set(config.tracked_domains) & set(config.rivals))
+    if both:
+        raise ConfigError(f"{both[0]} stands in tracked_domains and in rivals; keep it in one of them.")
+    if config.kafka_bootstrap_servers and not config.kafka_topics:
+        raise ConfigError(
+            "kafka.bootstrap_servers is set and kafka.topics is empty; name the topics to read."
+        )
+    if config.kafka_topics and not config.kafka_bootstrap_servers:
+        raise ConfigError(
+            "kafka.topics is set and kafka.bootstrap_servers is empty; name the brokers as host:port."
+        )
+    uses_sasl = config.kafka_security_protocol.startswith("SASL_")
+    if uses_sasl and not (
+        config.kafka_sasl_mechanism and config.kafka_sasl_username and config.kafka_sasl_password
+    ):
+        raise ConfigError(
+            f"kafka.security_protocol is {config.kafka_security_protocol}; it wants kafka.sasl_mechanism, "
+            "kafka.sasl_username and kafka.sasl_password."
+        )
+    if not uses_sasl and config.kafka_sasl_mechanism:
+        raise ConfigError(
+            f"kafka.sasl_mechanism is set and kafka.security_protocol is {config.kafka_security_protocol}; "
+            "wanted SASL_PLAINTEXT or SASL_SSL."
+        )
+    if config.kafka_ssl_keyfile and not config.kafka_ssl_certfile:
+        raise ConfigError(
+            "kafka.ssl_keyfile is set without kafka.ssl_certfile; name the certificate of the key."
+        )
+    if config.epsilon_idle > config.epsilon_busy:
+        raise ConfigError(
+            f"epsilon_idle is {config.epsilon_idle:g}, above epsilon_busy ({config.epsilon_busy:g}); "
+            "wanted at most that."
+        )

@@ -1,0 +1,133 @@
+"""The only way to the Rust core: events decoded, link state and authority moved, URLs and batches read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+
+from linktide import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from linktide._core import EventBatch
+    from linktide.sources.source import Chunk
+
+URL_POLICY_VERSION: str = str(_core.URL_POLICY_VERSION)
+"""Version of the URL policy that this program applies."""
+
+scan_record_batches = _core.scan_record_batches
+"""Walk Kafka record batches: (data, fetch offset) → (next offset, records, damaged offset or None)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """What an index is told once; see config.py for the meaning."""
+
+    seed: int
+    epsilon_busy: float = 1e-2
+    epsilon_idle: float = 1e-3
+    authority_min_domains: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the tables hold, for `LinkIndex.restore`."""
+
+    domains: Iterable[pa.RecordBatch]
+    links: Iterable[pa.RecordBatch]
+    clock_us: int | None
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one batch appends."""
+
+    tables: Mapping[str, object]
+    """Table name → Arrow record batch."""
+    rev: int
+    clock_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DomainNumbers:
+    """What the core counts of one domain."""
+
+    live_links: int
+    new_links: int
+    restored_links: int
+    lost_links: int
+    authority: float | None
+
+
+class Decoder:
+    """Turns chunks into batches of accepted events and dead letters; never fails on their content."""
+
+    def __init__(self, public_suffix_list: str, seed: int, max_event_bytes: int) -> None:
+        self._decoder = _core.BatchDecoder(public_suffix_list, seed, max_event_bytes)
+
+    def decode(self, chunks: Sequence[tuple[int, Chunk]]) -> EventBatch:
+        """Decode (source id, chunk) pairs in order; the GIL is released."""
+        return self._decoder.decode(
+            [
+                (source_id, one.codec.value, one.data, one.first_offset, one.received_at_us, list(one.aborted))
+                for source_id, one in chunks
+            ]
+        )
+
+
+class LinkIndex:
+    """Link state and authority of one database. One thread moves it; any thread may read its numbers.
+
+    If the rows of a batch cannot be stored, throw the index away and restore it from the tables.
+    """
+
+    def __init__(self, options: IndexOptions) -> None:
+        self._index = _core.Index(
+            options.seed,
+            epsilon_busy=options.epsilon_busy,
+            epsilon_idle=options.epsilon_idle,
+            authority_min_domains=options.authority_min_domains,
+        )
+
+    @classmethod
+    def restore(cls, options: IndexOptions, stored: Stored) -> Self:
+        """Build the index from the tables."""
+        index = cls(options)
+        for rows in stored.domains:
+            index._index.restore_domains(rows)
+        for rows in stored.links:
+            index._index.restore_links(rows)
+        index._index.restored(stored.clock_us, stored.rev)
+        return index
+
+    def apply(self, batch: EventBatch, observations_of: Callable[[pa.Array], pa.Table]) -> Rows:
+        """Take a batch and return its rows.
+
+        `observations_of` is asked, at most once, for the stored observations of links with late evidence.
+        """
+        late_links = pa.array(self._index.begin(batch))
+        stored = observations_of(late_links).to_batches() if len(late_links) else []
+        changes = self._index.finish(stored)
+        return Rows(changes.tables(), changes.rev, changes.clock_us)
+
+    def settle(self) -> Rows | None:
+        """Bring authority to its idle error; None if no shown score moved."""
+        changes = self._index.settle()
+        return None if changes is None else Rows(changes.tables(), changes.rev, changes.clock_us)
+
+    def numbers(self) -> Mapping[str, float]:
+        """Return the numbers of the whole index, by name."""
+        return self._index.numbers()
+
+    def domain_numbers(self, names: Sequence[str]) -> list[DomainNumbers | None]:
+        """Return what the core counts of each domain; None for one it has not met."""
+        found = self._index.domain_numbers(list(names))
+        return [None if numbers is None else DomainNumbers(*numbers) for numbers in found]
+
+    def scores(self) -> pa.RecordBatch:
+        """Return domain_name, citation and residual of every domain, shown or not."""
+        return pa.record_batch(self._index.scores())

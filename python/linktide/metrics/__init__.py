@@ -1,0 +1,1 @@
+"""What the service tells Prometheus: the catalogue, and the values behind it."""

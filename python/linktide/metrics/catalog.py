@@ -1,0 +1,126 @@
+"""Every metric of the service, declared once; docs/metrics.md is tested against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """What a metric is to Prometheus."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+_DELAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+_SOURCE_DELAY_BUCKETS = (1.0, 10.0, 60.0, 300.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0, 28 * 86400.0)
+_TIME_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_EVENT_BUCKETS = (1.0, 10.0, 100.0, 1000.0, 5000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric; a counter's name ends in _total."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.COUNTER, text, labels)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.GAUGE, text, labels)
+
+
+def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Metric:
+    return Metric(name, Kind.HISTOGRAM, text, labels, buckets)
+
+
+CATALOG: Final[tuple[Metric, ...]] = (
+    _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
+    _gauge(
+        "linktide_service_is_ready", "1 while events flow or could; 0 while opening, reopening or draining."
+    ),
+    _counter(
+        "linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."
+    ),
+    _counter("linktide_pipeline_events_total", "Events accepted and stored.", "event"),
+    _counter("linktide_pipeline_dead_letters_total", "Records refused and stored as dead letters.", "reason"),
+    _counter("linktide_pipeline_batches_total", "Batches stored."),
+    _histogram("linktide_pipeline_batch_events", "Events in a batch.", _EVENT_BUCKETS),
+    _histogram(
+        "linktide_pipeline_stage_seconds",
+        "Time of one batch in a stage: decode, observe (stored observations of late links), apply, store.",
+        _TIME_BUCKETS,
+        "stage",
+    ),
+    _gauge(
+        "linktide_pipeline_queue_bytes", "Undecoded bytes that wait; the sources pause at queue_max_bytes."
+    ),
+    _gauge("linktide_pipeline_is_catching_up", "1 while the lag is more than ten batches."),
+    _gauge("linktide_pipeline_last_commit_timestamp_seconds", "When the last batch was stored."),
+    _histogram(
+        "linktide_pipeline_freshness_seconds",
+        "From the record's time to the commit that made it queryable, by event; catching up left out.",
+        _DELAY_BUCKETS,
+    ),
+    _histogram(
+        "linktide_sources_delay_seconds",
+        "From the observation to the record that told of it, by event; catching up left out.",
+        _SOURCE_DELAY_BUCKETS,
+    ),
+    _gauge("linktide_sources_lag_records", "Records not yet fetched.", "source", "topic", "partition"),
+    _gauge(
+        "linktide_sources_offset_gap_records",
+        "Records lost before they could be read.",
+        "source",
+        "topic",
+        "partition",
+    ),
+    _histogram("linktide_store_commit_seconds", "Time of COMMIT.", _TIME_BUCKETS),
+    _histogram("linktide_store_checkpoint_seconds", "Time of CHECKPOINT.", _TIME_BUCKETS),
+    _counter("linktide_store_checkpoints_deferred_total", "Checkpoints that an open transaction put off."),
+    _gauge("linktide_store_wal_bytes", "Size of the write-ahead log."),
+    _gauge("linktide_store_file_bytes", "Size of the database file."),
+    _gauge("linktide_store_free_bytes", "Free space of the file system that holds the database."),
+    _gauge("linktide_index_known_links", "Links ever heard of."),
+    _gauge("linktide_index_live_links", "Links that live now, internal ones included."),
+    _gauge("linktide_index_domains", "Registrable domains."),
+    _gauge("linktide_index_suspect_timers", "Suspect losses that wait for a second word."),
+    _gauge("linktide_index_memory_bytes", "Memory of links and graph in the core."),
+    _counter("linktide_index_rederived_links_total", "Links derived again because of late events."),
+    _counter("linktide_index_history_revised_total", "Stored lives that late events revised."),
+    _counter("linktide_links_backfilled_total", "Begins and ends of lives too old for the counters below."),
+    _gauge("linktide_authority_error_bound", "Proven bound on the summed error of all domain scores."),
+    _gauge("linktide_authority_error_bound_ratio", "The bound over the sum of all scores."),
+    _gauge("linktide_authority_error_target", "What the bound stays under once a batch is drained."),
+    _counter("linktide_authority_edges_total", "Edges followed to keep scores current."),
+    _gauge("linktide_authority_is_shown", "0 while the graph is too small for a score that means anything."),
+    _gauge(
+        "linktide_tracked_domains_dropped",
+        "Tracked domains and rivals beyond the cap of 100: without metrics.",
+    ),
+    _gauge("linktide_live_links", "Live links to a tracked domain from other domains.", "domain", "role"),
+    _counter("linktide_new_links_total", "Links to a tracked domain that began.", "domain", "role"),
+    _counter(
+        "linktide_restored_links_total", "Links to a tracked domain that began again.", "domain", "role"
+    ),
+    _counter("linktide_lost_links_total", "Links to a tracked domain that ended.", "domain", "role"),
+    _gauge(
+        "linktide_authority_score",
+        "Authority of a tracked domain, 0 to 100; absent while not shown.",
+        "domain",
+        "role",
+    ),
+    _counter("linktide_http_requests_total", "Answers by route and status class.", "route", "status"),
+    _counter("linktide_serve_queries_total", "Queries by outcome: done, refused, failed.", "outcome"),
+    _histogram("linktide_serve_query_seconds", "Time of a query.", _TIME_BUCKETS),
+)

@@ -1,0 +1,140 @@
+"""The values behind the catalogue, told by the batch and read by scrapes."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from linktide.metrics.catalog import CATALOG, Kind, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from prometheus_client.metrics_core import Metric as Family
+
+Labels = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Distribution:
+    """Counts by bucket, the last one without an upper bound."""
+
+    counts: list[int]
+    sum: float = 0.0
+
+
+@dataclass(slots=True)
+class _Series:
+    metric: Metric
+    numbers: dict[Labels, float] = field(default_factory=dict)
+    distributions: dict[Labels, _Distribution] = field(default_factory=dict)
+
+
+class Metrics(Collector):
+    """All values, safe for many threads. A name or label count that the catalogue lacks raises KeyError."""
+
+    def __init__(self, catalog: Sequence[Metric] = CATALOG) -> None:
+        self._lock = threading.Lock()
+        self._series = {metric.name: _Series(metric) for metric in catalog}
+        self._refreshers: list[Callable[[], None]] = []
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        for metric in catalog:
+            if not metric.labels:
+                self._series[metric.name].numbers[()] = 0.0
+
+    def on_scrape(self, refresh: Callable[[], None]) -> None:
+        """Call `refresh` before every scrape, to set gauges that are read rather than told."""
+        self._refreshers.append(refresh)
+
+    def add(self, name: str, amount: float = 1.0, *labels: str) -> None:
+        """Add to a counter."""
+        with self._lock:
+            numbers = self._known(name, labels).numbers
+            numbers[labels] = numbers.get(labels, 0.0) + amount
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Set a gauge, or a counter that is kept elsewhere."""
+        with self._lock:
+            self._known(name, labels).numbers[labels] = value
+
+    def drop(self, name: str, *labels: str) -> None:
+        """Forget one series of a gauge."""
+        with self._lock:
+            self._known(name, labels).numbers.pop(labels, None)
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Put one value into a histogram."""
+        buckets = self._series[name].metric.buckets
+        counts = [0] * (len(buckets) + 1)
+        counts[bisect_left(buckets, value)] = 1
+        self.observe_all(name, counts, value, *labels)
+
+    def observe_all(self, name: str, counts: Sequence[int], total: float, *labels: str) -> None:
+        """Put many values into a histogram: how many fell into each bucket, and their sum."""
+        with self._lock:
+            series = self._known(name, labels)
+            empty = _Distribution([0] * (len(series.metric.buckets) + 1))
+            distribution = series.distributions.setdefault(labels, empty)
+            distribution.counts = [a + b for a, b in zip(distribution.counts, counts, strict=True)]
+            distribution.sum += total
+
+    def value(self, name: str, *labels: str) -> float:
+        """Return a counter or gauge; 0 if it was never told."""
+        with self._lock:
+            return self._known(name, labels).numbers.get(labels, 0.0)
+
+    def quantile(self, name: str, share: float, *labels: str) -> float | None:
+        """Return the upper bound of the bucket in which the quantile lies; None without values."""
+        with self._lock:
+            series = self._known(name, labels)
+            distribution = series.distributions.get(labels)
+            if distribution is None or sum(distribution.counts) == 0:
+                return None
+            wanted = share * sum(distribution.counts)
+            reached = next(at for at, seen in enumerate(accumulate(distribution.counts)) if seen >= wanted)
+            return (*series.metric.buckets, float("inf"))[reached]
+
+    def collect(self) -> Iterable[Family]:
+        """Yield all metrics for a scrape."""
+        for refresh in tuple(self._refreshers):
+            refresh()
+        with self._lock:
+            return [_family(series) for series in self._series.values()]
+
+    def exposition(self) -> bytes:
+        """Return the Prometheus text format."""
+        return generate_latest(self._registry)
+
+    def _known(self, name: str, labels: Labels) -> _Series:
+        series = self._series[name]
+        if len(labels) != len(series.metric.labels):
+            raise KeyError(f"{name} has the labels {series.metric.labels}, given {labels}")
+        return series
+
+
+def _family(series: _Series) -> Family:
+    metric = series.metric
+    if metric.kind is Kind.HISTOGRAM:
+        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+        bounds = [*(f"{bound:g}" for bound in metric.buckets), "+Inf"]
+        for labels, distribution in series.distributions.items():
+            buckets = list(zip(bounds, accumulate(distribution.counts), strict=True))
+            histogram.add_metric(labels, buckets, distribution.sum)
+        return histogram
+    family: CounterMetricFamily | GaugeMetricFamily
+    if metric.kind is Kind.COUNTER:
+        family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+    else:
+        family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, number in series.numbers.items():
+        family.add_metric(labels, number)
+    return family

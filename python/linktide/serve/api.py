@@ -1,0 +1,48 @@
+"""What the HTTP room needs of the service; the service hands itself over in this shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from linktide.store.gate import Role
+
+
+class PushAnswer(Protocol):
+    """What became of pushed lines, once stored."""
+
+    next_offset: int
+    accepted: int
+    dead_letters: int
+
+
+class ServiceApi(Protocol):
+    """The service as its HTTP room sees it; every call may come from any thread."""
+
+    def query(self, sql: str, *, max_rows: int | None, role: Role) -> pa.Table:
+        """Run one statement through the gate. Raises LinktideError; RetryError while the store reopens."""
+
+    def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> PushAnswer:
+        """Take NDJSON lines and return once they are stored; blocks. Raises RetryError if full or reopening.
+
+        With `topic_id` the lines are a stretch of the file of that content hash, from `first_offset` on.
+        """
+
+    def status(self) -> Mapping[str, object]:
+        """Return what the service is and does, as JSON values."""
+
+    def top(self) -> Mapping[str, object]:
+        """Return the data of the live view, as JSON values."""
+
+    def exposition(self) -> bytes:
+        """Return the metrics in the Prometheus text format."""
+
+    def not_ready_because(self) -> str | None:
+        """Return why events do not flow, None if they do."""
+
+    def count_request(self, route: str, status: int) -> None:
+        """Hear of one answer, for metrics; `route` is the route's pattern, never a raw path."""

@@ -1,0 +1,239 @@
+"""The one DuckDB file: open it as its only writer, pin its settings, close it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+import duckdb
+
+from linktide.errors import DatabaseDamagedError, LinktideError
+from linktide.store.failure import open_failure
+from linktide.store.migrate import Migration, migrate, migrations, refresh_views
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+CLOSED_TO_EXTENSIONS: Final = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+}
+_WAL_MAGIC = b"d\x00b"
+"""Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How to open the file."""
+
+    path: Path
+    memory_limit: str = "1GB"
+    threads: int = 2
+    unverified_after_days: int = 90
+    """A live link not sighted for so many days of event time is `is_unverified`."""
+    checkpoint_threshold: str = "8GB"
+    """High: the writer checkpoints between batches by its own rule; this is only the last resort."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinVersions:
+    """What decides keys and domains, as this program has it; stored only in a new file."""
+
+    url_policy_version: str
+    psl_version: str
+    psl_text: str = ""
+    """The whole list: a database goes on with the list it began with, whatever the environment has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What was pinned when the file was made. The caller compares the versions with its own."""
+
+    database_id: str
+    hash_seed: int
+    """Unsigned, 64 bits; seeds every key, so that collisions cannot be crafted."""
+    url_policy_version: str
+    psl_version: str
+    psl_text: str
+
+
+class Database:
+    """The open file. One thread writes through `connection`; others read through cursors of their own."""
+
+    def __init__(self, settings: StoreSettings, connection: DuckDBPyConnection, pins: Pins) -> None:
+        self.path = settings.path
+        self.connection = connection
+        self.pins = pins
+        self._cursors: list[DuckDBPyConnection] = []
+
+    @classmethod
+    def open(
+        cls,
+        settings: StoreSettings,
+        versions: PinVersions,
+        now: datetime,
+        steps: tuple[Migration, ...] | None = None,
+    ) -> Self:
+        """Open or make the file, migrate it, refresh its views and empty its WAL.
+
+        Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError, ConfigError, DiskFullError and
+        StoreFailedError. `steps` replaces the known migrations in tests.
+        """
+        _check_wal(settings.path)
+        connection: DuckDBPyConnection | None = None
+        try:
+            connection = _connect(settings)
+            migrate(connection, settings.path, steps or migrations(), now)
+            pins = _pin(connection, versions, now)
+            _store_setting(connection, "unverified_after_days", str(settings.unverified_after_days))
+            refresh_views(connection)
+            connection.execute("CHECKPOINT").fetchall()
+        except duckdb.Error as error:
+            _close_quietly(connection)
+            raise open_failure(error, settings.path) from error
+        except LinktideError:
+            _close_quietly(connection)
+            raise
+        return cls(settings, connection, pins)
+
+    def cursor(self) -> DuckDBPyConnection:
+        """Return a new cursor, closed with the database at the latest."""
+        cursor = self.connection.cursor()
+        self._cursors.append(cursor)
+        return cursor
+
+    def release(self, cursor: DuckDBPyConnection) -> None:
+        """Close a cursor that `cursor` returned."""
+        _close_quietly(cursor)
+        with suppress(ValueError):
+            self._cursors.remove(cursor)
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of internal.settings."""
+        query = "SELECT value FROM internal.settings WHERE name = ?"
+        rows = self.connection.execute(query, [name]).fetchall()
+        return str(rows[0][0]) if rows else None
+
+    @property
+    def wal_path(self) -> Path:
+        """Where the WAL is, if there is one."""
+        return wal_path(self.path)
+
+    def wal_bytes(self) -> int:
+        """Return the size of the WAL now; asks the file system only."""
+        return _size(self.wal_path)
+
+    def file_bytes(self) -> int:
+        """Return the size of the file without its WAL; asks the file system only."""
+        return _size(self.path)
+
+    def free_bytes(self) -> int:
+        """Return the free space of the file system that holds the file."""
+        return shutil.disk_usage(self.path.parent).free
+
+    def close(self) -> None:
+        """Close every cursor and the file, whatever state they are in; idempotent.
+
+        A sound instance checkpoints as its last connection closes.
+        """
+        for cursor in self._cursors:
+            _close_quietly(cursor)
+        self._cursors.clear()
+        _close_quietly(self.connection)
+
+
+def wal_path(path: Path) -> Path:
+    """Return where DuckDB keeps the WAL of a file."""
+    return path.with_name(path.name + ".wal")
+
+
+def _connect(settings: StoreSettings) -> DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(settings.path),
+        config={
+            "storage_compatibility_version": "v1.5.0",
+            "memory_limit": settings.memory_limit,
+            "threads": settings.threads,
+            "checkpoint_threshold": settings.checkpoint_threshold,
+            **CLOSED_TO_EXTENSIONS,
+            # DuckDB would hand a second opener in this process the same instance if its configuration
+            # were the same: two writers. A word of its own makes the configurations differ.
+            "custom_user_agent": f"linktide-{uuid.uuid4().hex}",
+        },
+    )
+    connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
+    return connection
+
+
+def _check_wal(path: Path) -> None:
+    wal = wal_path(path)
+    if not wal.exists():
+        return
+    if not path.exists():
+        raise DatabaseDamagedError(f"{path} is gone, but not its WAL; restore it, or move {wal} away")
+    with wal.open("rb") as file:
+        begin = file.read(len(_WAL_MAGIC))
+    if begin and begin != _WAL_MAGIC:
+        raise DatabaseDamagedError(f"{wal} does not begin as a WAL does; restore a backup of {path}")
+
+
+def _pin(connection: DuckDBPyConnection, versions: PinVersions, now: datetime) -> Pins:
+    """Pin the settings of a new file in one transaction with its first writer row; return those pinned."""
+    if not connection.execute("SELECT 1 FROM internal.writer").fetchall():
+        connection.execute("BEGIN").fetchall()
+        connection.executemany(
+            "INSERT INTO internal.settings VALUES (?, ?)",
+            [
+                ["database_id", uuid.uuid4().hex],
+                ["hash_seed", str(secrets.randbits(64))],
+                ["url_policy_version", versions.url_policy_version],
+                ["psl_version", versions.psl_version],
+                ["psl_text", versions.psl_text],
+            ],
+        )
+        connection.execute("INSERT INTO internal.writer VALUES (0, NULL, ?, 0, 0, false)", [now]).fetchall()
+        connection.execute("COMMIT").fetchall()
+    return _read_pins(connection)
+
+
+def _read_pins(connection: DuckDBPyConnection) -> Pins:
+    stored = dict(connection.execute("SELECT name, value FROM internal.settings").fetchall())
+    try:
+        return Pins(
+            database_id=stored["database_id"],
+            hash_seed=int(stored["hash_seed"]),
+            url_policy_version=stored["url_policy_version"],
+            psl_version=stored["psl_version"],
+            psl_text=stored["psl_text"],
+        )
+    except (KeyError, ValueError) as error:
+        raise DatabaseDamagedError(f"internal.settings lacks a pin ({error}); restore a backup") from error
+
+
+def _store_setting(connection: DuckDBPyConnection, name: str, value: str) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO internal.settings SELECT ?, ? "
+        "WHERE NOT EXISTS (FROM internal.settings s WHERE s.name = ? AND s.value = ?)",
+        [name, value, name, value],
+    ).fetchall()
+
+
+def _close_quietly(connection: DuckDBPyConnection | None) -> None:
+    if connection is not None:
+        with suppress(duckdb.Error):
+            connection.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

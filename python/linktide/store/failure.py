@@ -1,0 +1,82 @@
+"""What an error of DuckDB means to us: retry, stop, or refuse."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from linktide.errors import (
+    ConfigError,
+    DatabaseDamagedError,
+    DatabaseLockedError,
+    DiskFullError,
+    LinktideError,
+    RetryError,
+    SchemaTooNewError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_STORAGE = re.compile(r"version number (?P<seen>\d+), but we can only read versions? (?P<known>[^.]*\d)")
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "ENOSPC", "failed to offload data block")
+_DAMAGE = (
+    "Corrupt",
+    "not a valid DuckDB database file",
+    "Could not read enough bytes",
+    "replaying WAL",
+    "does not match stored checksum",
+    "WAL does not match",
+)
+
+
+class StoreFailedError(RetryError):
+    """The transaction failed or its fate is unknown: close, reopen, rebuild from the tables, go on."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether the error says that the file system has no room."""
+    text = str(error)
+    return any(words in text for words in _DISK_FULL)
+
+
+def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
+    """Return the typed error for a file that could not be opened."""
+    text = _first_line(error)
+    if "Could not set lock" in text or "different configuration" in text:
+        return DatabaseLockedError(f"{path} is in use by {_holder(text)}; stop it, or set another `database`")
+    if newer := _STORAGE.search(text):
+        return SchemaTooNewError(
+            f"{path} has storage version {newer['seen']} of a newer DuckDB; this linktide reads "
+            f"{newer['known']}: install the newer linktide"
+        )
+    if any(words in text for words in _DAMAGE):
+        return DatabaseDamagedError(
+            f"{path} or its WAL is damaged or not DuckDB's ({text}); restore a backup"
+        )
+    if is_disk_full(error):
+        return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
+    if isinstance(error, duckdb.IOException):
+        return ConfigError(f"{path} cannot be opened ({text}); check the setting `database` and its rights")
+    return StoreFailedError(f"{path} cannot be opened ({text})")
+
+
+def write_failure(error: Exception, path: Path, doing: str) -> LinktideError:
+    """Return the typed error for a write that failed; the caller must close and reopen the database."""
+    text = _first_line(error)
+    if is_disk_full(error):
+        return DiskFullError(f"no room to {doing} in {path} ({text}); free space on its file system")
+    return StoreFailedError(f"could not {doing} in {path} ({text}); reopen it and rebuild from its tables")
+
+
+def _holder(text: str) -> str:
+    found = _HOLDER.search(text)
+    return f"{found['program']} (process {found['pid']})" if found else "this process"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,322 @@
+"""The gate for SQL of outsiders: what one statement may be, read off its parsed form.
+
+It lets through only what it knows. A check of the statement's type alone is worth nothing: DuckDB gives
+`WITH x AS (INSERT … RETURNING *) SELECT …` the type SELECT. The other three parts of the gate (a READ ONLY
+transaction, a locked configuration, limits) are in reader.py; all four are needed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from linktide.errors import RefusedQueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VIEWS = (
+    "links",
+    "backlinks",
+    "outgoing_links",
+    "refdomains",
+    "domains",
+    "anchors",
+    "new_lost",
+    "link_lives",
+    "link_velocity",
+    "authority_history",
+    "dead_letters",
+    "sources",
+)
+"""The documented views, as in docs/sql.md; all that a reader may name."""
+
+MAX_STATEMENT_BYTES = 100_000
+
+_TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"})
+_REFUSED_FUNCTIONS = frozenset(
+    {
+        "checkpoint",
+        "combine",
+        "copy_database",
+        "current_setting",
+        "currval",
+        "finalize",
+        "force_checkpoint",
+        "getenv",
+        "getvariable",
+        "glob",
+        "import_database",
+        "json_serialize_plan",
+        "nextval",
+        "parse_duckdb_log_message",
+        "pg_sleep",
+        "query",
+        "query_table",
+        "seq_scan",
+        "setseed",
+        "setval",
+        "sleep_ms",
+        "sniff_csv",
+        "to_aggregate_state",
+        "truncate_duckdb_logs",
+        "which_secret",
+        "write_log",
+    }
+)
+_REFUSED_PREFIXES = re.compile(
+    r"read_|write_|parquet_|pragma_|duckdb_|enable_|disable_|json_execute|python_|arrow_scan|pandas_|"
+    r"create_external|register_external|deregister_external|destroy_external|quack_|storage_|test_"
+)
+_SIZED_BY = {
+    "array_resize": (1,),
+    "bitstring": (1,),
+    "generate_series": (0, 1, 2),
+    "list_resize": (1,),
+    "lpad": (1,),
+    "range": (0, 1, 2),
+    "repeat": (1,),
+    "rpad": (1,),
+}
+"""Functions that make one value as big as these arguments say: memory DuckDB does not count."""
+_MAX_SIZE = 10_000
+_FUNCTION_SCHEMAS = frozenset({"", "main", "pg_catalog"})
+
+_KINDS = frozenset(
+    {
+        "ASCENDING",
+        "BASE_TABLE",
+        "DESCENDING",
+        "DISTINCT_MODIFIER",
+        "EMPTY",
+        "EXPRESSION_LIST",
+        "JOIN",
+        "LIMIT_MODIFIER",
+        "LIMIT_PERCENT_MODIFIER",
+        "ORDER_DEFAULT",
+        "ORDER_MODIFIER",
+        "PIVOT",
+        "RECURSIVE_CTE_NODE",
+        "SELECT_NODE",
+        "SET_OPERATION_NODE",
+        "SHOW_REF",
+        "SUBQUERY",
+        "TABLE_FUNCTION",
+    }
+)
+_EXPRESSIONS = frozenset(
+    {
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "LAMBDA",
+        "OPERATOR",
+        "PARAMETER",
+        "POSITIONAL_REFERENCE",
+        "STAR",
+        "SUBQUERY",
+        "TYPE",
+        "WINDOW",
+    }
+)
+_SERIALIZE = "SELECT json_serialize_sql(CAST(? AS VARCHAR))"
+_EXPLAIN = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*EXPLAIN\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+
+
+class Role(StrEnum):
+    """Who asks."""
+
+    READER = "reader"
+    """May name the documented views."""
+    ADMIN = "admin"
+    """May also name the tables and views of the schema internal; may write no more than a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that may run."""
+
+    sql: str
+    is_explain: bool
+
+
+class Gate:
+    """Decides which statements may run; safe for many threads, runs none of them.
+
+    It parses in an instance of its own, in memory: the live one writes parsed statements in the form of its
+    storage version, which leaves out what that version did not know, so that the check could not see it.
+    """
+
+    def __init__(self) -> None:
+        self._parser = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
+        self._lock = threading.Lock()
+
+    def check(self, sql: str, role: Role) -> Statement:
+        """Return the statement to run; raises RefusedQueryError with one sentence if it may not."""
+        if len(sql.encode(errors="replace")) > MAX_STATEMENT_BYTES:
+            raise RefusedQueryError(f"the statement is longer than {MAX_STATEMENT_BYTES} bytes")
+        kind = self._only_statement(sql)
+        if kind == duckdb.StatementType.SELECT:
+            self._check_select(sql, role)
+            return Statement(sql, is_explain=False)
+        if kind == duckdb.StatementType.EXPLAIN and (found := _EXPLAIN.fullmatch(sql)):
+            # Composed anew: what runs is EXPLAIN and the SELECT that was checked, whatever stood around it.
+            rest = found["rest"].strip()
+            self._check_explained(rest, role)
+            return Statement(f"EXPLAIN {rest}", is_explain=True)
+        raise RefusedQueryError(f"only SELECT and EXPLAIN may run here, not {kind.name}")
+
+    def close(self) -> None:
+        """Release the parser; idempotent."""
+        self._parser.close()
+
+    def _check_explained(self, rest: str, role: Role) -> None:
+        if rest.startswith("("):
+            raise RefusedQueryError("EXPLAIN takes no options here; write EXPLAIN SELECT …")
+        try:
+            kind = self._only_statement(rest)
+        except RefusedQueryError as error:
+            raise RefusedQueryError("only a SELECT may be explained, and not with ANALYZE") from error
+        if kind != duckdb.StatementType.SELECT:
+            raise RefusedQueryError("only a SELECT may be explained, and not with ANALYZE")
+        self._check_select(rest, role)
+
+    def _only_statement(self, sql: str) -> duckdb.StatementType:
+        if "\0" in sql:
+            raise RefusedQueryError("the statement holds a NUL character")
+        try:
+            with self._lock:
+                statements = self._parser.extract_statements(sql)
+        except (duckdb.Error, UnicodeError, ValueError) as error:
+            raise RefusedQueryError(first_line(error)) from error
+        if len(statements) != 1:
+            raise RefusedQueryError(f"exactly one statement may run at a time, not {len(statements)}")
+        return statements[0].type
+
+    def _check_select(self, sql: str, role: Role) -> None:
+        try:
+            with self._lock:
+                text = self._parser.execute(_SERIALIZE, [sql]).fetchall()[0][0]
+            parsed = json.loads(text)
+            if parsed["error"]:
+                raise RefusedQueryError(f"the statement cannot be checked: {parsed['error_message']}")
+            if len(parsed["statements"]) != 1:
+                raise RefusedQueryError("exactly one statement may run at a time")
+            _Walk(role).visit(parsed["statements"][0], frozenset())
+        except (duckdb.Error, UnicodeError) as error:
+            raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
+        except RecursionError as error:
+            raise RefusedQueryError("the statement is nested too deeply") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error of DuckDB, as a sentence for the asker."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Visits every node of a parsed SELECT; refuses the first that is not known to be harmless."""
+
+    role: Role
+
+    def visit(self, node: Any, scope: frozenset[str]) -> None:  # noqa: ANN401 - any JSON
+        """Check a node and all below it; `scope` holds the names of the CTEs it sees, in lower case."""
+        if isinstance(node, list):
+            for one in node:
+                self.visit(one, scope)
+        if not isinstance(node, dict):
+            return
+        self._check_kind(node)
+        inner = self._visit_ctes(node, scope)
+        if node.get("type") == "RECURSIVE_CTE_NODE":
+            inner |= {node["cte_name"].lower()}
+        if "function_name" in node:
+            self._check_function(node)
+        for child in self._children(node, inner):
+            self.visit(child, inner)
+
+    def _children(self, node: dict[str, Any], scope: frozenset[str]) -> Iterator[Any]:
+        kind = None if "class" in node else node.get("type")
+        if kind == "BASE_TABLE":
+            self._check_table(node, scope)
+        elif kind == "SHOW_REF":
+            if node["show_type"] not in ("DESCRIBE", "SUMMARY") or node.get("query") is None:
+                raise RefusedQueryError("SHOW may not run here; DESCRIBE one of the documented views")
+        elif kind == "TABLE_FUNCTION":
+            self._check_table_function(node["function"])
+            yield node["function"]["arguments"]
+            return
+        yield from (child for key, child in node.items() if key not in ("cte_map", "qualified_name"))
+
+    @staticmethod
+    def _check_kind(node: dict[str, Any]) -> None:
+        if "class" in node:
+            if node["class"] not in _EXPRESSIONS:
+                raise RefusedQueryError(f"an expression of the kind {node['class']} may not run here")
+            return
+        kind = node.get("type")
+        if isinstance(kind, str) and kind not in _KINDS and not kind.endswith("_TYPE_INFO"):
+            raise RefusedQueryError(f"a {kind.replace('_', ' ').lower()} may not run here")
+        if node.get("at_clause") is not None:
+            raise RefusedQueryError("AT (…) may not be used here")
+
+    def _visit_ctes(self, node: dict[str, Any], scope: frozenset[str]) -> frozenset[str]:
+        """Check the CTEs of a node in their order, each seeing those before it; return the wider scope."""
+        for entry in (node.get("cte_map") or {}).get("map", ()):
+            self.visit(entry["value"], scope)
+            scope |= {entry["key"].lower()}
+        return scope
+
+    def _check_table(self, node: dict[str, Any], scope: frozenset[str]) -> None:
+        name, schema, catalog = (node[key].lower() for key in ("table_name", "schema_name", "catalog_name"))
+        if not catalog:
+            if not schema and name in scope:
+                return
+            if schema in ("", "main") and name in VIEWS:
+                return
+            if schema == "internal" and self.role is Role.ADMIN:
+                return
+        whole = ".".join(part for part in (catalog, schema, name) if part)
+        raise RefusedQueryError(f"{whole} is not a documented view; known are {', '.join(VIEWS)}")
+
+    @staticmethod
+    def _check_table_function(function: dict[str, Any]) -> None:
+        name = function.get("function_name", "").lower()
+        if name not in _TABLE_FUNCTIONS or function.get("schema") or function.get("catalog"):
+            raise RefusedQueryError(f"the table function {name or 'without a name'} may not be called here")
+
+    @staticmethod
+    def _check_function(node: dict[str, Any]) -> None:
+        name = node["function_name"].lower()
+        is_foreign = node.get("schema", "").lower() not in _FUNCTION_SCHEMAS
+        if is_foreign or name in _REFUSED_FUNCTIONS or _REFUSED_PREFIXES.match(name):
+            raise RefusedQueryError(f"the function {name} may not be called here")
+        if node.get("export_state"):
+            raise RefusedQueryError("EXPORT_STATE may not be used here")
+        for place in _SIZED_BY.get(name, ()):
+            if place < len(node["arguments"]) and not _is_small(node["arguments"][place]["expression"]):
+                raise RefusedQueryError(
+                    f"the size in {name} must be a number up to {_MAX_SIZE} written out; "
+                    "for more rows use it as a table: FROM range(…)"
+                )
+
+
+def _is_small(expression: dict[str, Any]) -> bool:
+    literal = expression.get("literal") or {}
+    try:
+        return literal.get("kind") == "INTEGER" and int(literal["text"]) <= _MAX_SIZE
+    except (KeyError, ValueError):
+        return False

@@ -1,0 +1,114 @@
+"""Numbered, forward-only migrations of the tables, and the views, which are code."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from linktide.errors import ConfigError, SchemaTooNewError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def migrations() -> tuple[Migration, ...]:
+    """Return all migrations this linktide knows, in order, numbered from 1 without a gap."""
+    found = [
+        Migration(int(match["version"]), match["name"], file.read_text(encoding="utf-8"))
+        for file in resources.files(__package__).joinpath("migrations").iterdir()
+        if (match := _NAME.fullmatch(file.name))
+    ]
+    return tuple(sorted(found, key=lambda one: one.version))
+
+
+def stored_version(connection: DuckDBPyConnection, path: Path) -> int:
+    """Return the newest migration applied to the file, 0 for an empty one.
+
+    Raises ConfigError if the file holds tables that are not linktide's.
+    """
+    tables = {
+        f"{schema}.{table}"
+        for schema, table in connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+        ).fetchall()
+    }
+    if "internal.migrations" in tables:
+        rows = connection.execute("SELECT coalesce(max(version), 0) FROM internal.migrations").fetchall()
+        return int(rows[0][0])
+    if tables:
+        raise ConfigError(
+            f"{path} is a DuckDB file, but not linktide's (it holds {min(tables)}); set another `database`"
+        )
+    return 0
+
+
+def migrate(
+    connection: DuckDBPyConnection, path: Path, steps: tuple[Migration, ...], applied_at: datetime
+) -> int:
+    """Apply every step the file lacks, each in a transaction of its own; return the version reached.
+
+    Raises SchemaTooNewError, ConfigError (not linktide's file) and what DuckDB raises.
+    """
+    stored = stored_version(connection, path)
+    newest = steps[-1].version
+    if stored > newest:
+        raise SchemaTooNewError(
+            f"{path} has schema version {stored}, this linktide knows {newest}: install the newer linktide"
+        )
+    for step in steps[stored:]:
+        connection.execute("BEGIN").fetchall()
+        connection.execute(step.sql).fetchall()
+        connection.execute(
+            "INSERT INTO internal.migrations VALUES (?, ?, ?)", [step.version, step.name, applied_at]
+        ).fetchall()
+        connection.execute("COMMIT").fetchall()
+    return newest
+
+
+def views_sql() -> str:
+    """Return the text of all views, in the order of their files' names."""
+    files = resources.files(__package__).joinpath("views").iterdir()
+    ordered = sorted((file for file in files if file.name.endswith(".sql")), key=lambda file: file.name)
+    return "\n".join(file.read_text(encoding="utf-8") for file in ordered)
+
+
+def refresh_views(connection: DuckDBPyConnection) -> bool:
+    """Recreate all views if their text is not the one in the file; return whether it did.
+
+    Drops every view of the schemas main and internal first: a view we no longer have must not stay.
+    """
+    text = views_sql()
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    stored = connection.execute("SELECT value FROM internal.settings WHERE name = 'views_sha256'").fetchall()
+    if stored == [(fingerprint,)]:
+        return False
+    old = connection.execute(
+        "SELECT schema_name, view_name FROM duckdb_views() "
+        "WHERE NOT internal AND NOT temporary AND schema_name IN ('main', 'internal')"
+    ).fetchall()
+    connection.execute("BEGIN").fetchall()
+    for schema, view in old:
+        connection.execute(f'DROP VIEW "{schema}"."{view}"').fetchall()
+    connection.execute(text).fetchall()
+    connection.execute(
+        "INSERT OR REPLACE INTO internal.settings VALUES ('views_sha256', ?)", [fingerprint]
+    ).fetchall()
+    connection.execute("COMMIT").fetchall()
+    return True

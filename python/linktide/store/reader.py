@@ -1,0 +1,288 @@
+"""Readers of the store: SQL of outsiders through the gate, on the live file or on a stopped one."""
+
+from __future__ import annotations
+
+import queue
+import resource
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import duckdb
+import pyarrow as pa
+
+from linktide.errors import ConfigError, RefusedQueryError, SchemaTooNewError
+from linktide.store.database import CLOSED_TO_EXTENSIONS
+from linktide.store.failure import StoreFailedError, open_failure
+from linktide.store.gate import Gate, Role, first_line
+from linktide.store.migrate import migrations, stored_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from linktide.store.database import Database
+
+    Parameters = Sequence[object] | Mapping[str, object] | None
+
+_ROWS_PER_BATCH = 2_048
+_WATCH_SECONDS = 0.02
+_PAGE_BYTES = resource.getpagesize()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What one statement may take. Above a limit it fails; a result is never cut short."""
+
+    timeout_seconds: float = 30.0
+    rows: int = 1_000_000
+    bytes: int = 256 * 1024 * 1024
+    """Of the result as Arrow."""
+    growth_bytes: int = 2 * 1024 * 1024 * 1024
+    """By which the whole process may grow meanwhile. DuckDB's memory_limit does not count the vectors of a
+    running statement, and one of them can take many GB before an interrupt is heard: only a limit of the
+    process (RLIMIT_DATA) stops that one; DuckDB then answers with an error of this statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSettings:
+    """How the pool is made."""
+
+    size: int = 4
+    operator_memory_limit: str = "100MB"
+    """For each operator of a reader's statement; beyond it the operator spills to disk."""
+    limits: QueryLimits = field(default_factory=QueryLimits)
+    wait_seconds: float = 5.0
+    """How long a statement waits for a free reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """All rows of a statement."""
+
+    table: pa.Table
+    seconds: float
+
+
+class ReaderPool:
+    """Cursors that outsiders read through; safe for many threads.
+
+    Making it locks the configuration of the whole instance: no SET afterwards, for the writer neither.
+    The writer needs none: INSERT from Arrow, CHECKPOINT and spilling go on.
+    """
+
+    def __init__(
+        self,
+        cursors: Sequence[DuckDBPyConnection],
+        settings: ReaderSettings,
+        release: Callable[[DuckDBPyConnection], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._release = release
+        self._cursors = tuple(cursors)
+        self._monotonic = monotonic
+        self._is_closed = False
+        self._gate = Gate()
+        self._free: queue.LifoQueue[DuckDBPyConnection] = queue.LifoQueue()
+        for cursor in cursors:
+            self._free.put(cursor)
+
+    @classmethod
+    def of(cls, database: Database, settings: ReaderSettings | None = None) -> Self:
+        """Return a pool on the live database; it must be made anew when the database is reopened."""
+        settings = settings or ReaderSettings()
+        cursors = [database.cursor() for _ in range(settings.size)]
+        _lock(cursors, settings)
+        return cls(cursors, settings, database.release)
+
+    def query(
+        self,
+        sql: str,
+        role: Role = Role.READER,
+        parameters: Parameters = None,
+        limits: QueryLimits | None = None,
+    ) -> QueryResult:
+        """Run one statement and return all its rows.
+
+        Raises RefusedQueryError (refused, wrong, too slow, too big, no reader free) and StoreFailedError
+        (the instance is lost: the service must reopen it).
+        """
+        if self._is_closed:
+            raise RefusedQueryError("the database is not open for reading now; try again in a moment")
+        started = self._monotonic()
+        limits = limits or self._settings.limits
+        statement = self._gate.check(sql, role)
+        with self._cursor() as cursor:
+            table = _run(cursor, statement.sql, parameters, limits)
+        return QueryResult(table, self._monotonic() - started)
+
+    def close(self) -> None:
+        """Close the readers; idempotent. A statement that runs ends with an error."""
+        self._is_closed = True
+        for cursor in self._cursors:
+            self._release(cursor)
+        self._gate.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[DuckDBPyConnection]:
+        try:
+            cursor = self._free.get(timeout=self._settings.wait_seconds)
+        except queue.Empty as error:
+            raise RefusedQueryError(
+                f"none of {self._settings.size} readers was free within {self._settings.wait_seconds:g} s; "
+                "try again"
+            ) from error
+        try:
+            yield cursor
+        finally:
+            self._free.put(cursor)
+
+
+def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limit: str = "1GB") -> ReaderPool:
+    """Open the file of a stopped service read-only, behind the same gate.
+
+    Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError and ConfigError.
+    """
+    settings = settings or ReaderSettings()
+    if not path.exists():
+        raise ConfigError(f"{path} does not exist; check the setting `database`")
+    try:
+        connection = duckdb.connect(
+            str(path), read_only=True, config={"memory_limit": memory_limit, **CLOSED_TO_EXTENSIONS}
+        )
+    except duckdb.Error as error:
+        raise open_failure(error, path) from error
+    try:
+        _check_version(connection, path)
+        connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
+        cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
+        _lock(cursors, settings)
+    except BaseException:
+        connection.close()
+        raise
+    return ReaderPool(cursors, settings, lambda cursor: cursor.close())
+
+
+def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
+    stored, newest = stored_version(connection, path), migrations()[-1].version
+    if stored > newest:
+        raise SchemaTooNewError(
+            f"{path} has schema version {stored}, this linktide knows {newest}: install the newer linktide"
+        )
+    if stored == 0:
+        raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
+
+
+def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings) -> None:
+    """Set what only a reader needs on each cursor, then close the instance to everything outside it.
+
+    The order holds: operator_memory_limit belongs to one connection, is not inherited by a new cursor, and
+    cannot be set once the configuration is locked.
+    """
+    for cursor in cursors:
+        cursor.execute("SET operator_memory_limit = ?", [settings.operator_memory_limit]).fetchall()
+    if not cursors:
+        return
+    for statement in (
+        "SET GLOBAL python_enable_replacements = false",
+        "SET GLOBAL enable_external_access = false",
+        "SET GLOBAL lock_configuration = true",
+    ):
+        cursors[0].execute(statement).fetchall()
+
+
+class _Guard:
+    """Interrupts a cursor when its time or its memory is used up, never after the block was left."""
+
+    def __init__(self, cursor: DuckDBPyConnection, limits: QueryLimits) -> None:
+        self.refusal: str | None = None
+        """Why it interrupted."""
+        self._cursor = cursor
+        self._limits = limits
+        self._left = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._watch, name="query-guard", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._left.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        started, before = time.monotonic(), _resident_bytes()
+        while not self._left.wait(_WATCH_SECONDS):
+            if time.monotonic() - started > self._limits.timeout_seconds:
+                self._interrupt(f"the statement ran longer than {self._limits.timeout_seconds:g} s")
+            elif _resident_bytes() - before > self._limits.growth_bytes:
+                self._interrupt(f"the service grew by more than {self._limits.growth_bytes} bytes meanwhile")
+
+    def _interrupt(self, refusal: str) -> None:
+        with self._lock:
+            if not self._left.is_set():
+                self.refusal = self.refusal or refusal
+                self._cursor.interrupt()
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every few ms
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except OSError:  # no procfs: the guard then watches the time only
+        return 0
+
+
+def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits) -> pa.Table:
+    guard = _Guard(cursor, limits)
+    try:
+        cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
+        try:
+            with guard:
+                return _read(cursor, sql, parameters, limits, guard)
+        finally:
+            # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
+            # guard has left: it must not interrupt this.
+            cursor.execute("ROLLBACK").fetchall()
+    except (duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
+        raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
+    except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise RefusedQueryError(guard.refusal or first_line(error)) from error
+
+
+def _read(
+    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits, guard: _Guard
+) -> pa.Table:
+    relation = cursor.sql(sql, params=parameters)
+    if relation is None:
+        raise RefusedQueryError("the statement returns no rows")
+    # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
+    with relation.to_arrow_reader(_ROWS_PER_BATCH) as reader:
+        batches: list[pa.RecordBatch] = []
+        rows = size = 0
+        for batch in reader:
+            rows += batch.num_rows
+            size += batch.nbytes
+            if rows > limits.rows:
+                raise RefusedQueryError(f"the result has more than {limits.rows} rows; add a LIMIT")
+            if size > limits.bytes:
+                raise RefusedQueryError(f"the result has more than {limits.bytes} bytes; add a LIMIT")
+            if guard.refusal:
+                raise RefusedQueryError(guard.refusal)
+            batches.append(batch)
+        return pa.Table.from_batches(batches, schema=reader.schema)

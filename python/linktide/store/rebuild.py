@@ -1,0 +1,147 @@
+"""What the core needs to be built again from the tables, as Arrow streams."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from linktide.sources.source import Partition, Position
+from linktide.store.failure import write_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from linktide.store.database import Database
+
+_WANTED = "linktide_wanted"
+
+_LINKS = """
+SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
+       a.attributes_at, a.attributes_changed_at, a.anchor, a.rel, a.link_type,
+       CAST(a.attributes AS VARCHAR) AS attributes,
+       s.status, s.started_at, s.last_seen,
+       s.firm_loss_at, s.firm_loss_reason, s.suspect_at, s.suspect_before_at
+FROM internal.link_attributes a
+LEFT JOIN internal.link_state s ON s.link_id = a.link_id
+"""
+_DOMAINS = """
+SELECT n.domain_key, n.domain_name, true AS has_node, s.citation, s.authority, s.scored_at
+FROM internal.newest_domain_names n
+LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key
+UNION ALL
+SELECT DISTINCT d.domain_key, d.domain_name, false, NULL::DOUBLE, NULL::DOUBLE, NULL::TIMESTAMPTZ
+FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM internal.links
+      UNION ALL SELECT t_dom_key, target_domain FROM internal.links) d
+ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
+"""
+_OBSERVATIONS = f"""
+SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
+       e.source_id, e.off
+FROM internal.link_events e
+SEMI JOIN (SELECT link_id FROM {_WANTED}) w ON w.link_id = e.link_id
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOffset:
+    """A row of internal.source_offsets."""
+
+    source_id: int
+    next_offset: int
+    leader_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriterRow:
+    """The row of internal.writer: what the newest committed batch left."""
+
+    rev: int
+    clock_us: int | None
+    """Unix µs of the greatest observed_at accepted; None before the first event."""
+    live_links: int
+    authority_error_bound: float
+    is_authority_shown: bool
+
+
+def read_offsets(connection: DuckDBPyConnection) -> dict[Partition, StoredOffset]:
+    """Return the stored row of every partition ever committed."""
+    rows = connection.execute(
+        "SELECT cluster, topic, topic_id, part, source_id, next_offset, leader_epoch "
+        "FROM internal.source_offsets"
+    ).fetchall()
+    return {Partition(*row[:4]): StoredOffset(*row[4:]) for row in rows}
+
+
+def read_positions(database: Database) -> dict[Partition, Position]:
+    """Return where each stored partition stands, for `Source.open`."""
+    return {
+        partition: Position(stored.next_offset, stored.leader_epoch)
+        for partition, stored in read_offsets(database.connection).items()
+    }
+
+
+def read_writer(database: Database) -> WriterRow:
+    """Return the newest committed batch; rev 0 in a new file."""
+    # epoch_us: a TIMESTAMPTZ cannot be fetched as a Python value without pytz.
+    rows = database.connection.execute(
+        "SELECT rev, epoch_us(clock), live_links, authority_error_bound, is_authority_shown "
+        "FROM internal.writer"
+    ).fetchall()
+    return WriterRow(*rows[0])
+
+
+@contextmanager
+def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+    """Stream one row a link, in no order.
+
+    link_id, source_key, target_key, s_dom_key, t_dom_key (uint64); attributes_at, attributes_changed_at
+    (the newest instant at which a run of any attribute begins); anchor, rel, link_type, attributes (current;
+    attributes is a JSON object of texts); status and the registers of its newest link_changes row, null if
+    it has none. Times are timestamp[us, UTC].
+    """
+    with _stream(database, _LINKS, rows_per_batch) as reader:
+        yield reader
+
+
+@contextmanager
+def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+    """Stream one row a domain: domain_key, domain_name, has_node; newest citation, authority, scored_at or null.
+
+    A domain has a node in the graph once one of its links was sighted.
+    """
+    with _stream(database, _DOMAINS, rows_per_batch) as reader:
+        yield reader
+
+
+def observations_of(database: Database, link_ids: object) -> pa.Table:
+    """Return every stored observation of the links, in no order, by one semi-join.
+
+    `link_ids` is any Arrow array of uint64 (`__arrow_c_array__` or `__arrow_c_stream__`). Runs on the
+    writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
+    """
+    connection = database.connection
+    wanted = pa.chunked_array(link_ids) if hasattr(link_ids, "__arrow_c_stream__") else pa.array(link_ids)
+    try:
+        connection.register(_WANTED, pa.table({"link_id": wanted}))
+        try:
+            return connection.sql(_OBSERVATIONS).to_arrow_table()
+        finally:
+            with suppress(duckdb.Error):  # fails in a transaction that has failed, and must not hide why
+                connection.unregister(_WANTED)
+    except duckdb.Error as error:
+        raise write_failure(error, database.path, "read observations") from error
+
+
+@contextmanager
+def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatchReader]:
+    cursor = database.cursor()
+    try:
+        yield cursor.sql(query).to_arrow_reader(rows_per_batch)
+    finally:
+        database.release(cursor)

@@ -1,0 +1,57 @@
+CREATE VIEW internal.life_summaries AS
+SELECT link_id, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
+       arg_max({'started_at': started_at, 'lost_at': lost_at, 'confirmed_at': confirmed_at,
+                'lost_reason': lost_reason}, started_at) AS newest
+FROM internal.lives
+GROUP BY link_id;
+
+-- All that is known of a link now, with the keys; `links` and the views of live links pick from it.
+CREATE VIEW internal.link_facts AS
+SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
+       a.source_url, a.target_url, a.source_domain, a.target_domain,
+       a.s_dom_key = a.t_dom_key AS is_internal,
+       coalesce(s.status, 0) <> 0 AS is_sighted,
+       coalesce(s.status IN (1, 2), false) AS is_live,
+       coalesce(s.status = 2, false) AS is_suspect,
+       coalesce(s.status IN (1, 2) AND s.last_seen <= (
+           SELECT w.clock - to_days(CAST(v.value AS INTEGER))
+           FROM internal.writer w, internal.settings v
+           WHERE v.name = 'unverified_after_days'), false) AS is_unverified,
+       l.first_seen, s.last_seen,
+       greatest(s.last_seen, s.firm_loss_at, s.suspect_at) AS last_checked_at,
+       l.newest.started_at AS started_at, l.newest.lost_at AS lost_at, l.newest.confirmed_at AS confirmed_at,
+       l.newest.lost_reason AS lost_reason, coalesce(l.times_lost, 0) AS times_lost,
+       a.anchor, a.rel, a.link_type,
+       NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
+            OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
+       internal.has_token(a.rel, 'nofollow') AS is_nofollow,
+       internal.has_token(a.rel, 'ugc') AS is_ugc,
+       internal.has_token(a.rel, 'sponsored') AS is_sponsored,
+       a.attributes
+FROM internal.link_attributes a
+LEFT JOIN internal.link_state s ON s.link_id = a.link_id
+LEFT JOIN internal.life_summaries l ON l.link_id = a.link_id;
+
+CREATE VIEW main.links AS
+SELECT link_id, source_url, target_url, source_domain, target_domain, is_internal,
+       is_live, is_suspect, is_unverified, first_seen, last_seen, last_checked_at,
+       started_at, lost_at, confirmed_at, lost_reason, times_lost,
+       anchor, rel, link_type, is_dofollow, is_nofollow, is_ugc, is_sponsored, attributes
+FROM internal.link_facts;
+
+CREATE VIEW internal.live_links AS
+SELECT * FROM internal.link_facts WHERE is_live AND NOT is_internal;
+
+CREATE VIEW main.backlinks AS
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
+       f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
+       f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
+FROM internal.live_links f
+LEFT JOIN internal.shown_scores s ON s.domain_key = f.s_dom_key;
+
+CREATE VIEW main.outgoing_links AS
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
+       f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
+       f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
+FROM internal.live_links f
+LEFT JOIN internal.shown_scores s ON s.domain_key = f.t_dom_key;

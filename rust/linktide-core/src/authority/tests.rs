@@ -1,0 +1,5 @@
+//! The engine against exact solutions.
+
+mod oracle;
+mod properties;
+mod worst_cases;

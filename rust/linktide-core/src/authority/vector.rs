@@ -1,0 +1,349 @@
+//! One authority vector: estimates, residuals, and the rules that keep them true.
+
+use rustc_hash::FxHashMap;
+
+use super::queue::{NodeSet, PushQueue};
+use super::settings::{check_epsilon, check_prior};
+use super::sum::ExactSum;
+use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
+use crate::graph::{LinkChange, LinkGraph};
+
+/// A source whose estimate grew past this many times its true level is pushed at once, see
+/// [`AuthorityVector::on_link_change`].
+const MAX_INFLATION: f64 = 8.0;
+
+/// One vector over a graph: 16 B per node (x and r), two bits, and its queue. Several vectors share one
+/// graph, and may drain at the same time: draining only reads the graph.
+#[derive(Debug, Clone)]
+pub struct AuthorityVector {
+    pub(super) settings: AuthoritySettings,
+    pub(super) x: Vec<f64>,
+    pub(super) r: Vec<f64>,
+    pub(super) priors: FxHashMap<u32, f64>,
+    pub(super) queue: PushQueue,
+    pub(super) moved: Vec<u32>,
+    pub(super) moved_set: NodeSet,
+    pub(super) sum_x: ExactSum,
+    pub(super) sum_r: ExactSum,
+    edges: u64,
+    pushes: u64,
+}
+
+impl AuthorityVector {
+    /// An empty vector. It takes in the nodes of the graph as calls show it the graph.
+    ///
+    /// # Errors
+    /// A setting out of range.
+    pub fn new(settings: AuthoritySettings) -> Result<Self, AuthorityError> {
+        Ok(Self {
+            settings: settings.checked()?,
+            x: Vec::new(),
+            r: Vec::new(),
+            priors: FxHashMap::default(),
+            queue: PushQueue::new(),
+            moved: Vec::new(),
+            moved_set: NodeSet::default(),
+            sum_x: ExactSum::default(),
+            sum_r: ExactSum::default(),
+            edges: 0,
+            pushes: 0,
+        })
+    }
+
+    /// Takes in nodes added to the graph: x = 0, r = b. The other calls do it themselves when needed.
+    pub fn grow(&mut self, graph: &LinkGraph) {
+        let (from, to) = (self.x.len(), graph.node_count());
+        if from >= to {
+            return;
+        }
+        self.x.resize(to, 0.0);
+        self.r.resize(to, 0.0);
+        self.queue.resize(to);
+        self.moved_set.resize(to);
+        for node in from..to {
+            let node = node as u32;
+            self.add_residual(node, self.prior(node));
+            self.recheck(graph, node);
+        }
+    }
+
+    /// Follows one edit of the graph, given the graph after it. O(1), exact: estimates of the source's
+    /// other targets need no change, because x of the source is scaled with its total weight.
+    ///
+    /// That scaling lifts x of a source that gains links above its true level x + r until it is pushed.
+    /// Past 8 times it is pushed here, so that neither readers nor rounding meet a hub at 10^5 times its
+    /// authority; its list grew eightfold since its last push, so the push costs about one edge per event.
+    pub fn on_link_change(&mut self, graph: &LinkGraph, change: &LinkChange) {
+        self.grow(graph);
+        if change.is_empty() {
+            return;
+        }
+        let (source, target, alpha) = (change.source, change.target, self.settings.alpha);
+        let x = self.x(source);
+        let passed = |weight: f64, total: f64| if total > 0.0 { weight / total } else { 0.0 };
+        if change.total_before > 0.0 && change.total_after > 0.0 {
+            let x_per_weight = x / change.total_before;
+            let scaled = x_per_weight * change.total_after;
+            self.add_x(source, scaled - x);
+            self.add_residual(source, -(self.x(source) - x));
+            self.add_residual(target, alpha * x_per_weight * (change.weight_after - change.weight_before));
+        } else {
+            let share_after = passed(change.weight_after, change.total_after);
+            let share_before = passed(change.weight_before, change.total_before);
+            self.add_residual(target, alpha * x * (share_after - share_before));
+        }
+        if self.x(source) > MAX_INFLATION * self.estimate(source) && self.is_over(source) {
+            self.push_node(graph, source);
+        }
+        // Both ends, whatever they were before: the threshold itself may have shrunk with x.
+        self.recheck(graph, source);
+        self.recheck(graph, target);
+    }
+
+    /// Sets the prior b of one node; 0 for a page that is forgotten, once its links are dropped.
+    ///
+    /// # Errors
+    /// A node the graph does not have, or a prior that is negative or not finite; nothing changes then.
+    pub fn set_prior(&mut self, graph: &LinkGraph, node: u32, prior: f64) -> Result<(), AuthorityError> {
+        check_prior(prior)?;
+        self.grow(graph);
+        if node as usize >= self.x.len() {
+            return Err(AuthorityError::UnknownNode { node, nodes: self.x.len() });
+        }
+        self.add_residual(node, prior - self.prior(node));
+        self.priors.insert(node, prior);
+        self.recheck(graph, node);
+        Ok(())
+    }
+
+    /// Changes ε and looks at every residual again. The new ε holds after the next full drain.
+    ///
+    /// # Errors
+    /// ε is not a positive number; nothing changes then.
+    pub fn set_epsilon(&mut self, graph: &LinkGraph, epsilon: f64) -> Result<(), AuthorityError> {
+        check_epsilon(epsilon)?;
+        self.settings.epsilon = epsilon;
+        self.grow(graph);
+        self.recheck_all(graph);
+        Ok(())
+    }
+
+    /// Pushes residuals over the threshold until none is left or the budget ends. Reads the graph only.
+    pub fn drain(&mut self, graph: &LinkGraph, budget: Budget) -> DrainOutcome {
+        self.grow(graph);
+        let (edges, pushes) = (self.edges, self.pushes);
+        let end = match budget {
+            Budget::Unlimited => u64::MAX,
+            Budget::Edges(edges) => self.work().saturating_add(edges.max(1)),
+        };
+        while self.work() < end {
+            let Some(node) = self.queue.pop(self.edges) else { break };
+            if self.is_over(node) {
+                self.push_node(graph, node);
+            }
+        }
+        DrainOutcome {
+            edges: self.edges - edges,
+            pushes: self.pushes - pushes,
+            is_drained: self.is_drained(),
+        }
+    }
+
+    /// Edges, and one for each push, so that a budget also ends on nodes without out-links.
+    fn work(&self) -> u64 {
+        self.edges + self.pushes
+    }
+
+    /// Moves the residual of a node into its estimate and passes α of it along its links.
+    fn push_node(&mut self, graph: &LinkGraph, node: u32) {
+        let Some(slot) = self.r.get_mut(node as usize) else { return };
+        let pushed = std::mem::take(slot);
+        self.pushes += 1;
+        let mut sum_change = -pushed.abs();
+        self.add_x(node, pushed);
+        let total = graph.out_weight(node);
+        if total > 0.0 {
+            let share = self.settings.alpha * pushed / total;
+            for (weight, targets) in graph.segments(node) {
+                sum_change += self.spread(graph, targets, share * weight);
+            }
+            self.edges += u64::from(graph.out_degree(node));
+        }
+        self.sum_r.add(sum_change);
+    }
+
+    /// Adds `amount` to the residual of every target, queues those now over the threshold and returns the
+    /// change of Σ|r|. The loop all time goes to: it reads and writes r alone unless a node is queued.
+    fn spread(&mut self, graph: &LinkGraph, targets: &[u32], amount: f64) -> f64 {
+        let floor = self.floor();
+        let mut sum_change = 0.0;
+        for &target in targets {
+            // A vacant slot of a hub table is no node: it falls out here.
+            let Some(slot) = self.r.get_mut(target as usize) else { continue };
+            let (before, after) = (slot.abs(), (*slot + amount).abs());
+            *slot += amount;
+            sum_change += after - before;
+            if after > floor && after > threshold(floor, self.settings.threshold, &self.x, target) {
+                self.queue.push(target, || graph.out_degree(target), self.edges);
+            }
+        }
+        sum_change
+    }
+
+    /// Queues a node that is over its threshold.
+    fn recheck(&mut self, graph: &LinkGraph, node: u32) {
+        if self.is_over(node) {
+            self.queue.push(node, || graph.out_degree(node), self.edges);
+        }
+    }
+
+    pub(super) fn recheck_all(&mut self, graph: &LinkGraph) {
+        for node in 0..self.r.len() {
+            self.recheck(graph, node as u32);
+        }
+    }
+
+    pub(super) fn is_over(&self, node: u32) -> bool {
+        self.residual(node).abs() > threshold(self.floor(), self.settings.threshold, &self.x, node)
+    }
+
+    /// The least residual worth pushing, ε(1−α).
+    fn floor(&self) -> f64 {
+        self.settings.epsilon * (1.0 - self.settings.alpha)
+    }
+
+    pub(super) fn add_x(&mut self, node: u32, amount: f64) {
+        let Some(x) = self.x.get_mut(node as usize) else { return };
+        let before = *x;
+        *x += amount;
+        self.sum_x.add(*x - before);
+        if self.moved_set.insert(node) {
+            self.moved.push(node);
+        }
+    }
+
+    fn add_residual(&mut self, node: u32, amount: f64) {
+        let Some(r) = self.r.get_mut(node as usize) else { return };
+        let before = r.abs();
+        *r += amount;
+        self.sum_r.add(r.abs() - before);
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &AuthoritySettings {
+        &self.settings
+    }
+
+    /// Nodes the vector knows.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.x.len()
+    }
+
+    /// The prior b of a node.
+    #[must_use]
+    pub fn prior(&self, node: u32) -> f64 {
+        self.priors.get(&node).copied().unwrap_or(self.settings.prior)
+    }
+
+    /// The authority of a node; 0 for an unknown one. Never negative. Once drained it is within the bound
+    /// of [`Threshold`]; before, a source that just gained links stands too high, see [`Self::estimate`].
+    #[must_use]
+    pub fn x(&self, node: u32) -> f64 {
+        self.x.get(node as usize).copied().unwrap_or(0.0)
+    }
+
+    /// The residual of a node; 0 for an unknown one.
+    #[must_use]
+    pub fn residual(&self, node: u32) -> f64 {
+        self.r.get(node as usize).copied().unwrap_or(0.0)
+    }
+
+    /// x + r, one step ahead of x: it does not move when a node's own out-links change, is never below the
+    /// prior, and is exactly the prior without in-links. Once drained ("const") within ε·(x* − (1−α)).
+    #[must_use]
+    pub fn estimate(&self, node: u32) -> f64 {
+        self.x(node) + self.residual(node)
+    }
+
+    /// All x, by node.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.x
+    }
+
+    /// Σx, to normalise.
+    #[must_use]
+    pub fn sum_x(&self) -> f64 {
+        self.sum_x.value()
+    }
+
+    /// Proven bound on Σ|x* − x|, at any time, drained or not: Σ|r| / (1−α). O(1).
+    #[must_use]
+    pub fn error_bound(&self) -> f64 {
+        self.sum_r.value().max(0.0) / (1.0 - self.settings.alpha)
+    }
+
+    /// [`Self::error_bound`] over Σx; 0 for an empty vector, infinite when nothing was drained yet.
+    #[must_use]
+    pub fn error_bound_ratio(&self) -> f64 {
+        let bound = self.error_bound();
+        if bound > 0.0 { bound / self.sum_x() } else { 0.0 }
+    }
+
+    /// What [`Self::error_bound`] is at most once drained: ε·n in "const", ε·(n + Σx) in "x".
+    #[must_use]
+    pub fn error_target(&self) -> f64 {
+        let nodes = self.x.len() as f64;
+        match self.settings.threshold {
+            Threshold::Const => self.settings.epsilon * nodes,
+            Threshold::Relative => self.settings.epsilon * (nodes + self.sum_x()),
+        }
+    }
+
+    /// Whether no residual is over the threshold.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.queue.len() == 0
+    }
+
+    /// Nodes waiting to be pushed.
+    #[must_use]
+    pub fn queue_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Edges followed by pushes since the vector was made.
+    #[must_use]
+    pub fn edges_touched(&self) -> u64 {
+        self.edges
+    }
+
+    /// Nodes whose x changed since the last call, each once, in order of first change. For publishing.
+    pub fn take_moved(&mut self) -> Vec<u32> {
+        let moved = std::mem::take(&mut self.moved);
+        for &node in &moved {
+            self.moved_set.remove(node);
+        }
+        moved
+    }
+
+    /// Bytes held, reserved room included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        8 * (self.x.capacity() + self.r.capacity())
+            + self.queue.memory_bytes()
+            + self.moved_set.memory_bytes()
+            + 4 * self.moved.capacity()
+            + 16 * self.priors.capacity()
+    }
+}
+
+#[inline]
+fn threshold(floor: f64, kind: Threshold, x: &[f64], node: u32) -> f64 {
+    match kind {
+        Threshold::Const => floor,
+        Threshold::Relative => floor * x.get(node as usize).copied().unwrap_or(0.0).max(1.0),
+    }
+}

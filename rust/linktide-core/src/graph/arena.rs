@@ -1,0 +1,189 @@
+//! One growing vector of u32 targets, cut into blocks of fixed sizes.
+
+use super::GraphError;
+
+/// Marks an unused slot of a hub table; never a node id.
+pub(super) const VACANT: u32 = u32::MAX;
+
+/// The class of a list that owns no block.
+pub(super) const NO_BLOCK: u8 = u8::MAX;
+
+/// Sizes 1, 2, 3, 4, 6, 8, 12, 16, then four steps per octave, up to 2^31.
+const FINE_CLASSES: [u32; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
+const CLASS_COUNT: usize = 8 + 4 * 27;
+
+/// The smallest class that holds `len` targets; `len` 0 counts as 1.
+pub(super) fn class_for(len: u32) -> u8 {
+    if let Some(class) = FINE_CLASSES.iter().position(|&size| len <= size) {
+        return class as u8;
+    }
+    let octave = (len - 1).ilog2();
+    let step = 1u32 << (octave - 2);
+    let steps = (len - (1 << octave)).div_ceil(step);
+    (8 + (octave - 4) * 4 + steps - 1) as u8
+}
+
+/// How many targets a block of `class` holds; 0 for [`NO_BLOCK`].
+pub(super) fn class_size(class: u8) -> u32 {
+    if class == NO_BLOCK {
+        return 0;
+    }
+    if let Some(&size) = FINE_CLASSES.get(usize::from(class)) {
+        return size;
+    }
+    let step_index = u32::from(class) - 8;
+    let octave = 4 + step_index / 4;
+    (1 << octave) + (step_index % 4 + 1) * (1 << (octave - 2))
+}
+
+/// The blocks of all out-lists. Freed blocks are chained through their own first slot, so the free lists
+/// cost no memory.
+#[derive(Debug, Clone)]
+pub(super) struct Arena {
+    slots: Vec<u32>,
+    free_heads: Vec<u32>,
+    /// Bit per class: whether its free list has a block.
+    nonempty: u128,
+    free_slots: usize,
+}
+
+impl Arena {
+    pub(super) fn with_capacity(slots: usize) -> Self {
+        Self {
+            slots: Vec::with_capacity(slots),
+            free_heads: vec![VACANT; CLASS_COUNT],
+            nonempty: 0,
+            free_slots: 0,
+        }
+    }
+
+    /// A block of `class`, every slot [`VACANT`]. Fails when offsets no longer fit u32.
+    pub(super) fn alloc(&mut self, class: u8) -> Result<u32, GraphError> {
+        if let Some(offset) = self.take_free(class) {
+            self.block_mut(offset, class).fill(VACANT);
+            return Ok(offset);
+        }
+        let size = class_size(class) as usize;
+        let offset = self.slots.len();
+        if offset + size >= VACANT as usize {
+            return Err(GraphError::ArenaFull { slots: offset });
+        }
+        self.reserve(size);
+        self.slots.resize(offset + size, VACANT);
+        Ok(offset as u32)
+    }
+
+    /// A free block of `class`, or one cut from the next larger: a hub that grows frees blocks of every
+    /// size below its own, and nothing else would ever fit them.
+    fn take_free(&mut self, class: u8) -> Option<u32> {
+        let fitting = self.nonempty.checked_shr(u32::from(class)).filter(|fitting| *fitting != 0)?;
+        let from = class + fitting.trailing_zeros() as u8;
+        let head = self.free_heads.get_mut(usize::from(from))?;
+        let offset = *head;
+        *head = self.slots.get(offset as usize).copied().unwrap_or(VACANT);
+        if *head == VACANT {
+            self.nonempty &= !(1 << from);
+        }
+        self.free_slots -= class_size(from) as usize;
+        let (mut cut, mut rest) = (offset + class_size(class), class_size(from) - class_size(class));
+        while rest > 0 {
+            let above = class_for(rest);
+            let piece = if class_size(above) > rest { above - 1 } else { above };
+            self.free(cut, piece);
+            cut += class_size(piece);
+            rest -= class_size(piece);
+        }
+        Some(offset)
+    }
+
+    /// Growth by an eighth: doubling would break the promised bytes per link.
+    fn reserve(&mut self, size: usize) {
+        if self.slots.capacity() - self.slots.len() < size {
+            self.slots.reserve_exact(size.max(self.slots.len() / 8).max(1024));
+        }
+    }
+
+    pub(super) fn free(&mut self, offset: u32, class: u8) {
+        let Some(head) = self.free_heads.get_mut(usize::from(class)) else { return };
+        if let Some(first) = self.slots.get_mut(offset as usize) {
+            *first = *head;
+            *head = offset;
+            self.nonempty |= 1 << class;
+            self.free_slots += class_size(class) as usize;
+        }
+    }
+
+    /// `len` slots from `offset`; empty when out of range.
+    pub(super) fn slice(&self, offset: u32, len: u32) -> &[u32] {
+        let start = offset as usize;
+        self.slots.get(start..start + len as usize).unwrap_or_default()
+    }
+
+    pub(super) fn block(&self, offset: u32, class: u8) -> &[u32] {
+        self.slice(offset, class_size(class))
+    }
+
+    pub(super) fn block_mut(&mut self, offset: u32, class: u8) -> &mut [u32] {
+        let start = offset as usize;
+        self.slots.get_mut(start..start + class_size(class) as usize).unwrap_or_default()
+    }
+
+    /// Slots on the free lists.
+    pub(super) fn free_slots(&self) -> usize {
+        self.free_slots
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        4 * (self.slots.capacity() + self.free_heads.capacity())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_gets_the_smallest_class_that_holds_it() {
+        for len in (1..100_000u32).chain([1 << 20, (1 << 20) + 1, 1 << 31]) {
+            let class = class_for(len);
+            assert!(class_size(class) >= len, "{len}");
+            assert!(class == 0 || class_size(class - 1) < len, "{len}");
+        }
+    }
+
+    #[test]
+    fn the_largest_class_has_a_free_list() {
+        assert!(usize::from(class_for(1 << 31)) < CLASS_COUNT);
+    }
+
+    #[test]
+    fn a_freed_block_is_used_again_and_clean() {
+        let mut arena = Arena::with_capacity(0);
+        let first = arena.alloc(5).unwrap();
+        arena.block_mut(first, 5).fill(7);
+        arena.free(first, 5);
+        assert_eq!(arena.free_slots(), 8);
+        assert_eq!(arena.alloc(5).unwrap(), first);
+        assert!(arena.block(first, 5).iter().all(|&slot| slot == VACANT));
+        assert_eq!(arena.free_slots(), 0);
+    }
+
+    #[test]
+    fn a_large_free_block_is_cut_and_used_up() {
+        let mut arena = Arena::with_capacity(0);
+        let first = arena.alloc(class_for(1_000)).unwrap();
+        let slots = arena.len();
+        arena.free(first, class_for(1_000));
+        let mut taken = std::collections::BTreeSet::new();
+        for _ in 0..slots / 3 {
+            let offset = arena.alloc(class_for(3)).unwrap();
+            assert!((0..3).all(|slot| taken.insert(offset + slot)), "two blocks share a slot");
+        }
+        assert!(arena.len() - slots <= slots / 4, "{} of {slots} slots added", arena.len() - slots);
+        assert_eq!(arena.free_slots() + taken.len(), arena.len());
+    }
+}

@@ -1,0 +1,181 @@
+//! Arrow batches from the store, read column by column.
+
+use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt8Type, UInt64Type};
+use arrow_array::{
+    Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray, RecordBatch, StringArray, StringViewArray,
+};
+
+use super::{Index, RestoredDomain, RestoredLink, StoredObservation};
+use crate::error::CoreError;
+use crate::event::{LossReason, attributes_of, texts_of};
+use crate::links::attribute::Field;
+use crate::links::life::{Evidence, Observation};
+use crate::links::register::{NEVER, Registers, Status};
+
+/// A text column, in whichever layout the store sends it.
+enum Texts<'a> {
+    Plain(&'a StringArray),
+    View(&'a StringViewArray),
+    Large(&'a LargeStringArray),
+}
+
+impl Texts<'_> {
+    fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::Plain(column) => column.is_valid(row).then(|| column.value(row)),
+            Self::View(column) => column.is_valid(row).then(|| column.value(row)),
+            Self::Large(column) => column.is_valid(row).then(|| column.value(row)),
+        }
+    }
+}
+
+fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Texts<'a>, CoreError> {
+    let column = batch.column_by_name(name).map(|column| column.as_any());
+    column
+        .and_then(|any| {
+            let plain = any.downcast_ref().map(Texts::Plain);
+            plain.or_else(|| any.downcast_ref().map(Texts::View)).or_else(|| any.downcast_ref().map(Texts::Large))
+        })
+        .ok_or(CoreError::Column { name, wanted: "text" })
+}
+
+fn numbers<'a, T: ArrowPrimitiveType>(
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a PrimitiveArray<T>, CoreError> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
+    column.ok_or(CoreError::Column { name, wanted: std::any::type_name::<T>() })
+}
+
+fn at<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, row: usize) -> Option<T::Native> {
+    column.is_valid(row).then(|| column.value(row))
+}
+
+/// Observations of `internal.link_events`: `link_id`, `kind`, `observed_at`, `lost_reason`, `rel`, `anchor`,
+/// `link_type`, `extra`.
+///
+/// # Errors
+/// A column is missing or of another type.
+pub fn observations(batch: &RecordBatch) -> Result<Vec<StoredObservation>, CoreError> {
+    let link_ids = numbers::<UInt64Type>(batch, "link_id")?;
+    let kinds = numbers::<UInt8Type>(batch, "kind")?;
+    let times = numbers::<TimestampMicrosecondType>(batch, "observed_at")?;
+    let reasons = texts(batch, "lost_reason")?;
+    let named = [
+        (Field::ANCHOR, texts(batch, "anchor")?),
+        (Field::REL, texts(batch, "rel")?),
+        (Field::LINK_TYPE, texts(batch, "link_type")?),
+    ];
+    let extras = texts(batch, "extra")?;
+    let row = |row: usize| {
+        let reason = reasons.get(row).and_then(LossReason::parse).unwrap_or_default();
+        let is_sighting = kinds.value(row) != 3;
+        let evidence = if is_sighting { Evidence::Sighting } else { Evidence::Loss(reason) };
+        let mut carried: Vec<(Field, Box<str>)> =
+            named.iter().filter_map(|(field, column)| Some((*field, column.get(row)?.into()))).collect();
+        let extra = extras.get(row).map(attributes_of).unwrap_or_default();
+        carried.extend(extra.iter().map(|(field, value)| (Field::from(*field), value.as_ref().into())));
+        let observation = Observation { at: times.value(row), evidence };
+        StoredObservation { link_id: link_ids.value(row), observation, carried }
+    };
+    Ok((0..batch.num_rows()).map(row).collect())
+}
+
+impl Index {
+    /// Take domains of the tables: `domain_key`, `domain_name`, `has_node`, `authority`.
+    ///
+    /// # Errors
+    /// A column is missing or of another type, or the graph is full.
+    pub fn restore_domains(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
+        let keys = numbers::<UInt64Type>(batch, "domain_key")?;
+        let names = texts(batch, "domain_name")?;
+        let published = numbers::<Float64Type>(batch, "authority")?;
+        let column = batch.column_by_name("has_node").and_then(|column| column.as_any().downcast_ref());
+        let has_node: &BooleanArray = column.ok_or(CoreError::Column { name: "has_node", wanted: "boolean" })?;
+        for row in 0..batch.num_rows() {
+            self.restore_domain(&RestoredDomain {
+                key: keys.value(row),
+                name: names.get(row).unwrap_or_default(),
+                has_node: has_node.value(row),
+                published: at(published, row).unwrap_or_default(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Take links of the tables with their registers and current attributes.
+    ///
+    /// # Errors
+    /// A column is missing or of another type, or the graph is full.
+    pub fn restore_links(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
+        let link_ids = numbers::<UInt64Type>(batch, "link_id")?;
+        let sources = numbers::<UInt64Type>(batch, "s_dom_key")?;
+        let targets = numbers::<UInt64Type>(batch, "t_dom_key")?;
+        let changed = numbers::<TimestampMicrosecondType>(batch, "attributes_changed_at")?;
+        let registers = RegisterColumns::of(batch)?;
+        let named = [
+            (Field::ANCHOR, texts(batch, "anchor")?),
+            (Field::REL, texts(batch, "rel")?),
+            (Field::LINK_TYPE, texts(batch, "link_type")?),
+        ];
+        let others = texts(batch, "attributes")?;
+        for row in 0..batch.num_rows() {
+            let link = RestoredLink {
+                link_id: link_ids.value(row),
+                source_domain_key: sources.value(row),
+                target_domain_key: targets.value(row),
+                registers: registers.get(row),
+                attributes_changed_at: at(changed, row).unwrap_or(NEVER),
+            };
+            let more = others.get(row).map(texts_of).unwrap_or_default();
+            let more = more.iter().map(|(field, value)| (Field::from(*field), value.as_ref()));
+            let named = named.iter().filter_map(|(field, column)| Some((*field, column.get(row)?)));
+            self.restore_link(&link, named.chain(more))?;
+        }
+        Ok(())
+    }
+}
+
+/// Columns of `link_changes`.
+struct RegisterColumns<'a> {
+    status: &'a PrimitiveArray<UInt8Type>,
+    started_at: &'a PrimitiveArray<TimestampMicrosecondType>,
+    last_seen: &'a PrimitiveArray<TimestampMicrosecondType>,
+    firm_at: &'a PrimitiveArray<TimestampMicrosecondType>,
+    firm_reason: Texts<'a>,
+    suspect_at: &'a PrimitiveArray<TimestampMicrosecondType>,
+    suspect_before_at: &'a PrimitiveArray<TimestampMicrosecondType>,
+}
+
+impl<'a> RegisterColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, CoreError> {
+        Ok(Self {
+            status: numbers(batch, "status")?,
+            started_at: numbers(batch, "started_at")?,
+            last_seen: numbers(batch, "last_seen")?,
+            firm_at: numbers(batch, "firm_loss_at")?,
+            firm_reason: texts(batch, "firm_loss_reason")?,
+            suspect_at: numbers(batch, "suspect_at")?,
+            suspect_before_at: numbers(batch, "suspect_before_at")?,
+        })
+    }
+
+    fn get(&self, row: usize) -> Registers {
+        let time = |column: &PrimitiveArray<TimestampMicrosecondType>| at(column, row).unwrap_or(NEVER);
+        Registers {
+            status: match at(self.status, row) {
+                Some(1) => Status::Live,
+                Some(2) => Status::Suspect,
+                Some(3) => Status::Lost,
+                _ => Status::Unsighted,
+            },
+            started_at: time(self.started_at),
+            last_seen: time(self.last_seen),
+            firm_at: time(self.firm_at),
+            firm_reason: self.firm_reason.get(row).and_then(LossReason::parse).unwrap_or(LossReason::PAGE_ERROR),
+            suspect_at: time(self.suspect_at),
+            suspect_before_at: time(self.suspect_before_at),
+            ..Registers::default()
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The index: link state and authority, moved by batches of events.
+//!
+//! A batch goes through in two calls. [`Index::begin`] takes every event it can in O(1) and names the links
+//! whose lives only their stored observations can tell; [`Index::finish`] takes those observations and returns
+//! every row that the store must append. If the rows cannot be stored the index is dropped and restored from
+//! the tables: it has no way back, by design, because the tables are the truth.
+
+mod dead_letters;
+mod effects;
+mod input;
+mod numbers;
+mod rederive;
+mod restore;
+mod scores;
+mod stage;
+mod tables;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use crate::authority::AuthorityVector;
+use crate::batch::EventBatch;
+use crate::graph::{DomainPairs, LinkGraph};
+use crate::links::domains::DomainTable;
+use crate::links::register::NEVER;
+use crate::links::table::LinkTable;
+
+pub use input::observations;
+pub use rederive::StoredObservation;
+pub use restore::{RestoredDomain, RestoredLink};
+pub use scores::{AuthorityState, Score};
+use stage::Pending;
+
+/// What an index is told once.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexOptions {
+    /// Seed of the database's keys.
+    pub seed: u64,
+    /// Damping of authority; 0.85.
+    pub alpha: f64,
+    /// Relative error of scores while batches come.
+    pub epsilon_busy: f64,
+    /// Relative error of scores when idle.
+    pub epsilon_idle: f64,
+    /// Below this many source domains with followed in-links scores are not shown.
+    pub authority_min_domains: u32,
+}
+
+/// Counters since start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IndexCounters {
+    /// Lives that began, the first of their link.
+    pub new_links: u64,
+    /// Lives that began again.
+    pub restored_links: u64,
+    /// Lives that ended.
+    pub lost_links: u64,
+    /// Of the three, those too old for alerts: imports and late events.
+    pub backfilled_links: u64,
+    /// Stored life rows that late events revised.
+    pub history_revised: u64,
+    /// Links derived again from their stored observations.
+    pub rederived_links: u64,
+}
+
+/// The rows a batch appends, and what it did.
+#[derive(Debug)]
+pub struct Changes {
+    /// Table name without schema, and its rows; only tables with rows.
+    pub tables: Vec<(&'static str, RecordBatch)>,
+    /// Revision of the batch.
+    pub rev: u64,
+    /// Greatest event time accepted so far, µs; none before the first event.
+    pub clock: Option<i64>,
+}
+
+/// Link state and authority of one database.
+#[derive(Debug)]
+pub struct Index {
+    options: IndexOptions,
+    links: LinkTable,
+    domains: DomainTable,
+    pairs: DomainPairs,
+    graph: LinkGraph,
+    citation: AuthorityVector,
+    /// (due, link) of suspicions; stale entries are dropped when they come up.
+    timers: BinaryHeap<Reverse<(i64, u32)>>,
+    clock: i64,
+    rev: u64,
+    live_links: u64,
+    counters: IndexCounters,
+    new_nodes: Vec<u32>,
+    /// Edges of the domain graph that changed since the last drain.
+    edges_moved: u64,
+    pending: Option<Pending>,
+}
+
+impl Index {
+    /// An empty index.
+    ///
+    /// # Errors
+    /// Options out of range.
+    pub fn new(options: IndexOptions) -> Result<Self, crate::error::CoreError> {
+        Ok(Self {
+            options,
+            links: LinkTable::new(options.seed),
+            domains: DomainTable::default(),
+            pairs: DomainPairs::default(),
+            graph: LinkGraph::default(),
+            citation: scores::vector(&options)?,
+            timers: BinaryHeap::new(),
+            clock: NEVER,
+            rev: 0,
+            live_links: 0,
+            counters: IndexCounters::default(),
+            new_nodes: Vec::new(),
+            edges_moved: 0,
+            pending: None,
+        })
+    }
+
+    /// Take a batch; returns the ids of links whose stored observations [`Index::finish`] needs.
+    pub fn begin(&mut self, batch: Arc<EventBatch>) -> Vec<u64> {
+        self.stage(batch)
+    }
+
+    /// Complete the batch with the stored observations of the links that `begin` named.
+    ///
+    /// # Errors
+    /// No batch was begun, or rows could not be built.
+    pub fn finish(&mut self, stored: Vec<StoredObservation>) -> Result<Changes, crate::error::CoreError> {
+        let mut pending = self.pending.take().ok_or(crate::error::CoreError::NoBatch)?;
+        self.time_out(&mut pending);
+        self.rederive(&mut pending, stored);
+        self.take_effect(&pending)?;
+        self.rev += 1;
+        let scores = self.publish(self.options.epsilon_busy)?;
+        let tables = self.tables(&pending, scores)?;
+        self.untouch(&pending);
+        Ok(Changes { tables, rev: self.rev, clock: self.clock() })
+    }
+
+    /// Drain authority to the idle error; none if no score moved enough to be shown.
+    ///
+    /// # Errors
+    /// Rows could not be built.
+    pub fn settle(&mut self) -> Result<Option<Changes>, crate::error::CoreError> {
+        let scores = self.publish(self.options.epsilon_idle)?;
+        if scores.is_empty() {
+            return Ok(None);
+        }
+        self.rev += 1;
+        let tables = vec![("domain_scores", self.score_rows(scores)?)];
+        Ok(Some(Changes { tables, rev: self.rev, clock: self.clock() }))
+    }
+
+    /// Greatest event time accepted, µs.
+    #[must_use]
+    pub fn clock(&self) -> Option<i64> {
+        (self.clock != NEVER).then_some(self.clock)
+    }
+
+    /// Links that live now.
+    #[must_use]
+    pub fn live_links(&self) -> u64 {
+        self.live_links
+    }
+
+    /// Links ever heard of.
+    #[must_use]
+    pub fn known_links(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Counters since start.
+    #[must_use]
+    pub fn counters(&self) -> IndexCounters {
+        self.counters
+    }
+
+    /// Domains, by key.
+    #[must_use]
+    pub fn domains(&self) -> &DomainTable {
+        &self.domains
+    }
+
+    /// Bytes held by links and graph, estimated from capacities.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.links.memory_bytes() + self.graph.memory_bytes()
+    }
+}

@@ -1,0 +1,264 @@
+//! The O(1) pass over a batch.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::Index;
+use crate::batch::EventBatch;
+use crate::event::LossReason;
+use crate::links::attribute::Field;
+use crate::links::life::{Ending, Evidence, Life, Observation};
+use crate::links::register::{Late, NEVER, Step};
+use crate::links::table::Link;
+
+/// A batch between `begin` and `finish`.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) batch: Arc<EventBatch>,
+    /// The clock before this batch: what the stored lives were derived with.
+    pub(super) clock_before: i64,
+    pub(super) touched: Vec<Touched>,
+    pub(super) lives: Vec<LifeRow>,
+    pub(super) runs: Vec<RunRow>,
+    /// Attributes for the wide rows of new links that had to be derived, in order of `touched`.
+    pub(super) first_runs: Vec<RunRow>,
+    pub(super) tallies: Vec<Tally>,
+}
+
+/// A link that this batch touched.
+#[derive(Debug)]
+pub(super) struct Touched {
+    pub(super) index: u32,
+    /// As it was before the batch.
+    pub(super) before: Link,
+    /// The batch row that made the link known, if this batch did.
+    pub(super) new_at_row: Option<u32>,
+    /// The batch row whose attributes stand in the wide row of a new link.
+    pub(super) attributes_row: Option<u32>,
+    /// Late evidence came: everything of this link is derived at the end of the batch.
+    pub(super) is_marked: bool,
+    /// Row of the running life among this batch's life rows.
+    life_row: Option<usize>,
+}
+
+/// A row of `life_changes`.
+#[derive(Debug)]
+pub(super) struct LifeRow {
+    pub(super) touched: u32,
+    pub(super) life: Life,
+    pub(super) is_void: bool,
+}
+
+/// A row of `attribute_changes`.
+#[derive(Debug)]
+pub(super) struct RunRow {
+    pub(super) touched: u32,
+    pub(super) field: Field,
+    pub(super) at: i64,
+    pub(super) value: Box<str>,
+    pub(super) is_void: bool,
+}
+
+/// One begin or end of a life, for velocity and counters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) touched: u32,
+    pub(super) at: i64,
+    pub(super) kind: TallyKind,
+    /// +1, or −1 where a revision takes an earlier one back.
+    pub(super) sign: i32,
+    /// The record came soon after the event.
+    pub(super) is_prompt: bool,
+}
+
+/// What a tally counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TallyKind {
+    New,
+    Restored,
+    Lost,
+}
+
+/// Longest delay between an event and its record for counters and alerts, µs.
+pub(super) const PROMPT_US: i64 = 48 * 3600 * 1_000_000;
+
+impl Index {
+    pub(super) fn stage(&mut self, batch: Arc<EventBatch>) -> Vec<u64> {
+        let mut pending = Pending {
+            clock_before: self.clock,
+            touched: Vec::with_capacity(batch.len()),
+            lives: Vec::with_capacity(batch.len()),
+            runs: Vec::new(),
+            first_runs: Vec::new(),
+            tallies: Vec::with_capacity(batch.len()),
+            batch: Arc::clone(&batch),
+        };
+        self.clock = self.clock.max(batch.newest.unwrap_or(NEVER));
+        for row in 0..batch.len() {
+            self.stage_row(&mut pending, &batch, row);
+        }
+        let marked = pending.touched.iter().filter(|touched| touched.is_marked).map(|t| t.before.link_id);
+        let marked = marked.collect();
+        self.pending = Some(pending);
+        marked
+    }
+
+    fn stage_row(&mut self, pending: &mut Pending, batch: &EventBatch, row: usize) {
+        let Some(&link_id) = batch.link_id.get(row) else { return };
+        let domains = &mut self.domains;
+        let (index, is_new) = self.links.find_or_add(link_id, || {
+            let source_key = batch.source_domain_key.get(row).copied().unwrap_or_default();
+            let target_key = batch.target_domain_key.get(row).copied().unwrap_or_default();
+            let source = domains.find_or_add(source_key, batch.source_domain_name(row));
+            (source, domains.find_or_add(target_key, batch.target_domain_name(row)))
+        });
+        let Some(at_touched) = self.touch(pending, index, is_new.then_some(row as u32)) else { return };
+        let is_marked = pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked);
+        if !is_marked && self.step(pending, at_touched, row).is_err() {
+            if let Some(touched) = pending.touched.get_mut(at_touched) {
+                touched.is_marked = true;
+            }
+        }
+    }
+
+    /// Remember how the link was before the batch; returns its place among the touched.
+    pub(super) fn touch(&mut self, pending: &mut Pending, index: u32, new_at_row: Option<u32>) -> Option<usize> {
+        let link = self.links.get_mut(index)?;
+        if link.touched == 0 {
+            let before = *link;
+            link.touched = pending.touched.len() as u32 + 1;
+            pending.touched.push(Touched {
+                index,
+                before,
+                new_at_row,
+                attributes_row: None,
+                is_marked: false,
+                life_row: None,
+            });
+        }
+        Some(link.touched as usize - 1)
+    }
+
+    /// Take one event in O(1).
+    fn step(&mut self, pending: &mut Pending, at_touched: usize, row: usize) -> Result<(), Late> {
+        let batch = Arc::clone(&pending.batch);
+        let at = batch.observed_at.get(row).copied().unwrap_or_default();
+        let index = pending.touched.get(at_touched).map_or(0, |touched| touched.index);
+        let is_sighting = batch.is_sighting(row);
+        let link = self.links.get_mut(index).ok_or(Late)?;
+        let is_newest = at > link.registers.last_seen;
+        let evidence = if is_sighting {
+            Evidence::Sighting
+        } else {
+            let reason = batch.lost_reason.get(row).copied().flatten();
+            Evidence::Loss(reason.unwrap_or(LossReason::REMOVED_FROM_HTML))
+        };
+        let step = link.registers.observe(Observation { at, evidence })?;
+        let timer = link.registers.timer();
+        if let Some(due) = timer.filter(|_| !is_sighting) {
+            self.timers.push(Reverse((due, index)));
+        }
+        let record_at = batch.record_at.get(row).copied().unwrap_or(at);
+        pending.note(at_touched, step, record_at - at <= PROMPT_US);
+        if is_sighting {
+            self.carry(pending, at_touched, row, at, is_newest)?;
+        }
+        Ok(())
+    }
+
+    /// Take the attributes that a sighting carried.
+    fn carry(
+        &mut self,
+        pending: &mut Pending,
+        at_touched: usize,
+        row: usize,
+        at: i64,
+        is_newest: bool,
+    ) -> Result<(), Late> {
+        let batch = Arc::clone(&pending.batch);
+        let touched = pending.touched.get_mut(at_touched).ok_or(Late)?;
+        let index = touched.index;
+        let changed_at = self.links.get(index).map_or(NEVER, |link| link.attributes_changed_at);
+        let has_wide_row = touched.new_at_row.is_none() || touched.attributes_row.is_some();
+        for (field, value) in batch.carried(row) {
+            let is_same = self.links.attribute_hash(index, field) == self.links.hash(value);
+            if is_same && (is_newest || at >= changed_at) {
+                continue;
+            }
+            if !is_newest {
+                return Err(Late);
+            }
+            self.links.set_attribute(index, field, value, at);
+            if has_wide_row {
+                let touched = at_touched as u32;
+                pending.runs.push(RunRow { touched, field, at, value: value.into(), is_void: false });
+            } else if let Some(touched) = pending.touched.get_mut(at_touched) {
+                touched.attributes_row = Some(row as u32);
+            }
+        }
+        Ok(())
+    }
+
+    /// Confirm the suspicions whose time has come.
+    pub(super) fn time_out(&mut self, pending: &mut Pending) {
+        while let Some(&Reverse((due, index))) = self.timers.peek() {
+            if due > self.clock {
+                break;
+            }
+            self.timers.pop();
+            let is_due = self.links.get(index).is_some_and(|link| link.registers.timer() == Some(due));
+            let Some(at_touched) = is_due.then(|| self.touch(pending, index, None)).flatten() else { continue };
+            if pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked) {
+                continue;
+            }
+            let ended = self.links.get_mut(index).and_then(|link| link.registers.time_out(due));
+            pending.note(at_touched, Step { ended, started: None }, true);
+        }
+    }
+
+    /// Forget which links the batch touched.
+    pub(super) fn untouch(&mut self, pending: &Pending) {
+        for touched in &pending.touched {
+            if let Some(link) = self.links.get_mut(touched.index) {
+                link.touched = 0;
+            }
+        }
+    }
+}
+
+impl Pending {
+    /// Turn a step into rows and tallies.
+    fn note(&mut self, at_touched: usize, step: Step, is_prompt: bool) {
+        let touched = at_touched as u32;
+        if let Some((started_at, ending)) = step.ended {
+            self.note_end(at_touched, started_at, ending);
+            let at = ending.confirmed_at;
+            self.tallies.push(Tally { touched, at, kind: TallyKind::Lost, sign: 1, is_prompt });
+        }
+        if let Some(started) = step.started {
+            let row = self.lives.len();
+            let life = Life { started_at: started.at, ending: None };
+            self.lives.push(LifeRow { touched, life, is_void: false });
+            if let Some(link) = self.touched.get_mut(at_touched) {
+                link.life_row = Some(row);
+            }
+            let kind = if started.is_restored { TallyKind::Restored } else { TallyKind::New };
+            self.tallies.push(Tally { touched, at: started.at, kind, sign: 1, is_prompt });
+        }
+    }
+
+    /// One row per life and batch: an end overwrites the start that this batch wrote.
+    fn note_end(&mut self, at_touched: usize, started_at: i64, ending: Ending) {
+        let life = Life { started_at, ending: Some(ending) };
+        let row = self.touched.get_mut(at_touched).and_then(|link| link.life_row.take());
+        match row.and_then(|row| self.lives.get_mut(row)) {
+            Some(row) => row.life = life,
+            None => self.lives.push(LifeRow { touched: at_touched as u32, life, is_void: false }),
+        }
+    }
+
+    /// True if late evidence came for the link: what the O(1) pass noted of it does not hold.
+    pub(super) fn is_marked(&self, touched: u32) -> bool {
+        self.touched.get(touched as usize).is_some_and(|link| link.is_marked)
+    }
+}

@@ -1,0 +1,324 @@
+//! The rows of a batch as Arrow record batches, one per table, columns in the order of the table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt8Array, UInt32Array, UInt64Array,
+};
+
+use super::Index;
+use super::scores::ScoreRow;
+use super::stage::{LifeRow, Pending, RunRow, TallyKind, Touched};
+use crate::batch::{EventBatch, text};
+use crate::error::CoreError;
+use crate::event::LossReason;
+use crate::links::attribute::Field;
+use crate::links::register::NEVER;
+use crate::links::table::Link;
+
+/// One table's rows.
+type Table = (&'static str, RecordBatch);
+
+const HOUR_US: i64 = 3600 * 1_000_000;
+
+impl Index {
+    pub(super) fn tables(&mut self, pending: &Pending, scores: Vec<ScoreRow>) -> Result<Vec<Table>, CoreError> {
+        let mut tables = Vec::with_capacity(9);
+        let batch = &pending.batch;
+        if !batch.is_empty() {
+            tables.push(("link_events", event_rows(batch, self.rev)?));
+        }
+        if !batch.dead_letters.is_empty() {
+            tables.push(("dead_letters", super::dead_letters::rows(batch, self.rev)?));
+        }
+        let is_new = |(_, touched): &(u32, &Touched)| touched.new_at_row.is_some();
+        let new: Vec<(u32, &Touched)> = (0..).zip(&pending.touched).filter(is_new).collect();
+        if !new.is_empty() {
+            tables.push(("links", link_rows(pending, &new, self.rev)?));
+        }
+        let moved: Vec<&Link> = pending.touched.iter().filter_map(|touched| self.moved(touched)).collect();
+        if !moved.is_empty() {
+            tables.push(("link_changes", self.state_rows(&moved)?));
+        }
+        if !pending.lives.is_empty() {
+            tables.push(("life_changes", self.life_rows(pending)?));
+        }
+        if !pending.runs.is_empty() {
+            tables.push(("attribute_changes", self.run_rows(pending)?));
+        }
+        tables.extend(self.velocity_rows(pending)?.map(|rows| ("velocity_delta", rows)));
+        if !self.new_nodes.is_empty() {
+            tables.push(("domain_names", self.name_rows()?));
+            self.new_nodes.clear();
+        }
+        if !scores.is_empty() {
+            tables.push(("domain_scores", self.score_rows(scores)?));
+        }
+        Ok(tables)
+    }
+
+    /// The link, if its registers moved or it is new.
+    fn moved(&self, touched: &Touched) -> Option<&Link> {
+        let link = self.links.get(touched.index)?;
+        (touched.new_at_row.is_some() || link.registers != touched.before.registers).then_some(link)
+    }
+
+    fn target_key(&self, link: &Link) -> u64 {
+        self.domains.get(link.target_domain).map_or(0, |domain| domain.key)
+    }
+
+    fn state_rows(&self, links: &[&Link]) -> Result<RecordBatch, CoreError> {
+        let times = |at: fn(&Link) -> i64| times(links.iter().map(|link| known(at(link))));
+        let reasons = links.iter().map(|link| {
+            (link.registers.firm_at != NEVER).then(|| link.registers.firm_reason.as_str())
+        });
+        rows(
+            "link_changes",
+            vec![
+                ("link_id", u64s(links.iter().map(|link| link.link_id))),
+                ("t_dom_key", u64s(links.iter().map(|link| self.target_key(link)))),
+                ("status", Arc::new(UInt8Array::from_iter_values(links.iter().map(|l| l.registers.status as u8)))),
+                ("started_at", times(|link| link.registers.started_at)),
+                ("last_seen", times(|link| link.registers.last_seen)),
+                ("firm_loss_at", times(|link| link.registers.firm_at)),
+                ("firm_loss_reason", Arc::new(reasons.collect::<StringArray>())),
+                ("suspect_at", times(|link| link.registers.suspect_at)),
+                ("suspect_before_at", times(|link| link.registers.suspect_before_at)),
+                ("rev", self.revs(links.len())),
+            ],
+        )
+    }
+
+    fn life_rows(&self, pending: &Pending) -> Result<RecordBatch, CoreError> {
+        let lives = &pending.lives;
+        let ending = |row: &LifeRow| row.life.ending;
+        let times = |at: &dyn Fn(&LifeRow) -> Option<i64>| times(lives.iter().map(at));
+        let reasons = lives.iter().map(|row| ending(row).map(|end| end.reason.as_str()));
+        let by_event = lives.iter().map(|row| ending(row).is_some_and(|end| end.is_confirmed_by_event));
+        let links = || lives.iter().filter_map(|row| pending.touched.get(row.touched as usize));
+        rows(
+            "life_changes",
+            vec![
+                ("link_id", u64s(links().map(|touched| touched.before.link_id))),
+                ("t_dom_key", u64s(links().map(|touched| self.target_key(&touched.before)))),
+                ("started_at", times(&|row| Some(row.life.started_at))),
+                ("last_alive_at", times(&|row| ending(row).map(|end| end.last_alive_at))),
+                ("lost_at", times(&|row| ending(row).map(|end| end.lost_at))),
+                ("confirmed_at", times(&|row| ending(row).map(|end| end.confirmed_at))),
+                ("lost_reason", Arc::new(reasons.collect::<StringArray>())),
+                ("is_confirmed_by_event", Arc::new(BooleanArray::from_iter(by_event.map(Some)))),
+                ("is_void", Arc::new(BooleanArray::from_iter(lives.iter().map(|row| Some(row.is_void))))),
+                ("rev", self.revs(lives.len())),
+            ],
+        )
+    }
+
+    fn run_rows(&self, pending: &Pending) -> Result<RecordBatch, CoreError> {
+        let runs = &pending.runs;
+        let links = || runs.iter().filter_map(|row| pending.touched.get(row.touched as usize));
+        let values = runs.iter().map(|row| Some(row.value.as_ref()));
+        rows(
+            "attribute_changes",
+            vec![
+                ("link_id", u64s(links().map(|touched| touched.before.link_id))),
+                ("t_dom_key", u64s(links().map(|touched| self.target_key(&touched.before)))),
+                ("field", Arc::new(runs.iter().map(|row| Some(row.field.as_str())).collect::<StringArray>())),
+                ("observed_at", times(runs.iter().map(|row| Some(row.at)))),
+                ("value", Arc::new(values.collect::<StringArray>())),
+                ("is_void", Arc::new(BooleanArray::from_iter(runs.iter().map(|row| Some(row.is_void))))),
+                ("rev", self.revs(runs.len())),
+            ],
+        )
+    }
+
+    /// Signed counts by target domain and hour; internal links have no velocity.
+    fn velocity_rows(&self, pending: &Pending) -> Result<Option<RecordBatch>, CoreError> {
+        let mut sums: BTreeMap<(u64, i64), [i32; 3]> = BTreeMap::new();
+        for tally in &pending.tallies {
+            let Some(touched) = pending.touched.get(tally.touched as usize) else { continue };
+            if touched.before.is_internal() {
+                continue;
+            }
+            let hour = tally.at.div_euclid(HOUR_US) * HOUR_US;
+            let sum = sums.entry((self.target_key(&touched.before), hour)).or_default();
+            let [new, restored, lost] = sum;
+            match tally.kind {
+                TallyKind::New => *new += tally.sign,
+                TallyKind::Restored => *restored += tally.sign,
+                TallyKind::Lost => *lost += tally.sign,
+            }
+        }
+        sums.retain(|_, sum| *sum != [0, 0, 0]);
+        if sums.is_empty() {
+            return Ok(None);
+        }
+        let count = |at: usize| -> ArrayRef {
+            Arc::new(Int32Array::from_iter_values(sums.values().map(|sum| sum.get(at).copied().unwrap_or(0))))
+        };
+        let columns = vec![
+            ("t_dom_key", u64s(sums.keys().map(|(key, _)| *key))),
+            ("hour", times(sums.keys().map(|(_, hour)| Some(*hour)))),
+            ("new_links", count(0)),
+            ("restored_links", count(1)),
+            ("lost_links", count(2)),
+            ("rev", self.revs(sums.len())),
+        ];
+        rows("velocity_delta", columns).map(Some)
+    }
+
+    fn name_rows(&self) -> Result<RecordBatch, CoreError> {
+        let domains = || self.new_nodes.iter().filter_map(|&index| self.domains.get(index));
+        let columns = vec![
+            ("domain_key", u64s(domains().map(|domain| domain.key))),
+            ("domain_name", Arc::new(domains().map(|domain| Some(domain.name.as_ref())).collect::<StringArray>()) as _),
+            ("rev", self.revs(domains().count())),
+        ];
+        rows("domain_names", columns)
+    }
+
+    pub(super) fn score_rows(&self, scores: Vec<ScoreRow>) -> Result<RecordBatch, CoreError> {
+        let count = scores.len();
+        let columns = vec![
+            ("domain_key", u64s(scores.iter().map(|row| row.domain_key))),
+            ("citation", Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.citation))) as _),
+            ("authority", Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.authority))) as _),
+            ("scored_at", times(std::iter::repeat_n(self.clock(), count))),
+            ("rev", self.revs(count)),
+        ];
+        rows("domain_scores", columns)
+    }
+
+    fn revs(&self, count: usize) -> ArrayRef {
+        Arc::new(UInt64Array::from_value(self.rev, count))
+    }
+}
+
+fn event_rows(batch: &EventBatch, rev: u64) -> Result<RecordBatch, CoreError> {
+    let ids = |column: &arrow_buffer::ScalarBuffer<u64>| -> ArrayRef {
+        Arc::new(UInt64Array::new(column.clone(), None))
+    };
+    let instants = |column: &arrow_buffer::ScalarBuffer<i64>| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::new(column.clone(), None).with_timezone("UTC"))
+    };
+    let texts = |column: &StringArray| -> ArrayRef { Arc::new(column.clone()) };
+    let reasons = batch.lost_reason.iter().map(|reason| reason.map(LossReason::as_str));
+    let columns = vec![
+        ("link_id", ids(&batch.link_id)),
+        ("source_key", ids(&batch.source_key)),
+        ("target_key", ids(&batch.target_key)),
+        ("s_dom_key", ids(&batch.source_domain_key)),
+        ("t_dom_key", ids(&batch.target_domain_key)),
+        ("kind", Arc::new(UInt8Array::new(batch.kind.clone(), None)) as _),
+        ("observed_at", instants(&batch.observed_at)),
+        ("record_at", instants(&batch.record_at)),
+        ("source_id", Arc::new(UInt32Array::new(batch.source_id.clone(), None)) as _),
+        ("off", ids(&batch.offset)),
+        ("lost_reason", Arc::new(reasons.collect::<StringArray>()) as _),
+        ("rel", texts(&batch.rel)),
+        ("anchor", texts(&batch.anchor)),
+        ("link_type", texts(&batch.link_type)),
+        ("extra", texts(&batch.extra)),
+        ("raw_source_url", texts(&batch.raw_source_url)),
+        ("raw_target_url", texts(&batch.raw_target_url)),
+        ("rev", Arc::new(UInt64Array::from_value(rev, batch.len())) as _),
+    ];
+    rows("link_events", columns)
+}
+
+/// Wide rows of links that this batch made known.
+fn link_rows(pending: &Pending, new: &[(u32, &Touched)], rev: u64) -> Result<RecordBatch, CoreError> {
+    let batch = &pending.batch;
+    let at_row = |touched: &Touched| touched.new_at_row.unwrap_or_default() as usize;
+    let id = |column: &[u64]| u64s(new.iter().map(|(_, t)| column.get(at_row(t)).copied().unwrap_or_default()));
+    let url = |column: &StringArray| -> ArrayRef {
+        Arc::new(new.iter().map(|(_, t)| text(column, at_row(t))).collect::<StringArray>())
+    };
+    let firsts: Vec<First<'_>> = new.iter().map(|(at, touched)| First::of(pending, *at, touched)).collect();
+    let first = |of: for<'f> fn(&'f First<'_>) -> Option<&'f str>| -> ArrayRef {
+        let mut column = StringBuilder::with_capacity(firsts.len(), 16 * firsts.len());
+        firsts.iter().for_each(|first| column.append_option(of(first)));
+        Arc::new(column.finish())
+    };
+    let source_domains = new.iter().map(|(_, t)| Some(batch.source_domain_name(at_row(t))));
+    let target_domains = new.iter().map(|(_, t)| Some(batch.target_domain_name(at_row(t))));
+    let columns = vec![
+        ("link_id", u64s(new.iter().map(|(_, touched)| touched.before.link_id))),
+        ("source_key", id(&batch.source_key)),
+        ("target_key", id(&batch.target_key)),
+        ("s_dom_key", id(&batch.source_domain_key)),
+        ("t_dom_key", id(&batch.target_domain_key)),
+        ("source_url", url(&batch.source_url)),
+        ("target_url", url(&batch.target_url)),
+        ("source_domain", Arc::new(source_domains.collect::<StringArray>()) as _),
+        ("target_domain", Arc::new(target_domains.collect::<StringArray>()) as _),
+        ("anchor", first(|first| first.anchor)),
+        ("rel", first(|first| first.rel)),
+        ("link_type", first(|first| first.link_type)),
+        ("attributes", first(|first| first.others.as_deref())),
+        ("attributes_at", times(firsts.iter().map(|first| first.at))),
+        ("rev", Arc::new(UInt64Array::from_value(rev, new.len())) as _),
+    ];
+    rows("links", columns)
+}
+
+/// The attributes of a wide row: those of the link's first carrying instant.
+#[derive(Default)]
+struct First<'a> {
+    anchor: Option<&'a str>,
+    rel: Option<&'a str>,
+    link_type: Option<&'a str>,
+    others: Option<String>,
+    at: Option<i64>,
+}
+
+impl<'a> First<'a> {
+    fn of(pending: &'a Pending, at_touched: u32, touched: &Touched) -> Self {
+        let batch = &pending.batch;
+        if !touched.is_marked {
+            let Some(row) = touched.attributes_row.map(|row| row as usize) else { return Self::default() };
+            return Self::from_fields(batch.carried(row), batch.observed_at.get(row).copied());
+        }
+        // Derived links stand in `first_runs` in the order in which they were touched.
+        let runs = &pending.first_runs;
+        let start = runs.partition_point(|run| run.touched < at_touched);
+        let mine = || runs.iter().skip(start).take_while(|run| run.touched == at_touched);
+        let at = mine().next().map(|run| run.at);
+        Self::from_fields(mine().map(|run: &RunRow| (run.field, run.value.as_ref())), at)
+    }
+
+    fn from_fields(fields: impl Iterator<Item = (Field, &'a str)>, at: Option<i64>) -> Self {
+        let mut first = Self { at, ..Self::default() };
+        let mut others = Vec::new();
+        for (field, value) in fields {
+            match field {
+                Field::ANCHOR => first.anchor = Some(value),
+                Field::REL => first.rel = Some(value),
+                Field::LINK_TYPE => first.link_type = Some(value),
+                _ => others.push((field.as_str(), value)),
+            }
+        }
+        first.others = (!others.is_empty()).then(|| crate::event::json_object(&others));
+        first
+    }
+}
+
+/// Columns to a record batch.
+pub(super) fn rows(table: &'static str, columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, CoreError> {
+    RecordBatch::try_from_iter(columns).map_err(|source| CoreError::Rows { table, source })
+}
+
+pub(super) fn u64s(values: impl Iterator<Item = u64>) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(values))
+}
+
+/// Times in µs UTC, null where there is none.
+pub(super) fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+}
+
+fn known(at: i64) -> Option<i64> {
+    (at != NEVER).then_some(at)
+}

@@ -1,0 +1,191 @@
+//! All links in memory: registers and hashes of the current attributes, found by link id.
+
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::attribute::{Field, is_followed};
+use super::register::{NEVER, Registers};
+
+/// What the core keeps of one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Key of the pair of URLs.
+    pub link_id: u64,
+    /// Index of the source's registrable domain.
+    pub source_domain: u32,
+    /// Index of the target's registrable domain.
+    pub target_domain: u32,
+    /// Time registers and status.
+    pub registers: Registers,
+    /// Latest instant at which a current attribute began to hold; NEVER without attributes.
+    pub attributes_changed_at: i64,
+    anchor_hash: u64,
+    rel_hash: u64,
+    /// Rel lets authority pass.
+    pub is_followed: bool,
+    /// The kind of link lets authority pass.
+    pub is_passing_type: bool,
+    has_other_attributes: bool,
+    /// 1 + place among the links touched by the running batch; 0 if untouched.
+    pub touched: u32,
+}
+
+impl Link {
+    /// Both pages are of one registrable domain.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        self.source_domain == self.target_domain
+    }
+
+    /// The link counts in the domain graph.
+    #[must_use]
+    pub fn passes_authority(&self) -> bool {
+        self.registers.status.is_live() && self.is_followed && self.is_passing_type && !self.is_internal()
+    }
+
+    /// The link is live and joins two domains.
+    #[must_use]
+    pub fn is_live_backlink(&self) -> bool {
+        self.registers.status.is_live() && !self.is_internal()
+    }
+}
+
+/// Every link ever heard of.
+#[derive(Debug, Default)]
+pub struct LinkTable {
+    by_id: FxHashMap<u64, u32>,
+    links: Vec<Link>,
+    /// Hashes of attributes other than anchor and rel; most links carry none.
+    others: FxHashMap<u32, Vec<(Field, u64)>>,
+    seed: u64,
+}
+
+impl LinkTable {
+    /// `seed` is the database's, so that hash collisions cannot be crafted.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// Number of links.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// True before the first link.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Find a link, or add it without state. Returns its index and whether it is new.
+    pub fn find_or_add(&mut self, link_id: u64, domains: impl FnOnce() -> (u32, u32)) -> (u32, bool) {
+        let next = self.links.len() as u32;
+        let index = *self.by_id.entry(link_id).or_insert(next);
+        if index < next {
+            return (index, false);
+        }
+        let (source_domain, target_domain) = domains();
+        self.links.push(Link {
+            link_id,
+            source_domain,
+            target_domain,
+            registers: Registers::default(),
+            attributes_changed_at: NEVER,
+            anchor_hash: 0,
+            rel_hash: 0,
+            is_followed: true,
+            is_passing_type: true,
+            has_other_attributes: false,
+            touched: 0,
+        });
+        (index, true)
+    }
+
+    /// The link at an index that this table gave.
+    #[must_use]
+    pub fn get(&self, index: u32) -> Option<&Link> {
+        self.links.get(index as usize)
+    }
+
+    /// The link at an index that this table gave, to change it.
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut Link> {
+        self.links.get_mut(index as usize)
+    }
+
+    /// All links, in order of their index.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter()
+    }
+
+    /// The hash under which a value is remembered; never 0, which means "not carried".
+    #[must_use]
+    pub fn hash(&self, value: &str) -> u64 {
+        xxh3_64_with_seed(value.as_bytes(), self.seed).max(1)
+    }
+
+    /// Hash of the current value of a field; 0 if no sighting carried it.
+    #[must_use]
+    pub fn attribute_hash(&self, index: u32, field: Field) -> u64 {
+        let Some(link) = self.get(index) else { return 0 };
+        match field {
+            Field::ANCHOR => link.anchor_hash,
+            Field::REL => link.rel_hash,
+            _ if !link.has_other_attributes => 0,
+            _ => self.others.get(&index).map_or(0, |list| {
+                list.iter().find(|(known, _)| *known == field).map_or(0, |(_, hash)| *hash)
+            }),
+        }
+    }
+
+    /// Remember a current value that holds since `at`.
+    pub fn set_attribute(&mut self, index: u32, field: Field, value: &str, at: i64) {
+        let hash = self.hash(value);
+        let Some(link) = self.links.get_mut(index as usize) else { return };
+        link.attributes_changed_at = link.attributes_changed_at.max(at);
+        match field {
+            Field::ANCHOR => link.anchor_hash = hash,
+            Field::REL => {
+                link.rel_hash = hash;
+                link.is_followed = is_followed(value);
+            }
+            _ => {
+                link.has_other_attributes = true;
+                if field == Field::LINK_TYPE {
+                    link.is_passing_type = is_passing(value);
+                }
+                let list = self.others.entry(index).or_default();
+                match list.iter_mut().find(|(known, _)| *known == field) {
+                    Some(entry) => entry.1 = hash,
+                    None => list.push((field, hash)),
+                }
+            }
+        }
+    }
+
+    /// Forget all attributes of a link, before they are set again from a derivation.
+    pub fn clear_attributes(&mut self, index: u32) {
+        let Some(link) = self.links.get_mut(index as usize) else { return };
+        if link.has_other_attributes {
+            self.others.remove(&index);
+        }
+        link.has_other_attributes = false;
+        (link.anchor_hash, link.rel_hash) = (0, 0);
+        (link.is_followed, link.is_passing_type) = (true, true);
+        link.attributes_changed_at = NEVER;
+    }
+
+    /// Bytes held, estimated from capacities.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.links.capacity() * size_of::<Link>()
+            + self.by_id.capacity() * (size_of::<(u64, u32)>() + 1)
+            + self.others.len() * 80
+    }
+}
+
+/// Forms, alternates and feeds name a page without vouching for it.
+fn is_passing(link_type: &str) -> bool {
+    !matches!(link_type, "form" | "alternate" | "rss")
+}

@@ -1,0 +1,222 @@
+//! Query parameters that never select content: session ids (P13) and tracking marks (P14).
+//!
+//! A name stands here only if its maker defines it as a mark of the visit or of the visitor. Names that
+//! some site uses to select content (`ref`, `id`, `source`, `si`, `tag`, `cid`, `campaign_id`) do not.
+
+/// How a [`Parameter`]'s name is compared with a query name (both ASCII lower-case).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterMatch {
+    /// The whole name.
+    Exact,
+    /// The name's beginning.
+    Prefix,
+    /// The whole name, and the value is 32 hex digits.
+    ExactWithHashValue,
+    /// The whole name, and its partner of the same kind stands in the query too.
+    ExactWithPartner,
+}
+
+/// What a parameter says about the visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// P13: a server session.
+    Session,
+    /// P14: an advertisement, mail or campaign.
+    Tracking,
+}
+
+/// One row of the table of dropped parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// ASCII lower-case name or prefix.
+    pub name: &'static str,
+    /// How it is compared.
+    pub compare: ParameterMatch,
+    /// Session or tracking.
+    pub kind: ParameterKind,
+    /// Whose parameter it is.
+    pub maker: &'static str,
+}
+
+const fn exact(name: &'static str, maker: &'static str) -> Parameter {
+    Parameter { name, compare: ParameterMatch::Exact, kind: ParameterKind::Tracking, maker }
+}
+
+const fn prefix(name: &'static str, maker: &'static str) -> Parameter {
+    Parameter { name, compare: ParameterMatch::Prefix, kind: ParameterKind::Tracking, maker }
+}
+
+const fn session(name: &'static str, compare: ParameterMatch, maker: &'static str) -> Parameter {
+    Parameter { name, compare, kind: ParameterKind::Session, maker }
+}
+
+/// Every dropped parameter, sorted by name.
+pub const PARAMETERS: &[Parameter] = &[
+    prefix("__hs", "HubSpot"),
+    exact("_bhlid", "beehiiv"),
+    exact("_branch_match_id", "Branch"),
+    exact("_branch_referrer", "Branch"),
+    exact("_ga", "Google Analytics linker"),
+    exact("_gl", "Google tag linker"),
+    exact("_hsenc", "HubSpot"),
+    exact("_hsmi", "HubSpot"),
+    exact("_ke", "Klaviyo"),
+    exact("_kx", "Klaviyo"),
+    exact("_openstat", "Openstat"),
+    exact("action_object_map", "Facebook"),
+    exact("action_ref_map", "Facebook"),
+    exact("action_type_map", "Facebook"),
+    session("aspsessionid", ParameterMatch::Prefix, "ASP"),
+    exact("at_recipient_id", "AT Internet"),
+    exact("at_recipient_list", "AT Internet"),
+    exact("bsft_clkid", "Blueshift"),
+    exact("bsft_uid", "Blueshift"),
+    session("cfid", ParameterMatch::ExactWithPartner, "ColdFusion"),
+    session("cftoken", ParameterMatch::ExactWithPartner, "ColdFusion"),
+    exact("cjevent", "CJ Affiliate"),
+    exact("dclid", "Google Display"),
+    exact("dicbo", "Outbrain"),
+    exact("dm_i", "dotdigital"),
+    exact("elqtrack", "Oracle Eloqua"),
+    exact("elqtrackid", "Oracle Eloqua"),
+    exact("epik", "Pinterest"),
+    exact("et_rid", "Salesforce Marketing Cloud"),
+    exact("fb_action_ids", "Facebook"),
+    exact("fb_action_types", "Facebook"),
+    exact("fb_comment_id", "Facebook"),
+    exact("fbclid", "Meta"),
+    exact("gad_campaignid", "Google Ads"),
+    exact("gad_source", "Google Ads"),
+    exact("gbraid", "Google Ads"),
+    exact("gclid", "Google Ads"),
+    exact("gclsrc", "Google Ads"),
+    exact("guce_referrer", "Yahoo"),
+    exact("guce_referrer_sig", "Yahoo"),
+    prefix("hsa_", "HubSpot Ads"),
+    exact("hsctatracking", "HubSpot"),
+    exact("igsh", "Instagram"),
+    exact("igshid", "Instagram"),
+    exact("irclickid", "Impact"),
+    session("jsessionid", ParameterMatch::Exact, "Java Servlet"),
+    exact("li_fat_id", "LinkedIn"),
+    exact("mc_cid", "Mailchimp"),
+    exact("mc_eid", "Mailchimp"),
+    exact("mc_tc", "Mailchimp"),
+    exact("mibextid", "Facebook"),
+    exact("mkt_tok", "Adobe Marketo"),
+    prefix("ml_subscriber", "MailerLite"),
+    exact("msclkid", "Microsoft Advertising"),
+    prefix("mtm_", "Matomo"),
+    prefix("oly_", "Omeda"),
+    session("phpsessid", ParameterMatch::Exact, "PHP"),
+    prefix("pk_", "Matomo, formerly Piwik"),
+    exact("ranmid", "Rakuten Advertising"),
+    exact("ransiteid", "Rakuten Advertising"),
+    exact("rdt_cid", "Reddit"),
+    session("s", ParameterMatch::ExactWithHashValue, "vBulletin and other forums"),
+    exact("s_cid", "Adobe Analytics"),
+    exact("sccid", "Snapchat"),
+    session("sid", ParameterMatch::ExactWithHashValue, "phpBB and other forums"),
+    exact("srsltid", "Google Merchant Center"),
+    exact("tblci", "Taboola"),
+    exact("tduid", "Tradedoubler"),
+    exact("ttclid", "TikTok"),
+    exact("twclid", "X, formerly Twitter"),
+    prefix("utm_", "Google Analytics"),
+    prefix("vero_", "Vero"),
+    exact("vgo_ee", "ActiveCampaign"),
+    exact("vmcid", "Yahoo"),
+    exact("wbraid", "Google Ads"),
+    exact("wickedid", "Wicked Reports"),
+    exact("xtor", "AT Internet"),
+    exact("yclid", "Yandex Direct"),
+    exact("ysclid", "Yandex Search"),
+    exact("zanpid", "Awin, formerly zanox"),
+];
+
+/// Longer names match by prefix only; the longest name of the table is shorter.
+const LONGEST_NAME_BYTES: usize = 24;
+
+/// `STARTS[b]..STARTS[b + 1]` are the rows whose name begins with byte `b` (up to 127).
+const STARTS: [u8; 129] = starts();
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a miss fails the build")]
+const fn starts() -> [u8; 129] {
+    let mut table = [0; 129];
+    let mut byte = 0;
+    let mut row = 0;
+    while byte < 129 {
+        while row < PARAMETERS.len() && (PARAMETERS[row].name.as_bytes()[0] as usize) < byte {
+            row += 1;
+        }
+        table[byte] = row as u8;
+        byte += 1;
+    }
+    table
+}
+
+/// The row for a query parameter, if it is one to drop. `name` and `value` are percent-normalised.
+pub(super) fn find_parameter(name: &[u8], value: &[u8]) -> Option<&'static Parameter> {
+    let first = usize::from(name.first()?.to_ascii_lowercase());
+    let rows = PARAMETERS.get(usize::from(*STARTS.get(first)?)..usize::from(*STARTS.get(first + 1)?))?;
+    let mut folded = [0; LONGEST_NAME_BYTES];
+    let head = folded.get_mut(..name.len().min(LONGEST_NAME_BYTES))?;
+    head.copy_from_slice(name.get(..head.len())?);
+    head.make_ascii_lowercase();
+    rows.iter().find(|row| is_match(row, head, name.len(), value))
+}
+
+fn is_match(row: &Parameter, head: &[u8], length: usize, value: &[u8]) -> bool {
+    match row.compare {
+        ParameterMatch::Prefix => head.starts_with(row.name.as_bytes()),
+        ParameterMatch::ExactWithHashValue => is_exact(row, head, length) && is_hash(value),
+        ParameterMatch::Exact | ParameterMatch::ExactWithPartner => is_exact(row, head, length),
+    }
+}
+
+fn is_exact(row: &Parameter, head: &[u8], length: usize) -> bool {
+    length == row.name.len() && head == row.name.as_bytes()
+}
+
+fn is_hash(value: &[u8]) -> bool {
+    value.len() == 32 && value.iter().all(u8::is_ascii_hexdigit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_lower_case_and_fits_the_lookup() {
+        assert!(PARAMETERS.len() < usize::from(u8::MAX));
+        for row in PARAMETERS {
+            assert!(row.name.len() <= LONGEST_NAME_BYTES, "{}", row.name);
+            assert_eq!(row.name, row.name.to_ascii_lowercase());
+        }
+        let mut sorted: Vec<&str> = PARAMETERS.iter().map(|row| row.name).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted, PARAMETERS.iter().map(|row| row.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_row_is_found_by_its_name_in_any_case() {
+        for row in PARAMETERS {
+            let value = b"0123456789abcdef0123456789ABCDEF";
+            let found = find_parameter(row.name.to_ascii_uppercase().as_bytes(), value).unwrap();
+            assert_eq!(found.name, row.name);
+            let longer = format!("{}{}", row.name, "x".repeat(40));
+            let is_prefix = row.compare == ParameterMatch::Prefix;
+            assert_eq!(find_parameter(longer.as_bytes(), value).is_some(), is_prefix, "{longer}");
+        }
+    }
+
+    #[test]
+    fn names_that_select_content_stay() {
+        for name in
+            ["ref", "id", "source", "si", "tag", "campaign_id", "cid", "utm", "q", "", "é", "sid", "s"]
+        {
+            assert!(find_parameter(name.as_bytes(), b"42").is_none(), "{name}");
+        }
+    }
+}

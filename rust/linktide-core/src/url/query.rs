@@ -1,0 +1,150 @@
+//! The query: percent normalisation (P9), empty pairs (P15), session and tracking parameters (P13, P14).
+
+use super::outcome::UrlFlags;
+use super::parameters::{Parameter, ParameterKind, ParameterMatch, find_parameter};
+use super::percent::{QUERY_STOP, push_percent, push_stopped, run_length};
+
+/// Append the query in `tail`, which begins after the `?`, up to `#` or the end; returns how many bytes
+/// were read. Nothing, not even the `?`, is appended if no pair is left.
+pub(super) fn append_query(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
+    let mut query = QueryWriter::new(out, flags);
+    let mut read = 0;
+    query.begin_pair();
+    while let Some(rest) = tail.get(read..) {
+        let (run, stopped) = rest.split_at(run_length(rest, QUERY_STOP));
+        query.out.extend_from_slice(run);
+        read += run.len();
+        match stopped.first() {
+            None | Some(b'#') => break,
+            Some(b'%') => read += push_percent(stopped, query.out, query.flags),
+            Some(&byte) => {
+                query.push(byte);
+                read += 1;
+            }
+        }
+    }
+    query.end_pair();
+    query.drop_partners();
+    read
+}
+
+struct QueryWriter<'o> {
+    out: &'o mut Vec<u8>,
+    flags: &'o mut UrlFlags,
+    /// Where the `?` is.
+    start: usize,
+    /// Where the separator of the current pair is.
+    pair: usize,
+    /// The first parameter seen that is dropped only together with a partner.
+    partner: Option<&'static str>,
+    has_partners: bool,
+}
+
+impl<'o> QueryWriter<'o> {
+    fn new(out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
+        let start = out.len();
+        Self { out, flags, start, pair: start, partner: None, has_partners: false }
+    }
+
+    fn begin_pair(&mut self) {
+        self.pair = self.out.len();
+        self.out.push(if self.pair == self.start { b'?' } else { b'&' });
+    }
+
+    fn push(&mut self, byte: u8) {
+        if byte == b'&' {
+            self.end_pair();
+            self.begin_pair();
+        } else {
+            push_stopped(byte, self.out);
+        }
+    }
+
+    /// Keep or take back the pair just written.
+    fn end_pair(&mut self) {
+        let pair = self.out.get(self.pair + 1..).unwrap_or_default();
+        if pair.is_empty() {
+            self.out.truncate(self.pair);
+            return;
+        }
+        let Some(found) = find_in_pair(pair) else { return };
+        if found.compare == ParameterMatch::ExactWithPartner {
+            self.has_partners |= *self.partner.get_or_insert(found.name) != found.name;
+            return;
+        }
+        self.out.truncate(self.pair);
+        *self.flags |= match found.kind {
+            ParameterKind::Session => UrlFlags::HAD_SESSION,
+            ParameterKind::Tracking => UrlFlags::HAD_TRACKING,
+        };
+    }
+
+    /// `CFID` alone may select content; beside `CFTOKEN` both are a session (P13). Whether the partner
+    /// comes is known only at the end, so the pairs kept are swept once more, which is rare.
+    fn drop_partners(&mut self) {
+        if !self.has_partners {
+            return;
+        }
+        *self.flags |= UrlFlags::HAD_SESSION;
+        let end = self.out.len();
+        let (mut read, mut write) = (self.start, self.start);
+        while read < end {
+            let rest = self.out.get(read + 1..end).unwrap_or_default();
+            let length = rest.iter().position(|&byte| byte == b'&').unwrap_or(rest.len());
+            let pair = rest.get(..length).unwrap_or_default();
+            let is_dropped =
+                find_in_pair(pair).is_some_and(|row| row.compare == ParameterMatch::ExactWithPartner);
+            if !is_dropped {
+                self.out.copy_within(read..=read + length, write);
+                if let Some(separator) = self.out.get_mut(write) {
+                    *separator = if write == self.start { b'?' } else { b'&' };
+                }
+                write += length + 1;
+            }
+            read += length + 1;
+        }
+        self.out.truncate(write);
+    }
+}
+
+fn find_in_pair(pair: &[u8]) -> Option<&'static Parameter> {
+    let mut halves = pair.splitn(2, |&byte| byte == b'=');
+    find_parameter(halves.next()?, halves.next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> String {
+        let mut out = b"kept".to_vec();
+        append_query(text.as_bytes(), &mut out, &mut UrlFlags::empty());
+        String::from_utf8(out).unwrap().strip_prefix("kept").unwrap().to_owned()
+    }
+
+    #[test]
+    fn pairs_are_kept_in_order_less_the_empty_and_the_marked() {
+        let hash = "0123456789abcdef0123456789abcdef";
+        for (text, wanted) in [
+            ("", ""),
+            ("&&", ""),
+            ("&b=1&&a&", "?b=1&a"),
+            ("b=&b", "?b=&b"),
+            ("=", "?="),
+            ("utm_source=x&id=1&fbclid", "?id=1"),
+            ("id=1&UTM%5Fmedium=x#utm", "?id=1"),
+            ("gclid=1", ""),
+            ("a[]=%5b%2c+%20", "?a%5B%5D=%5B%2C+%20"),
+            ("a='|\\^`{}\"<>", "?a=%27%7C%5C%5E%60%7B%7D%22%3C%3E"),
+            ("CFID=1&x=2&CFTOKEN=3&cfid=4", "?x=2"),
+            ("cftoken=3&cfid=1", ""),
+            ("cfid=1&x=2&cfid=2", "?cfid=1&x=2&cfid=2"),
+            ("PHPSESSID=1&ASPSESSIONIDABC=2&jsessionid=3&q=4", "?q=4"),
+            (&format!("sid={hash}&s={hash}&sid=5&s=hat"), "?sid=5&s=hat"),
+            ("a=b=c&utm=1", "?a=b=c&utm=1"),
+        ] {
+            assert_eq!(query(text), wanted, "{text}");
+            assert_eq!(query(wanted.strip_prefix('?').unwrap_or("")), wanted, "{text} twice");
+        }
+    }
+}

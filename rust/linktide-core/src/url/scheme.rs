@@ -1,0 +1,141 @@
+//! How a URL begins: with which scheme, or with none (P2, P3). Reads as the WHATWG parser does: leading
+//! C0 controls and spaces are skipped, TAB, LF and CR are skipped anywhere.
+
+/// Schemes that pages really link to besides http and https; counters name these and say `other` else.
+const COUNTED: [&str; 18] = [
+    "about",
+    "android-app",
+    "blob",
+    "data",
+    "file",
+    "ftp",
+    "intent",
+    "irc",
+    "itms-apps",
+    "javascript",
+    "magnet",
+    "mailto",
+    "sms",
+    "tel",
+    "viber",
+    "webcal",
+    "whatsapp",
+    "ws",
+];
+const LONGEST: usize = 12;
+
+/// The beginning of a URL text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// `http://` or `https://`: no base can change what it means.
+    Absolute,
+    /// `http:` or `https:` without `//`: relative to a base of the same scheme, else absolute.
+    HttpOnly,
+    /// Any other scheme.
+    OtherScheme,
+    /// No scheme, but two slashes (either kind): a host follows.
+    SlashHost,
+    /// No scheme.
+    Relative,
+}
+
+/// Name of the scheme of a URL that was rejected as `SCHEME`, from a fixed list, for a bounded counter
+/// label; `other` for any scheme not in the list and for texts without one.
+#[must_use]
+pub fn scheme_label(url: &str) -> &'static str {
+    let mut scheme = Scheme::new();
+    let mut bytes = significant(url);
+    if !scheme.read(&mut bytes) {
+        return "other";
+    }
+    COUNTED.into_iter().find(|name| scheme.is(name)).unwrap_or("other")
+}
+
+/// Tell how `url` begins.
+pub(super) fn start_of(url: &str) -> Start {
+    let mut scheme = Scheme::new();
+    let mut bytes = significant(url);
+    if scheme.read(&mut bytes) {
+        if !scheme.is("http") && !scheme.is("https") {
+            return Start::OtherScheme;
+        }
+        let has_slashes = bytes.next() == Some(b'/') && bytes.next() == Some(b'/');
+        return if has_slashes { Start::Absolute } else { Start::HttpOnly };
+    }
+    let is_slash = |byte: Option<u8>| matches!(byte, Some(b'/' | b'\\'));
+    let mut bytes = significant(url);
+    if is_slash(bytes.next()) && is_slash(bytes.next()) { Start::SlashHost } else { Start::Relative }
+}
+
+fn significant(url: &str) -> impl Iterator<Item = u8> + '_ {
+    url.bytes().skip_while(|byte| *byte <= b' ').filter(|byte| !matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+struct Scheme {
+    name: [u8; LONGEST],
+    length: usize,
+}
+
+impl Scheme {
+    const fn new() -> Self {
+        Self { name: [0; LONGEST], length: 0 }
+    }
+
+    /// Read up to and with the colon; false if the text has no scheme.
+    fn read(&mut self, bytes: &mut impl Iterator<Item = u8>) -> bool {
+        for byte in bytes {
+            if byte == b':' {
+                return self.length > 0;
+            }
+            let is_part = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+            if !is_part || (self.length == 0 && !byte.is_ascii_alphabetic()) {
+                return false;
+            }
+            if let Some(place) = self.name.get_mut(self.length) {
+                *place = byte.to_ascii_lowercase();
+            }
+            self.length += 1;
+        }
+        false
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.get(..self.length) == Some(name.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_are_told_as_the_whatwg_parser_does() {
+        for (url, wanted) in [
+            (" \u{1}HT\ntPs:/\t/h", Start::Absolute),
+            ("http:h", Start::HttpOnly),
+            ("http:/h", Start::HttpOnly),
+            ("http:\\\\h", Start::HttpOnly),
+            ("mailto:a@b", Start::OtherScheme),
+            ("localhost:80/x", Start::OtherScheme),
+            ("httpsx://h", Start::OtherScheme),
+            ("\n//h", Start::SlashHost),
+            ("/\\h", Start::SlashHost),
+            ("/a:b", Start::Relative),
+            ("www.example.com/x", Start::Relative),
+            ("1http://h", Start::Relative),
+            (":x", Start::Relative),
+            ("", Start::Relative),
+        ] {
+            assert_eq!(start_of(url), wanted, "{url:?}");
+        }
+    }
+
+    #[test]
+    fn labels_come_from_the_fixed_list() {
+        assert_eq!(scheme_label("MailTo:a@b"), "mailto");
+        assert_eq!(scheme_label("android-app://x"), "android-app");
+        assert_eq!(scheme_label("averyveryverylongscheme:x"), "other");
+        assert_eq!(scheme_label("/x"), "other");
+        assert!(COUNTED.iter().all(|name| name.len() <= LONGEST));
+    }
+}

@@ -1,0 +1,232 @@
+//! The whole way: every vector of the table, the limits, the invariants.
+
+use std::sync::Arc;
+
+use ada_url::Url;
+use proptest::prelude::*;
+
+use super::*;
+
+const SUFFIXES: &str = "com\nde\nio\nuk\nco.uk\ngithub.io\nexample\n";
+
+fn normalizer() -> Normalizer {
+    Normalizer::new(Arc::new(PublicSuffixList::parse(SUFFIXES).unwrap()))
+}
+
+fn text(out: &[u8], range: &std::ops::Range<usize>) -> String {
+    String::from_utf8(out[range.clone()].to_vec()).unwrap()
+}
+
+fn check(vector: &Vector) {
+    let mut normalizer = normalizer();
+    let mut out = b"before".to_vec();
+    let got = normalizer.normalize(vector.input.as_bytes(), vector.base, &mut out);
+    let mut other =
+        |url: &str| normalizer.normalize(url.as_bytes(), None, &mut out.clone()).unwrap().cluster_key;
+    let name = vector.input;
+    match vector.expected {
+        Expected::Url(url) => assert_eq!(text(&out, &got.unwrap().url), url, "{name}"),
+        Expected::Reason(reason) => {
+            assert_eq!((got, out.as_slice()), (Err(reason), &b"before"[..]), "{name}");
+        }
+        Expected::Domain(domain) => assert_eq!(text(&out, &got.unwrap().domain), domain, "{name}"),
+        Expected::Flags(flags) => assert!(got.clone().unwrap().flags.contains(flags), "{name} {got:?}"),
+        Expected::SameCluster(url) => {
+            let got = got.unwrap();
+            assert_ne!(text(&out, &got.url), url);
+            assert_eq!(got.cluster_key, other(url), "{name}");
+        }
+        Expected::OtherCluster(url) => assert_ne!(got.unwrap().cluster_key, other(url), "{name}"),
+    }
+}
+
+#[test]
+fn every_vector_of_the_table_holds() {
+    for row in POLICY {
+        assert!(!row.vectors.is_empty(), "{}", row.id);
+        row.vectors.iter().for_each(check);
+    }
+}
+
+#[test]
+fn the_table_is_whole() {
+    let ids: Vec<&str> = POLICY.iter().map(|row| row.id).collect();
+    let wanted: Vec<String> =
+        (1..=27).filter(|id| ![23, 26].contains(id)).map(|id| format!("P{id}")).collect();
+    assert_eq!(ids, wanted);
+}
+
+#[test]
+fn every_dropped_parameter_is_dropped() {
+    for row in PARAMETERS {
+        let partner = if row.name == "cfid" { "cftoken" } else { "cfid" };
+        let url = format!("http://a.com/?a=1&{}={}&{partner}=1&b", row.name, "0".repeat(32));
+        let mut out = Vec::new();
+        let got = normalizer().normalize(url.as_bytes(), None, &mut out).unwrap();
+        assert!(!text(&out, &got.url).contains(&format!("&{}=", row.name)), "{}", row.name);
+        let is_session = row.kind == ParameterKind::Session;
+        assert_eq!(got.flags.contains(UrlFlags::HAD_SESSION), is_session, "{}", row.name);
+        assert_eq!(got.flags.contains(UrlFlags::HAD_TRACKING), !is_session, "{}", row.name);
+    }
+}
+
+#[test]
+fn limits_are_exact() {
+    let mut normalizer = normalizer();
+    let mut reason = |url: &str, base: Option<&str>| {
+        let mut out = b"before".to_vec();
+        let got = normalizer.normalize(url.as_bytes(), base, &mut out);
+        assert!(got.is_ok() || out == b"before");
+        got.err()
+    };
+    let prefix = "http://a.com/";
+    let longest = format!("{prefix}{}", "b".repeat(MAX_OUTPUT_BYTES - prefix.len()));
+    assert_eq!(reason(&longest, None), None);
+    assert_eq!(reason(&format!("{longest}b"), None), Some(UrlReason::TooLong));
+    let fragment = format!("{prefix}#{}", "b".repeat(MAX_INPUT_BYTES - prefix.len() - 1));
+    assert_eq!(reason(&fragment, None), None);
+    assert_eq!(reason(&format!("{fragment}b"), None), Some(UrlReason::TooLong));
+    assert_eq!(reason("b", Some(&format!("{fragment}b"))), Some(UrlReason::TooLong));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_refused() {
+    let mut out = Vec::new();
+    assert_eq!(normalizer().normalize(b"http://a.com/\xff", None, &mut out), Err(UrlReason::BadUtf8));
+    assert_eq!(out, b"");
+}
+
+#[test]
+fn a_useless_base_does_not_spoil_an_absolute_url() {
+    for base in ["", "about:blank", "http://[", "/x", "http:"] {
+        let mut out = Vec::new();
+        for url in ["http://a.com/b", "http:a.com/b"] {
+            out.clear();
+            normalizer().normalize(url.as_bytes(), Some(base), &mut out).unwrap();
+            assert_eq!(out, b"http://a.com/b", "{base}");
+        }
+        assert_eq!(normalizer().normalize(b"b", Some(base), &mut out), Err(UrlReason::Relative));
+    }
+}
+
+#[test]
+fn host_and_domain_are_ranges_of_the_url() {
+    let mut out = b"before".to_vec();
+    let got = normalizer().normalize(b"http://u@www.b.co.uk.:81/c", None, &mut out).unwrap();
+    assert_eq!(out, b"beforehttp://www.b.co.uk:81/c");
+    assert_eq!(text(&out, &got.host), "www.b.co.uk");
+    assert_eq!(text(&out, &got.domain), "b.co.uk");
+    assert_eq!(got.url, 6..out.len());
+    assert_eq!(got.flags, UrlFlags::HAD_USERINFO | UrlFlags::HAS_PORT);
+}
+
+#[test]
+fn names_and_codes_of_reasons_are_stable() {
+    let all: Vec<(&str, u8)> = UrlReason::ALL.iter().map(|reason| (reason.name(), reason.code())).collect();
+    let wanted =
+        [("SCHEME", 1), ("RELATIVE", 2), ("HOST", 3), ("TOO_LONG", 4), ("BAD_UTF8", 5), ("INVALID", 6)];
+    assert_eq!(all, wanted);
+}
+
+/// The invariants of the design for one input; true if it has a normalised form.
+pub(super) fn check_invariants(normalizer: &mut Normalizer, input: &str) -> bool {
+    let mut out = Vec::new();
+    let got = normalizer.normalize(input.as_bytes(), None, &mut out);
+    let ada = Url::parse(input, None);
+    let Ok(got) = got else {
+        assert_eq!(out, b"", "{input:?}");
+        return false;
+    };
+    let url = text(&out, &got.url);
+    assert!(url.len() <= 3 * input.len() + 8 + 253, "{input:?} grew to {url:?}");
+    assert_eq!(Url::parse(&url, None).unwrap().href(), url, "{input:?}");
+    let mut again = Vec::new();
+    let second = normalizer.normalize(url.as_bytes(), None, &mut again).unwrap();
+    assert_eq!(text(&again, &second.url), url, "{input:?}");
+    assert_eq!((&second.host, &second.domain), (&got.host, &got.domain), "{input:?}");
+    assert_eq!(second.cluster_key, got.cluster_key, "{input:?}");
+    if let Ok(ada) = ada
+        && ada.href().len() <= MAX_INPUT_BYTES
+    {
+        again.clear();
+        normalizer.normalize(ada.href().as_bytes(), None, &mut again).unwrap();
+        assert_eq!(String::from_utf8(again).unwrap(), url, "{input:?}");
+    }
+    true
+}
+
+const PIECES: &[&str] = &[
+    "/",
+    "//",
+    "?",
+    "&",
+    "#",
+    "=",
+    "%",
+    "%%",
+    "%2",
+    "%2e",
+    "%2E.",
+    "..",
+    ".",
+    ";",
+    ";jsessionid=",
+    "utm_",
+    "%75tm_x=1",
+    "fbclid=",
+    "cfid=1",
+    "cftoken",
+    "a",
+    "B",
+    "é",
+    "\u{fffd}",
+    "%00",
+    "%EF%BF%BD",
+    "\\",
+    "@",
+    ":",
+    "[",
+    "]",
+    "|",
+    "^",
+    "'",
+    "(S(abcdefghijklmnopqrstuvwx))",
+    " ",
+    "\t",
+    "www.",
+    "index.html",
+    "+",
+    "%41",
+    "%6",
+    "25",
+    "\u{200d}",
+    "ß",
+    "。",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn invariants_hold_for_texts_of_hard_pieces(
+        host in "[a-cA-C.%]{1,6}|a\\.com|1\\.2\\.3\\.4|\\[::1\\]",
+        pieces in prop::collection::vec(prop::sample::select(PIECES), 0..16),
+    ) {
+        check_invariants(&mut normalizer(), &format!("http://{host}/{}", pieces.concat()));
+        check_invariants(&mut normalizer(), &format!("https://{}{host}", pieces.concat()));
+    }
+
+    #[test]
+    fn invariants_hold_for_any_text(tail in any::<String>()) {
+        check_invariants(&mut normalizer(), &format!("http://a.com/{tail}"));
+        check_invariants(&mut normalizer(), &format!("//{tail}"));
+        check_invariants(&mut normalizer(), &tail);
+    }
+
+    #[test]
+    fn any_bytes_and_any_base_are_survived(input in any::<Vec<u8>>(), base in any::<Option<String>>()) {
+        let mut out = Vec::new();
+        let got = normalizer().normalize(&input, base.as_deref(), &mut out);
+        prop_assert!(got.is_ok() || out.is_empty());
+    }
+}

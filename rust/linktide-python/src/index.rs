@@ -1,0 +1,139 @@
+//! `Index`: state and authority of one database, behind one lock.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use arrow_array::UInt64Array;
+use linktide_core::error::CoreError;
+use linktide_core::index::{Changes, Index, IndexOptions, observations};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3_arrow::{PyArray, PyRecordBatch};
+
+use crate::batch::PyEventBatch;
+
+/// Add the classes of this file to the module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyIndex>()?;
+    module.add_class::<PyChanges>()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn raise(error: CoreError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// Link state and authority. One thread moves it; others may read its numbers.
+#[pyclass(name = "Index", module = "linktide._core", frozen)]
+pub(crate) struct PyIndex {
+    index: Mutex<Index>,
+}
+
+impl PyIndex {
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        // A panic inside a batch leaves an index that must be thrown away; the caller sees the panic.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl PyIndex {
+    /// Raises `ValueError` for an option out of range.
+    #[new]
+    #[pyo3(signature = (seed, *, alpha = 0.85, epsilon_busy = 1e-2, epsilon_idle = 1e-3, authority_min_domains = 1000))]
+    fn new(
+        seed: u64,
+        alpha: f64,
+        epsilon_busy: f64,
+        epsilon_idle: f64,
+        authority_min_domains: u32,
+    ) -> PyResult<Self> {
+        let options = IndexOptions { seed, alpha, epsilon_busy, epsilon_idle, authority_min_domains };
+        Ok(Self { index: Mutex::new(Index::new(options).map_err(raise)?) })
+    }
+
+    /// Take domains of the tables.
+    fn restore_domains(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_domains(&rows)).map_err(raise)
+    }
+
+    /// Take links of the tables, after the domains.
+    fn restore_links(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_links(&rows)).map_err(raise)
+    }
+
+    /// Set clock (µs or None) and revision once all links are in; authority is solved.
+    fn restored(&self, py: Python<'_>, clock: Option<i64>, rev: u64) -> PyResult<()> {
+        py.detach(|| self.lock().restored(clock, rev)).map_err(raise)
+    }
+
+    /// Take a batch; returns the ids of links whose stored observations `finish` needs.
+    fn begin(&self, py: Python<'_>, batch: &PyEventBatch) -> PyArray {
+        let batch = batch.batch.clone();
+        let link_ids = py.detach(|| self.lock().begin(batch));
+        PyArray::from_array_ref(std::sync::Arc::new(UInt64Array::from(link_ids)))
+    }
+
+    /// Complete the batch; `stored` holds the observations of the links that `begin` named.
+    #[pyo3(signature = (stored = Vec::new()))]
+    fn finish(&self, py: Python<'_>, stored: Vec<PyRecordBatch>) -> PyResult<PyChanges> {
+        let stored: Vec<_> = stored.into_iter().map(PyRecordBatch::into_inner).collect();
+        let changes = py.detach(|| {
+            let seen = stored.iter().map(observations).collect::<Result<Vec<_>, _>>()?;
+            self.lock().finish(seen.into_iter().flatten().collect())
+        });
+        changes.map(|changes| PyChanges { changes }).map_err(raise)
+    }
+
+    /// Drain authority to the idle error; None if no shown score moved.
+    fn settle(&self, py: Python<'_>) -> PyResult<Option<PyChanges>> {
+        let changes = py.detach(|| self.lock().settle()).map_err(raise)?;
+        Ok(changes.map(|changes| PyChanges { changes }))
+    }
+
+    /// Scores of all domains as the engine holds them: `domain_name`, `citation`, `residual`.
+    fn scores(&self, py: Python<'_>) -> PyResult<PyRecordBatch> {
+        py.detach(|| self.lock().score_table()).map(PyRecordBatch::new).map_err(raise)
+    }
+
+    /// Numbers of the whole index, by name.
+    fn numbers(&self) -> HashMap<&'static str, f64> {
+        self.lock().numbers().into_iter().collect()
+    }
+
+    /// (live backlinks, new, restored, lost, authority or None) of each named domain; None if unknown.
+    #[expect(clippy::type_complexity, reason = "a tuple is what Python reads")]
+    fn domain_numbers(&self, names: Vec<String>) -> Vec<Option<(u32, u64, u64, u64, Option<f64>)>> {
+        let index = self.lock();
+        names.iter().map(|name| index.domain_numbers(name)).collect()
+    }
+}
+
+/// The rows that a batch appends.
+#[pyclass(name = "Changes", module = "linktide._core", frozen)]
+pub(crate) struct PyChanges {
+    changes: Changes,
+}
+
+#[pymethods]
+impl PyChanges {
+    /// Table name → Arrow record batch; only tables with rows.
+    fn tables(&self) -> HashMap<&'static str, PyRecordBatch> {
+        let tables = self.changes.tables.iter();
+        tables.map(|(name, rows)| (*name, PyRecordBatch::new(rows.clone()))).collect()
+    }
+
+    /// Revision of the batch.
+    #[getter]
+    fn rev(&self) -> u64 {
+        self.changes.rev
+    }
+
+    /// Greatest event time accepted so far, µs.
+    #[getter]
+    fn clock_us(&self) -> Option<i64> {
+        self.changes.clock
+    }
+}

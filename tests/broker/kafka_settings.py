@@ -1,0 +1,122 @@
+"""What the nodes of a Kafka cluster for tests are told: server properties, logging, users, certificates."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka_jars import BrokerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+USER = "linktide"
+PASSWORD = "only-for-tests"  # noqa: S105 -- a throw-away broker on loopback
+_JAAS = "org.apache.kafka.common.security"
+SCRAM_USER = f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"
+
+LOGGING = """status=error
+appender.file.type=Console
+appender.file.name=out
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d{ISO8601} %p %m (%c)%n
+rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePorts:
+    """The loopback ports of one node; 0 where a listener is off."""
+
+    controller: int
+    plain: int
+    sasl: int = 0
+    ssl: int = 0
+
+
+def render_properties(
+    node: int, ports: tuple[NodePorts, ...], folder: Path, extra: dict[str, str] | None = None
+) -> str:
+    """Return server.properties of one combined controller and broker."""
+    replicas = min(len(ports), 3)
+    mine = ports[node]
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": str(node),
+        "controller.quorum.voters": ",".join(f"{i}@127.0.0.1:{p.controller}" for i, p in enumerate(ports)),
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": str(folder / f"node-{node}"),
+        "auto.create.topics.enable": "false",
+        # Without this every join of a group waits 3 s.
+        "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.num.partitions": "2",
+        "offsets.topic.replication.factor": str(replicas),
+        "transaction.state.log.num.partitions": "2",
+        "transaction.state.log.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "1",
+        "share.coordinator.state.topic.replication.factor": str(replicas),
+        "share.coordinator.state.topic.min.isr": "1",
+        # The default of 128 MiB does not fit beside the rest in a small heap.
+        "log.cleaner.dedupe.buffer.size": "8388608",
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        **_listeners(mine),
+        **(_sasl() if mine.sasl else {}),
+        **(_ssl(folder) if mine.ssl else {}),
+        **(extra or {}),
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _listeners(ports: NodePorts) -> dict[str, str]:
+    listeners = {"CONTROLLER": ports.controller, "PLAINTEXT": ports.plain}
+    if ports.sasl:
+        listeners["SASL_PLAINTEXT"] = ports.sasl
+    if ports.ssl:
+        listeners["SSL"] = ports.ssl
+    addresses = [f"{name}://127.0.0.1:{port}" for name, port in listeners.items()]
+    return {
+        "listeners": ",".join(addresses),
+        "advertised.listeners": ",".join(addresses[1:]),
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
+        "SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL",
+    }
+
+
+def _sasl() -> dict[str, str]:
+    prefix = "listener.name.sasl_plaintext"
+    plain = f'{_JAAS}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+    return {
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+        f"{prefix}.plain.sasl.jaas.config": plain,
+        f"{prefix}.scram-sha-256.sasl.jaas.config": f"{_JAAS}.scram.ScramLoginModule required;",
+    }
+
+
+def _ssl(folder: Path) -> dict[str, str]:
+    return {
+        "ssl.keystore.type": "PKCS12",
+        "ssl.keystore.location": str(folder / "broker.p12"),
+        "ssl.keystore.password": PASSWORD,
+        "ssl.key.password": PASSWORD,
+    }
+
+
+def make_certificate(folder: Path) -> None:
+    """Write a self-signed key for 127.0.0.1 (broker.p12) and its certificate (ca.pem) into `folder`."""
+    store = ["-keystore", str(folder / "broker.p12"), "-storepass", PASSWORD, "-alias", "broker"]
+    _keytool(
+        "-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12", "-dname", "CN=localhost", "-validity", "30",
+        "-ext", "san=dns:localhost,ip:127.0.0.1", "-ext", "bc:c", *store,
+    )  # fmt: skip
+    _keytool("-exportcert", "-rfc", "-file", str(folder / "ca.pem"), *store)
+
+
+def _keytool(*arguments: str) -> None:
+    result = subprocess.run(["keytool", *arguments], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise BrokerError(f"keytool {arguments[0]} failed: {(result.stdout or result.stderr).strip()}")

@@ -1,0 +1,44 @@
+"""Fixtures shared by all rooms: the real Kafka. It is started only by tests that ask for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kafka_broker import KafkaCluster
+from kafka_jars import missing_programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def _start(folder: Path, *, is_secure: bool = False) -> Iterator[KafkaCluster]:
+    reason = missing_programs()
+    if reason is not None:
+        pytest.skip(reason)
+    cluster = KafkaCluster.create(folder, has_sasl=is_secure, has_ssl=is_secure)
+    try:
+        cluster.start()
+        cluster.wait_ready()
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """One Kafka node for the whole session; a test uses topics of its own and leaves the node alone."""
+    yield from _start(tmp_path_factory.mktemp("broker") / "kafka")
+
+
+@pytest.fixture(scope="session")
+def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """One Kafka node with SASL_PLAINTEXT and SSL listeners beside the plain one."""
+    yield from _start(tmp_path_factory.mktemp("broker") / "kafka", is_secure=True)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[KafkaCluster]:
+    """One Kafka node that a test may stop, kill and damage."""
+    yield from _start(tmp_path / "kafka")

@@ -1,0 +1,353 @@
+"""The rows that every documented view must show for a state; scores are left out.
+
+A row is a tuple in the order of its view's columns. Times are Unix µs, JSON is a dict, null is None.
+`link_id` and what names the deciding event are checked apart, in `compare.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+from oracle.events import DAY_US, HOUR_US, is_followed
+from oracle.graph import known_domains
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from oracle.events import Origin
+    from oracle.model import Life, Link, State
+
+Row = tuple[object, ...]
+Key = TypeVar("Key")
+
+NAMED_FIELDS = frozenset({"anchor", "rel", "link_type"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of the product that change what a view shows."""
+
+    unverified_after_days: int = 90
+
+
+class Form(StrEnum):
+    """How a column is read from SQL."""
+
+    PLAIN = "plain"
+    TIME = "time"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of a view is compared: its columns, how many of them are its key, and its rows."""
+
+    name: str
+    columns: tuple[tuple[str, Form], ...]
+    key_length: int
+    rows: Callable[[State, Settings], list[Row]]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A link between different domains began (`new`, `restored`) or ended (`lost`)."""
+
+    name: str
+    changed_at: int
+    link: Link
+    life: Life
+
+    @property
+    def deciders(self) -> frozenset[Origin]:
+        """The events any of which may be named as the one that decided it; none if time did."""
+        return self.life.ended_by if self.name == "lost" else self.life.begun_by
+
+    @property
+    def row(self) -> Row:
+        """The row of `new_lost`, without what names the deciding event."""
+        is_lost = self.name == "lost"
+        return (
+            self.name,
+            self.changed_at,
+            self.link.source_url,
+            self.link.target_url,
+            self.link.source_domain,
+            self.link.target_domain,
+            self.link.values.get("anchor"),
+            self.link.values.get("rel"),
+            is_dofollow(self.link),
+            self.life.lost_at if is_lost else None,
+            self.life.lost_reason if is_lost else None,
+        )
+
+
+def columns(text: str) -> tuple[tuple[str, Form], ...]:
+    """Read column names; `@` marks a time, `{}` marks JSON."""
+    forms = {"@": Form.TIME, "{": Form.JSON}
+    return tuple((word.strip("@{}"), forms.get(word[0], Form.PLAIN)) for word in text.split())
+
+
+def is_unverified(link: Link, state: State, settings: Settings) -> bool:
+    if not link.is_live or link.last_seen is None or state.clock is None:
+        return False
+    return link.last_seen + settings.unverified_after_days * DAY_US <= state.clock
+
+
+def is_dofollow(link: Link) -> bool:
+    return is_followed(link.values.get("rel"))
+
+
+def live_external(state: State) -> list[Link]:
+    return [link for link in state.links.values() if link.is_live and not link.is_internal]
+
+
+def attribute_cells(link: Link) -> Row:
+    rel = link.values.get("rel")
+    tokens = (rel or "").split()
+    others = {name: text for name, text in link.values.items() if name not in NAMED_FIELDS}
+    return (
+        link.values.get("anchor"),
+        rel,
+        link.values.get("link_type"),
+        is_dofollow(link),
+        "nofollow" in tokens,
+        "ugc" in tokens,
+        "sponsored" in tokens,
+        others or None,
+    )
+
+
+def link_row(link: Link, state: State, settings: Settings) -> Row:
+    newest = link.lives[-1] if link.lives else None
+    return (
+        link.source_url,
+        link.target_url,
+        link.source_domain,
+        link.target_domain,
+        link.is_internal,
+        link.is_live,
+        link.status == "suspect",
+        is_unverified(link, state, settings),
+        link.first_seen,
+        link.last_seen,
+        link.last_checked_at,
+        newest.started_at if newest else None,
+        newest.lost_at if newest else None,
+        newest.confirmed_at if newest else None,
+        newest.lost_reason if newest else None,
+        link.times_lost,
+        *attribute_cells(link),
+    )
+
+
+LINK_COLUMNS = columns(
+    "source_url target_url source_domain target_domain is_internal is_live is_suspect is_unverified"
+    " @first_seen @last_seen @last_checked_at @started_at @lost_at @confirmed_at lost_reason times_lost"
+    " anchor rel link_type is_dofollow is_nofollow is_ugc is_sponsored {}attributes"
+)
+NOT_IN_BACKLINKS = frozenset({"is_internal", "is_live", "lost_at", "confirmed_at", "lost_reason"})
+BACKLINK_COLUMNS = tuple(column for column in LINK_COLUMNS if column[0] not in NOT_IN_BACKLINKS)
+
+
+def links(state: State, settings: Settings) -> list[Row]:
+    return [link_row(link, state, settings) for link in state.links.values()]
+
+
+def backlinks(state: State, settings: Settings) -> list[Row]:
+    kept = [index for index, (name, _) in enumerate(LINK_COLUMNS) if name not in NOT_IN_BACKLINKS]
+    rows = [link_row(link, state, settings) for link in live_external(state)]
+    return [tuple(row[index] for index in kept) for row in rows]
+
+
+def group(items: Iterable[Link], key: Callable[[Link], Key]) -> dict[Key, list[Link]]:
+    groups: defaultdict[Key, list[Link]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def earliest_first_seen(of: Sequence[Link]) -> int | None:
+    return min((link.first_seen for link in of if link.first_seen is not None), default=None)
+
+
+def greatest_last_seen(of: Sequence[Link]) -> int | None:
+    return max((link.last_seen for link in of if link.last_seen is not None), default=None)
+
+
+def refdomains(state: State, _settings: Settings) -> list[Row]:
+    pairs = group(live_external(state), lambda link: (link.target_domain, link.source_domain))
+    return [
+        (
+            target_domain,
+            source_domain,
+            len(of),
+            sum(map(is_dofollow, of)),
+            len({link.source_url for link in of}),
+            len({link.target_url for link in of}),
+            any(map(is_dofollow, of)),
+            earliest_first_seen(of),
+            greatest_last_seen(of),
+        )
+        for (target_domain, source_domain), of in pairs.items()
+    ]
+
+
+def domains(state: State, _settings: Settings) -> list[Row]:
+    live = live_external(state)
+    links_in = group(live, lambda link: link.target_domain)
+    links_out = group(live, lambda link: link.source_domain)
+    return [
+        (
+            name,
+            len(links_in.get(name, [])),
+            sum(map(is_dofollow, links_in.get(name, []))),
+            len({link.source_domain for link in links_in.get(name, [])}),
+            len({link.source_domain for link in links_in.get(name, []) if is_dofollow(link)}),
+            len(links_out.get(name, [])),
+            len({link.target_domain for link in links_out.get(name, [])}),
+        )
+        for name in known_domains(state)
+    ]
+
+
+def anchors(state: State, _settings: Settings) -> list[Row]:
+    groups = group(live_external(state), lambda link: (link.target_domain, link.values.get("anchor")))
+    return [
+        (
+            target_domain,
+            anchor,
+            len(of),
+            sum(map(is_dofollow, of)),
+            len({link.source_domain for link in of}),
+            earliest_first_seen(of),
+            greatest_last_seen(of),
+        )
+        for (target_domain, anchor), of in groups.items()
+    ]
+
+
+def changes(state: State) -> list[Change]:
+    """List every beginning and ending of a life of a link between different domains."""
+    found: list[Change] = []
+    for link in state.links.values():
+        for index, life in enumerate(() if link.is_internal else link.lives):
+            found.append(Change("restored" if index else "new", life.started_at, link, life))
+            if life.confirmed_at is not None:
+                found.append(Change("lost", life.confirmed_at, link, life))
+    return found
+
+
+def new_lost(state: State, _settings: Settings) -> list[Row]:
+    return [found.row for found in changes(state)]
+
+
+def link_lives(state: State, _settings: Settings) -> list[Row]:
+    return [
+        (
+            link.source_url,
+            link.target_url,
+            number,
+            link.source_domain,
+            link.target_domain,
+            link.is_internal,
+            life.started_at,
+            life.last_alive_at,
+            life.lost_at,
+            life.confirmed_at,
+            life.lost_reason,
+            life.is_confirmed_by_event,
+        )
+        for link in state.links.values()
+        for number, life in enumerate(link.lives, start=1)
+    ]
+
+
+def link_velocity(state: State, _settings: Settings) -> list[Row]:
+    counts: Counter[tuple[str, int, str]] = Counter()
+    for found in changes(state):
+        hour = found.changed_at - found.changed_at % HOUR_US
+        counts[found.link.target_domain, hour, found.name] += 1
+    hours = {(target_domain, hour) for target_domain, hour, _ in counts}
+    rows: list[Row] = []
+    for target_domain, hour in hours:
+        new, restored, lost = (counts[target_domain, hour, name] for name in ("new", "restored", "lost"))
+        rows.append((target_domain, hour, new, restored, lost, new + restored - lost))
+    return rows
+
+
+def sources(state: State, _settings: Settings) -> list[Row]:
+    return [(of.source_name, of.topic, of.partition, of.events, of.dead_letters) for of in state.sources]
+
+
+def dead_letters(state: State, _settings: Settings) -> list[Row]:
+    return [(*letter.origin, letter.reason) for letter in state.dead_letters]
+
+
+VIEWS = (
+    View("links", LINK_COLUMNS, 2, links),
+    View("backlinks", BACKLINK_COLUMNS, 2, backlinks),
+    View("outgoing_links", BACKLINK_COLUMNS, 2, backlinks),
+    View(
+        "refdomains",
+        columns(
+            "target_domain source_domain backlinks dofollow_backlinks source_pages target_pages is_dofollow"
+            " @first_seen @last_seen"
+        ),
+        2,
+        refdomains,
+    ),
+    View(
+        "domains",
+        columns(
+            "domain_name backlinks dofollow_backlinks refdomains dofollow_refdomains"
+            " outgoing_links linked_domains"
+        ),
+        1,
+        domains,
+    ),
+    View(
+        "anchors",
+        columns("target_domain anchor backlinks dofollow_backlinks refdomains @first_seen @last_seen"),
+        2,
+        anchors,
+    ),
+    View(
+        "new_lost",
+        columns(
+            "change @changed_at source_url target_url source_domain target_domain anchor rel is_dofollow"
+            " @lost_at lost_reason"
+        ),
+        4,
+        new_lost,
+    ),
+    View(
+        "link_lives",
+        columns(
+            "source_url target_url life_number source_domain target_domain is_internal @started_at"
+            " @last_alive_at @lost_at @confirmed_at lost_reason is_confirmed_by_event"
+        ),
+        3,
+        link_lives,
+    ),
+    View(
+        "link_velocity",
+        columns("target_domain @hour new_links restored_links lost_links net_links"),
+        2,
+        link_velocity,
+    ),
+    View(
+        "dead_letters",
+        columns("source_name topic source_partition source_offset reason"),
+        4,
+        dead_letters,
+    ),
+    View("sources", columns("source_name topic source_partition events dead_letters"), 3, sources),
+)
+"""Every documented view but `authority_history`, which is scores alone."""

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from hand_made_store import PARTITION, Store, Story, day, domain_key, micros
+
+from linktide.sources.source import Position
+from linktide.store.rebuild import (
+    domain_rows,
+    link_rows,
+    observations_of,
+    read_positions,
+    read_writer,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_links_carry_current_attributes_and_the_newest_registers(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        first = (
+            Story()
+            .link(
+                1,
+                "a.com/x",
+                "b.com/",
+                anchor="old",
+                rel="ugc",
+                attributes='{"alt":"cat"}',
+                attributes_at=day(1),
+            )
+            .link(2, "a.com/y", "b.com/")
+            .state(1, 1, started_at=day(1), last_seen=day(1))
+            .state(2, 0, firm_loss_at=day(2), firm_loss_reason="notfound")
+        )
+        store.put(first, day(2))
+        second = Story(sides=first.sides).attribute(1, "anchor", day(3), "new")
+        store.put(second.state(1, 2, started_at=day(1), last_seen=day(3), suspect_at=day(4)), day(4))
+        with link_rows(store.database) as reader:
+            found = {row["link_id"]: row for row in reader.read_all().to_pylist()}
+    one, two = found[1], found[2]
+    assert (one["anchor"], one["rel"], one["attributes"]) == ("new", "ugc", '{"alt":"cat"}')
+    assert (one["attributes_at"], one["attributes_changed_at"]) == (day(1), day(3))
+    assert (one["status"], one["last_seen"], one["suspect_at"]) == (2, day(3), day(4))
+    assert (two["status"], two["firm_loss_reason"], two["attributes_changed_at"]) == (0, "notfound", None)
+
+
+def test_a_link_without_registers_comes_with_nulls(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(Story().link(1, "a.com/x", "b.com/"), day(1))
+        with link_rows(store.database) as reader:
+            assert reader.schema.field("status").type == pa.uint8()
+            assert reader.schema.field("last_seen").type == pa.timestamp("us", tz="UTC")
+            assert reader.read_all().to_pylist()[0]["status"] is None
+
+
+def test_domains_carry_their_newest_score(tmp_path: Path) -> None:
+    key = domain_key("a.com")
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(Story().domains("a.com", "b.com"))
+        store.put(
+            Story().add("domain_scores", domain_key=key, citation=9.0, authority=90.0, scored_at=day(2))
+        )
+        store.put(
+            Story().add("domain_scores", domain_key=key, citation=1.0, authority=10.0, scored_at=day(1))
+        )
+        with domain_rows(store.database) as reader:
+            found = {row["domain_name"]: row for row in reader.read_all().to_pylist()}
+    assert (found["a.com"]["domain_key"], found["a.com"]["authority"]) == (key, 10.0)
+    assert found["b.com"]["citation"] is None
+
+
+def test_observations_are_those_of_the_wanted_links_even_inside_the_transaction(tmp_path: Path) -> None:
+    story = Story().link(1, "a.com/x", "b.com/").link(2, "a.com/y", "b.com/")
+    story.event(1, 1, day(1), 0, rel="").event(2, 1, day(1), 1).event(1, 3, day(2), 2, lost_reason="notfound")
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(story)
+        store.all("BEGIN")
+        table = observations_of(store.database, pa.array([1, 99], pa.uint64()))
+        store.all("ROLLBACK")
+        empty = observations_of(store.database, pa.array([], pa.uint64()))
+    found = sorted((row["off"], row["kind"], row["rel"], row["lost_reason"]) for row in table.to_pylist())
+    assert found == [(0, 1, "", None), (2, 3, None, "notfound")]
+    assert empty.num_rows == 0
+    assert table.schema.field("observed_at").type == pa.timestamp("us", tz="UTC")
+
+
+def test_writer_row_and_positions_are_those_of_the_newest_batch(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        assert (read_writer(store.database).rev, read_writer(store.database).clock_us) == (0, None)
+        assert read_positions(store.database) == {}
+        store.put(Story(), day(1), offsets=(None, 10))
+        store.put(Story(), day(2), offsets=(10, 20))
+        assert read_writer(store.database).rev == 2
+        assert read_writer(store.database).clock_us == micros(day(2))
+        assert read_positions(store.database) == {PARTITION: Position(20, 3)}
