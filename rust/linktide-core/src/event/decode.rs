@@ -155,5 +155,5 @@ fn link_type(raw: Raw<'_>) -> Result<Option<LinkType>, Rejection> {
 }
 
 pub(super) fn attributes<'a>(message: &Message<'a>) -> Result<Vec<(AttributeField, Cow<'a, str>)>, Rejection> {
-    message.attributes.iter().map(|&(field, raw)| Ok((field, attribute_text(field, raw)?))).collect()
+    message.attributes().map(|(field, raw)| Ok((field, attribute_text(field, raw)?))).collect()
 }

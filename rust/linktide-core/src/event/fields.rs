@@ -87,6 +87,12 @@ macro_rules! attributes {
                 match self { $(Self::$variant => $name,)* }
             }
 
+            /// The attribute of this name.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
             pub(super) const fn shape(self) -> Shape {
                 match self { $(Self::$variant => $shape,)* }
             }
@@ -114,14 +120,6 @@ attributes! {
     Acquisition, "acquisition", Shape::Text, "How the link was won.";
     SourceKind, "source_kind", Shape::Text, "What kind of site the source is.";
     CampaignId, "campaign_id", Shape::TextOrCount, "Campaign the link belongs to.";
-}
-
-impl AttributeField {
-    /// The attribute of this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|field| field.as_str() == name)
-    }
 }
 
 impl Column {
