@@ -39,7 +39,7 @@ def refused(folder: Path, document: str | None = None, **layers: Mapping[str, st
 def test_every_field_is_a_row_of_the_table() -> None:
     names = [item.name for item in fields(Config) if item.name not in {"origins", "config_path"}]
     assert [row.name for row in settings()] == names
-    assert all(row.help.endswith((".", ",")) for row in settings())
+    assert all(row.help.endswith(".") for row in settings())
 
 
 def test_every_default_is_a_value_its_reader_accepts() -> None:
@@ -87,6 +87,12 @@ def test_a_flag_wins_over_a_variable_over_the_file(
 def test_sections_dots_and_flat_names_mean_the_same(tmp_path: Path, document: str) -> None:
     config = load_from(tmp_path, document)
     assert (config.kafka_bootstrap_servers, config.kafka_topics) == (("a:1",), ("t",))
+
+
+def test_a_section_hands_over_its_values_by_key(tmp_path: Path) -> None:
+    told = load_from(tmp_path, '[kafka]\nbootstrap_servers = ["a:1"]\ntopics = ["t"]').section("kafka")
+    assert (told["bootstrap_servers"], told["topics"], told["group_id"]) == (("a:1",), ("t",), None)
+    assert set(told) == {row.key for row in settings() if row.section == "kafka"}
 
 
 def test_a_setting_written_twice_is_refused(tmp_path: Path) -> None:

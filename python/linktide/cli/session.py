@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from linktide.cli.remote import NotRunningError, RunningService, find_service
+from linktide.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.sources.source import Source
+
+_BROKER_ANSWER_SECONDS = 5.0
 
 
 class Progress(Protocol):
@@ -90,8 +93,17 @@ def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
 
 def check_brokers(config: Config) -> str:
     """Ask the brokers for the topics; returns a sentence, raises BrokerUnreachableError or ConfigError."""
-    told: str = import_module("linktide.sources.kafka").check_brokers(config)
-    return told
+    if not config.kafka_bootstrap_servers:
+        return "no broker is configured."
+    room = import_module("linktide.sources.kafka.connect")
+    consumer = room.connect_consumer(_kafka_settings(config), _BROKER_ANSWER_SECONDS)
+    try:
+        missing = sorted(set(config.kafka_topics) - consumer.topics())
+    finally:
+        consumer.close()
+    if missing:
+        raise ConfigError(f"kafka.topics names {missing[0]}, which the brokers do not have.")
+    return f"{', '.join(config.kafka_bootstrap_servers)} answers and has {', '.join(config.kafka_topics)}."
 
 
 def run_service(config: Config) -> None:
@@ -111,7 +123,7 @@ class DemoService(Protocol):
         """Run until the source is exhausted or a signal stops it."""
 
     def top(self) -> Mapping[str, object]:
-        """Return what GET /api/v1/top would; may be called from another thread."""
+        """Return what GET /api/v1/top would; any thread may call. A "note" says why there are no figures."""
 
 
 class _ServiceRoom(Protocol):
@@ -134,6 +146,10 @@ def query_stopped(config: Config, sql: str, max_rows: int) -> pa.Table:
     with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
         result: pa.Table = readers.query(sql).table
         return result
+
+
+def _kafka_settings(config: Config) -> object:
+    return import_module("linktide.sources.kafka.settings").KafkaSettings(**config.section("kafka"))
 
 
 def _file_source(paths: Sequence[Path]) -> Source:

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="Print one frame and leave.")
 @click.option("--json", "is_json", is_flag=True, help="Print the figures of one frame as JSON and leave.")
 @click.option(
-    "--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds a frame."
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, 3600),
+    default=1.0,
+    show_default=True,
+    help="Time between frames.",
 )
 def top(*, once: bool, is_json: bool, every: float, **flags: object) -> None:
     """Watch tracked domains, new and lost links, authority and lag."""

@@ -24,10 +24,10 @@ class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
     def query(self, sql: str, *, max_rows: int | None, role: Role) -> pa.Table:
-        """Run one statement through the gate. Raises LinktideError; RetryError while the store is reopening."""
+        """Run one statement through the gate. Raises LinktideError; RetryError while the store reopens."""
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> PushAnswer:
-        """Take NDJSON lines and return once they are stored; blocks. Raises RetryError when full or reopening.
+        """Take NDJSON lines and return once they are stored; blocks. Raises RetryError if full or reopening.
 
         With `topic_id` the lines are a stretch of the file of that content hash, from `first_offset` on.
         """

@@ -205,7 +205,7 @@ fn main() {
             [(1e-2, Threshold::Const), (1e-2, Threshold::Relative), (1e-3, Threshold::Relative)]
         {
             let mut vector = stream.solved(epsilon, threshold);
-            for (batch, batches) in [(1, 1_000), (100, 50), (10_000, 5), (100_000, 2)] {
+            for (batch, batches) in [(100_000, 2), (10_000, 5), (100, 50), (1, 1_000)] {
                 stream.churn(&mut vector, batch, batches);
             }
             stream.print_error(&vector);

@@ -3,6 +3,7 @@
 mod batch;
 mod event;
 mod index;
+mod url;
 mod wire;
 
 use pyo3::prelude::*;
@@ -13,5 +14,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     event::register(module)?;
     batch::register(module)?;
     index::register(module)?;
+    url::register(module)?;
     Ok(())
 }

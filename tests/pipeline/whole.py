@@ -1,0 +1,93 @@
+"""Runs the whole pipeline on a fresh database and reads it back with the oracle."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from oracle.compare import query_of
+from oracle.corpora import Identity
+
+from linktide import _core
+from linktide.config import load
+from linktide.service import Service, index_options, restore_index
+from linktide.sources.memory import MemorySource, chunk_lines
+from linktide.sources.source import Partition
+from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.suffixes import read_suffix_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from oracle.compare import Query
+
+    from linktide.index import LinkIndex
+    from linktide.sources.source import Chunk, Source
+
+NOW_US = 1_900_000_000_000_000
+"""Record time of all memory chunks: later than every event of the test data."""
+LINKS = Partition("memory", "links", "", 0)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stopped database, opened to look at."""
+
+    query: Query
+    index: LinkIndex
+    """Restored from the tables."""
+
+
+def run(path: Path, sources: Sequence[Source], **settings: object) -> None:
+    """Run a service on these sources until they are exhausted."""
+    flags = {"database": path, "batch_max_seconds": 0.2, **settings}
+    config = load(flags=flags, environ={}, folder=path.parent)
+    Service(config, sources=sources, stop_when_exhausted=True, has_http=False).run()
+
+
+def memory(lines: Sequence[bytes], *, lines_per_chunk: int = 5000, partition: Partition = LINKS) -> MemorySource:
+    """Return a source of these lines."""
+    chunks = chunk_lines(partition, lines, lines_per_chunk=lines_per_chunk, received_at_us=NOW_US)
+    return MemorySource(chunks)
+
+
+def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
+    """Return a source of these chunks, one a poll."""
+    return MemorySource(chunks)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open a stopped database and restore the index from it."""
+    text, version = read_suffix_list(None)
+    database = Database.open(StoreSettings(path), PinVersions("", version, text), datetime.now(UTC))
+    try:
+        config = load(flags={"database": path}, environ={}, folder=path.parent)
+        index = restore_index(database, index_options(config, database.pins.hash_seed))
+        yield Opened(query_of(database.connection), index)
+    finally:
+        database.close()
+
+
+def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
+    """Give raw URL pairs the identity that the product gives them; a reason where it refuses."""
+    text, _ = read_suffix_list(None)
+    normalizer = _core.UrlNormalizer(text)
+    sources = _rows(normalizer.normalize_array(pa.array([source for source, _ in pairs])))
+    targets = _rows(
+        normalizer.normalize_array(
+            pa.array([target for _, target in pairs]), pa.array([source for source, _ in pairs])
+        )
+    )
+    return [
+        source["reason"] or target["reason"] or Identity(source["url"], target["url"], source["domain"], target["domain"])
+        for source, target in zip(sources, targets, strict=True)
+    ]
+
+
+def _rows(batch: object) -> list[dict[str, object]]:
+    return pa.record_batch(batch).to_pylist()
