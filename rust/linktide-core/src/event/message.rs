@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::fields::{ALIASES, AttributeField, COLUMNS, Column};
+use super::fields::{ALIASES, AttributeField, Column};
 use super::json::{Kind, Raw, Scanner};
 use super::reason::{Reason, Rejection, missing, wrong_type};
 use super::text::{push_repaired, push_string, unescape};
@@ -11,7 +11,7 @@ use super::text::{push_repaired, push_string, unescape};
 /// fields.
 #[derive(Default)]
 pub(super) struct Message<'a> {
-    columns: [Raw<'a>; COLUMNS.len()],
+    columns: [Raw<'a>; Column::ALL.len()],
     attributes: [Raw<'a>; AttributeField::ALL.len()],
     /// Sorted by name, each once.
     unknown: Vec<(Cow<'a, str>, Raw<'a>)>,
@@ -98,7 +98,7 @@ impl<'a> Message<'a> {
     /// All fields but those that have a place of their own, as one JSON object in the order of the names'
     /// bytes; values as they were written. `None` if there are none.
     pub(super) fn extra(&self, is_own: impl Fn(Column) -> bool) -> Option<String> {
-        let columns = COLUMNS.iter().map(|&(name, column)| (name, column, self.get(column)));
+        let columns = Column::ALL.iter().map(|&(name, column)| (name, column, self.get(column)));
         let columns = columns.filter(|(_, column, value)| !value.is_null() && !is_own(*column));
         let attributes = self.attributes().map(|(field, value)| (field.as_str(), value));
         let unknown = self.unknown.iter().map(|(name, value)| (name.as_ref(), *value));
