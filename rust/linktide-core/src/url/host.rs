@@ -47,7 +47,8 @@ pub(super) fn check_host(host: &[u8]) -> Result<Host<'_>, UrlReason> {
     Ok(Host { bytes: name, flags })
 }
 
-const fn is_name_byte(byte: u8) -> bool {
+/// A byte of a label, after IDNA.
+pub(super) const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
 }
 
