@@ -231,7 +231,13 @@ fn has_invariants(normalizer: &mut Normalizer, input: &str, out: &mut Vec<u8>, a
     true
 }
 
-/// `LINKTIDE_URL_MUTATIONS` enlarges the run.
+/// The lines of the file that `LINKTIDE_URLS` names, if it is set: real URLs to test besides.
+fn real_urls() -> Vec<String> {
+    let text = std::env::var("LINKTIDE_URLS").map(|path| std::fs::read_to_string(path).unwrap());
+    text.map_or_else(|_| Vec::new(), |text| text.lines().map(str::to_owned).collect())
+}
+
+/// `LINKTIDE_URL_MUTATIONS` enlarges the run, `LINKTIDE_URLS` gives it real URLs to begin with.
 #[test]
 fn invariants_hold_for_mutated_urls() {
     let (Some(list), Some(text)) = (suffixes(), data("conformance/urltestdata.json")) else { return };
@@ -244,6 +250,7 @@ fn invariants_hold_for_mutated_urls() {
     seeds.extend(
         linktide_core::url::POLICY.iter().flat_map(|row| row.vectors).map(|vector| vector.input.to_owned()),
     );
+    seeds.extend(real_urls());
     let mut normalizer = Normalizer::new(list);
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let (mut out, mut again, mut good) = (Vec::new(), Vec::new(), 0);
