@@ -49,15 +49,18 @@ impl Normalizer {
         base: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        let text = check_input(input)?;
-        match append_plain(input, out) {
-            Some(written) => self.finish(written, UrlFlags::empty(), out),
-            None => self.normalize_text(text, base, out),
+        // ASCII needs no UTF-8 check, and what is not ASCII may need the parser.
+        if input.len() <= MAX_INPUT_BYTES
+            && input.is_ascii()
+            && let Some(written) = append_plain(input, out)
+        {
+            return self.finish(written, UrlFlags::empty(), out);
         }
+        self.normalize_parsed(input, base, out)
     }
 
-    /// As [`Self::normalize`], but always through the parser: slower and the same by construction of the
-    /// tests, which compare the two.
+    /// As [`Self::normalize`], but always through the parser: slower, with the same result. Tests compare
+    /// the two.
     ///
     /// # Errors
     /// As [`Self::normalize`].
@@ -67,15 +70,7 @@ impl Normalizer {
         base: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        self.normalize_text(check_input(input)?, base, out)
-    }
-
-    fn normalize_text(
-        &mut self,
-        text: &str,
-        base: Option<&str>,
-        out: &mut Vec<u8>,
-    ) -> Result<NormalizedUrl, UrlReason> {
+        let text = check_input(input)?;
         let (parsed, flags) = parse(text, base)?;
         let written = append_url(parsed.href().as_bytes(), out)?;
         self.finish(written, flags, out)
@@ -96,7 +91,7 @@ impl Normalizer {
 
     /// Find the domain and the cluster key of the URL just written.
     fn describe(&mut self, written: Written, flags: UrlFlags, out: &[u8]) -> NormalizedUrl {
-        let Written { url, host, flags: found } = written;
+        let Written { url, host, path, query, flags: found } = written;
         let mut flags = flags | found;
         let mut domain = host.clone();
         if !flags.contains(UrlFlags::IP) {
@@ -114,6 +109,8 @@ impl Normalizer {
             text: out.get(host.start..url.end).unwrap_or_default(),
             host: host.len(),
             domain: domain.start - host.start,
+            path: path - host.start,
+            query: query - host.start,
         });
         NormalizedUrl { url, host, domain, flags, cluster_key }
     }

@@ -16,6 +16,10 @@ use super::query::append_query;
 pub(super) struct Written {
     pub url: Range<usize>,
     pub host: Range<usize>,
+    /// Where the path begins, after host and port.
+    pub path: usize,
+    /// Where the `?` is, or the end of the URL.
+    pub query: usize,
     pub flags: UrlFlags,
 }
 
@@ -76,16 +80,18 @@ fn write(scheme: &[u8], host: &Host<'_>, port: &[u8], tail: &[u8], out: &mut Vec
     out.extend_from_slice(host.bytes);
     let host_end = out.len();
     out.extend_from_slice(port);
-    append_tail(tail, out, &mut flags);
-    Written { url: start..out.len(), host: host_start..host_end, flags }
+    let path = out.len();
+    let query = append_tail(tail, out, &mut flags);
+    Written { url: start..out.len(), host: host_start..host_end, path, query, flags }
 }
 
-/// Path, query and fragment.
-fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) {
+/// Append path and query, drop the fragment; returns where the query begins in `out`.
+fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
     if tail.first() != Some(&b'/') {
         out.push(b'/');
     }
     let mut read = append_path(tail, out, flags);
+    let query = out.len();
     if tail.get(read) == Some(&b'?') {
         read += 1;
         read += append_query(tail.get(read..).unwrap_or_default(), out, flags);
@@ -93,6 +99,7 @@ fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) {
     if tail.get(read) == Some(&b'#') {
         *flags |= UrlFlags::HAD_FRAGMENT;
     }
+    query
 }
 
 fn scheme_length(text: &[u8]) -> Option<usize> {
