@@ -136,7 +136,7 @@ fn a_hub_that_grows_in_one_batch_stays_near_its_true_level() {
 #[test]
 fn a_hub_loop_ends_and_costs_a_bounded_number_of_edges() {
     let leaves = 5_000;
-    for (threshold, limit) in [(Threshold::Const, 400), (Threshold::Relative, 60)] {
+    for (threshold, limit) in [(Threshold::Const, 60), (Threshold::Relative, 60)] {
         let (mut graph, mut vector) = empty(leaves + 1, threshold, 1e-2);
         for leaf in 1..=leaves {
             set(&mut graph, &mut vector, leaf, 0);
