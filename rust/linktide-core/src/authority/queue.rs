@@ -80,6 +80,10 @@ impl PushQueue {
         Some(node)
     }
 
+    pub(super) fn clear(&mut self) {
+        while self.pop().is_some() {}
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.queued.memory_bytes() + 4 * self.nodes.capacity()
     }

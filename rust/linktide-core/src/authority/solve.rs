@@ -68,6 +68,7 @@ impl AuthorityVector {
         }
         self.r = self.exact_residuals(graph);
         self.sum_exactly();
+        self.queue.clear();
         self.recheck_all();
     }
 

@@ -6,7 +6,7 @@ use super::queue::{NodeSet, PushQueue};
 use super::settings::{check_epsilon, check_prior};
 use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
-use crate::graph::{LinkChange, LinkGraph};
+use crate::graph::{LinkChange, LinkGraph, reserve_eighth};
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
@@ -56,6 +56,8 @@ impl AuthorityVector {
         if from >= to {
             return;
         }
+        reserve_eighth(&mut self.x, to - from);
+        reserve_eighth(&mut self.r, to - from);
         self.x.resize(to, 0.0);
         self.r.resize(to, 0.0);
         self.queue.resize(to);
@@ -301,7 +303,7 @@ impl AuthorityVector {
         }
     }
 
-    /// Whether no residual is over the threshold.
+    /// Whether the queue is empty, so that no residual is over the threshold.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.queue.len() == 0

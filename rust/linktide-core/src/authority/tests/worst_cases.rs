@@ -173,6 +173,17 @@ fn a_hub_flipping_one_link_is_not_pushed_each_time() {
 }
 
 #[test]
+fn a_solve_counts_links_of_a_node_to_itself() {
+    let (mut graph, mut vector) = empty(3, Threshold::Const, 1e-3);
+    for (source, target) in [(0, 0), (0, 1), (1, 2), (2, 1), (1, 1)] {
+        set(&mut graph, &mut vector, source, target);
+    }
+    vector.solve_from_scratch(&graph);
+    assert!(vector.is_drained(), "nothing is left to push");
+    assert!(greatest_relative_error(&graph, &vector) <= 1e-3);
+}
+
+#[test]
 fn push_agrees_with_iteration_on_a_larger_graph() {
     let (mut graph, mut vector) = empty(3_000, Threshold::Const, 1e-4);
     let mut random = Random(11);
