@@ -49,7 +49,9 @@ def run(path: Path, sources: Sequence[Source], **settings: object) -> None:
     Service(config, sources=sources, stop_when_exhausted=True, has_http=False).run()
 
 
-def memory(lines: Sequence[bytes], *, lines_per_chunk: int = 5000, partition: Partition = LINKS) -> MemorySource:
+def memory(
+    lines: Sequence[bytes], *, lines_per_chunk: int = 5000, partition: Partition = LINKS
+) -> MemorySource:
     """Return a source of these lines."""
     chunks = chunk_lines(partition, lines, lines_per_chunk=lines_per_chunk, received_at_us=NOW_US)
     return MemorySource(chunks)
@@ -84,7 +86,9 @@ def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
         )
     )
     return [
-        source["reason"] or target["reason"] or Identity(source["url"], target["url"], source["domain"], target["domain"])
+        source["reason"]
+        or target["reason"]
+        or Identity(source["url"], target["url"], source["domain"], target["domain"])
         for source, target in zip(sources, targets, strict=True)
     ]
 
