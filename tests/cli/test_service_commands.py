@@ -188,8 +188,14 @@ def test_import_without_a_service_goes_into_the_file(
     monkeypatch.setattr(session, "import_files", import_files)
     result = ran("import", event_file)
     assert "Imported 3 events" in result.stdout
-    assert "dead_letters" in result.stdout
+    assert "dead letters: 1" in result.stdout
+    assert "FROM dead_letters" in result.stdout
     assert result.stderr == ""
+
+
+def test_import_of_what_is_there_already_says_so(event_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 0))
+    assert "Nothing new" in ran("import", event_file).stdout
 
 
 def test_import_of_a_file_that_is_not_there_is_wrong_usage() -> None:
