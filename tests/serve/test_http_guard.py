@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from scripted_service import BASE, ScriptedService, ask
 
 HEADERS = {
-    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
@@ -61,7 +63,7 @@ def test_hosts_of_the_loopback_are_answered(host: str) -> None:
         ("localhost.evil.example", 421),
         ("notlocalhost", 421),
         ("192.168.1.1", 421),
-        ("0.0.0.0", 421),
+        ("0.0.0.0", 421),  # noqa: S104 - asked, not bound
         ("2130706433", 421),
         ("0x7f.1", 421),
         ("[::ffff:8.8.8.8]", 421),

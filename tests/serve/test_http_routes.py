@@ -105,16 +105,12 @@ FATES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "status", "exit_code", "sentence"), FATES)
+@pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("path", [QUERY, EVENTS, "/api/v1/status"])
 def test_an_error_is_told_by_its_fate(
-    path: str,
-    error: Exception,
-    status: int,
-    exit_code: int,
-    sentence: str | None,
-    caplog: pytest.LogCaptureFixture,
+    path: str, fate: tuple[Exception, int, int, str | None], caplog: pytest.LogCaptureFixture
 ) -> None:
+    error, status, exit_code, sentence = fate
     service = ScriptedService(table=error, stored=error, told=error)
     body = b'{"sql": "x"}'
     answer = ask(service, "GET" if path.endswith("status") else "POST", path, content=body)

@@ -94,9 +94,9 @@ class Metrics(Collector):
         self.observe_all(name, counts, value, *labels)
 
     def observe_all(self, name: str, counts: Sequence[int], total: float, *labels: str) -> None:
-        """Put many values into a histogram: how many fell into each bucket, the endless one too, and their sum.
+        """Put many values into a histogram: how many fell into each bucket, and their sum.
 
-        Raises ValueError if `counts` has not one number a bucket.
+        Raises ValueError if `counts` has not one number a bucket, the one above the last bound included.
         """
         with self._lock:
             series = self._known(name, labels, Kind.HISTOGRAM)

@@ -174,21 +174,20 @@ def _tracked(told: TopInput, read: Read) -> list[dict[str, object]]:
     rows = read(TRACKED_SQL, [[domain for domain, _ in told.tracked]]).to_pylist()
     found = {row["domain_name"]: row for row in rows}
     return [
-        _tracked_row(domain, role, counted, found.get(domain, {}), told.is_authority_shown)
+        {"domain": domain, "role": role}
+        | _domain_row(counted, found.get(domain, {}), is_authority_shown=told.is_authority_shown)
         for (domain, role), counted in zip(told.tracked, told.counted, strict=True)
     ]
 
 
-def _tracked_row(
-    domain: str, role: str, counted: Counted | None, found: Mapping[str, object], is_authority_shown: bool
+def _domain_row(
+    counted: Counted | None, found: Mapping[str, object], *, is_authority_shown: bool
 ) -> dict[str, object]:
     authority = counted.authority if counted is not None and is_authority_shown else None
     note = None
     if authority is None:
         note = GRAPH_TOO_SMALL if not is_authority_shown else _NOT_MET if counted is None else _NO_SCORE
     return {
-        "domain": domain,
-        "role": role,
         "live_links": 0 if counted is None else counted.live_links,
         "refdomains": found.get("refdomains", 0),
         "new_today": found.get("new_today", 0),

@@ -149,7 +149,7 @@ def read_stretch(request: Request) -> Stretch:
 
 
 def _header(request: Request, name: str) -> str | None:
-    """Return a header, percent-encoded or plain UTF-8, None if absent; it names files, so it may be any text."""
+    """Return a header, percent-encoded or plain UTF-8, None if absent; it may be any text."""
     found = [value for key, value in request.headers.raw if key == name.lower().encode("ascii")]
     if not found:
         return None
