@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from kafka_topics import produce_batches, walk_batches
 
 from linktide.sources.files import FileSource
+from linktide.sources.kafka import KafkaSettings, KafkaSource
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.push import PushSource
 from linktide.sources.source import Partition, Source
@@ -18,6 +21,8 @@ from linktide.sources.source import Partition, Source
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from kafka_broker import KafkaCluster
 
 
 def fixed_now() -> int:
@@ -109,6 +114,33 @@ class PushKit:
         for first in range(0, len(self.lines), 7):
             data = b"\n".join(self.lines[first : first + 7])
             source.submit(data, first_offset=first)
+
+
+@dataclass
+class KafkaKit:
+    broker: KafkaCluster
+    is_raw: bool
+    is_finite = False
+    knows_lag = False
+    topic: str = field(default_factory=lambda: f"contract-{uuid.uuid4().hex}")
+
+    def fill(self, lines: list[bytes]) -> None:
+        self.broker.create_topic(self.topic)
+        produce_batches(self.broker, self.topic, lines, records_per_batch=7)
+
+    def source(self) -> Source:
+        settings = KafkaSettings(
+            bootstrap_servers=tuple(self.broker.bootstrap_servers),
+            topics=(self.topic,),
+            is_raw_fetch_wanted=self.is_raw,
+            # About three batches, so that a poll does not return everything.
+            max_partition_fetch_bytes=600,
+        )
+        return KafkaSource(settings, scan=walk_batches, now_us=fixed_now)
+
+    def feed(self, source: Source) -> None:
+        assert isinstance(source, KafkaSource)
+        assert source.is_raw == self.is_raw
 
 
 def make_kit(name: str, folder: Path) -> Kit:

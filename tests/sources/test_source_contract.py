@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chunk_records import all_records
-from source_kits import make_kit
+from source_kits import KafkaKit, make_kit
 
 from linktide.sources.source import Partition, Position
 
@@ -24,8 +24,13 @@ EXPECTED = list(enumerate(LINES))
 PATIENCE_SECONDS = 20.0
 
 
-@pytest.fixture(params=["memory", "plain", "gz", "zst", "parquet", "push"])
+KAFKA_KITS = [pytest.param(name, marks=pytest.mark.broker) for name in ("kafka-raw", "kafka-plain")]
+
+
+@pytest.fixture(params=["memory", "plain", "gz", "zst", "parquet", "push", *KAFKA_KITS])
 def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
+    if request.param.startswith("kafka"):
+        return KafkaKit(request.getfixturevalue("broker"), is_raw=request.param == "kafka-raw")
     return make_kit(request.param, tmp_path)
 
 
@@ -100,7 +105,7 @@ def test_a_new_process_continues_where_the_old_one_stored(kit: Kit) -> None:
     stored: dict[Partition, Position] = {}
     while len(all_records(read)) < len(LINES):
         source = opened(kit, stored)
-        chunks = take(source, 30)[:5]
+        chunks = take(source, min(30, len(LINES) - len(all_records(read))))[:5]
         assert chunks
         stored |= positions_after(chunks)
         read += chunks

@@ -31,6 +31,30 @@ class Partition:
     number: int
 
 
+class GapKind(StrEnum):
+    """Why a partition could not be continued at its stored position."""
+
+    BELOW_START = "below_start"
+    """Retention removed records that were never read."""
+    ABOVE_END = "above_end"
+    """The log ends below the stored position: it was cut, or is not the log it was."""
+    TRUNCATED = "truncated"
+    """Records read under an older leader are no longer in the log."""
+    RECREATED = "recreated"
+    """The topic was deleted and made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetGap:
+    """A partition goes on elsewhere than where it stood."""
+
+    kind: GapKind
+    stored_offset: int
+    """Where it stood; of a recreated topic, in the topic before it."""
+    resumed_offset: int
+    """Where it goes on; -1 where only the first fetch will tell (the earliest there is)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Undecoded records of one partition, in offset order."""
@@ -49,6 +73,8 @@ class Chunk:
     """(producer id, first offset) of aborted transactions; read_committed only."""
     is_damaged: bool = False
     """Refetched once and still damaged: the core makes dead letters of what it cannot read."""
+    gap: OffsetGap | None = None
+    """Set on the first chunk after a jump: `first_offset` may lie above or below the stored position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +113,10 @@ class Source(Protocol):
         """
 
     def poll(self, timeout_seconds: float) -> Sequence[Chunk]:
-        """Return what has arrived, waiting at most `timeout_seconds`; empty means nothing new."""
+        """Return what has arrived, waiting at most `timeout_seconds`; empty means nothing new.
+
+        Raises StopError where a human must act (a damaged file, an offset gap under the policy "stop").
+        """
 
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Hear that everything below `positions` is stored. Only a hint for lag tools; may not raise."""

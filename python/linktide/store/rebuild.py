@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -132,7 +132,8 @@ def observations_of(database: Database, link_ids: object) -> pa.Table:
         try:
             return connection.sql(_OBSERVATIONS).to_arrow_table()
         finally:
-            connection.unregister(_WANTED)
+            with suppress(duckdb.Error):  # fails in a transaction that has failed, and must not hide why
+                connection.unregister(_WANTED)
     except duckdb.Error as error:
         raise write_failure(error, database.path, "read observations") from error
 

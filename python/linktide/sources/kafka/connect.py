@@ -1,0 +1,81 @@
+"""Opening clients of a Kafka cluster, with one sentence for everything that can stand in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafka import KafkaConsumer
+from kafka.errors import (
+    AuthorizationError,
+    IllegalArgumentError,
+    IncompatibleBrokerVersion,
+    KafkaConfigurationError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+)
+from kafka.net.compat import KafkaNetClient
+
+from linktide.errors import BrokerUnreachableError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linktide.sources.kafka.settings import KafkaSettings
+
+
+def connect_consumer(settings: KafkaSettings, timeout_seconds: float) -> KafkaConsumer:
+    """Return a consumer that has spoken with the cluster.
+
+    Raises BrokerUnreachableError if nobody answers in time or the login is refused, ConfigError if
+    kafka-python cannot use the settings.
+    """
+    return connect(settings, KafkaConsumer, settings.consumer_options(), timeout_seconds)
+
+
+def connect(
+    settings: KafkaSettings,
+    client_class: Callable[..., Any],
+    options: dict[str, object],
+    timeout_seconds: float,
+) -> Any:  # noqa: ANN401 -- kafka-python has no types
+    """Return a client of any class of kafka-python that has spoken with the cluster; raises as above."""
+    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+        path = getattr(settings, name)
+        if path is not None and not path.is_file():
+            raise ConfigError(f"kafka_{name} = {path} is not a file.")
+    made: list[KafkaNetClient] = []
+
+    def make_client(**configs: object) -> KafkaNetClient:
+        made.append(KafkaNetClient(**configs))
+        return made[-1]
+
+    limits = {"bootstrap_timeout_ms": max(1, int(timeout_seconds * 1000)), "kafka_client": make_client}
+    try:
+        return client_class(**options, **limits)
+    except (KafkaError, OSError, ValueError, AssertionError) as error:
+        for client in made:
+            # The class keeps its half-made client to itself when it fails, with a running thread in it.
+            client.close()
+        raise _refusal(settings, error, timeout_seconds) from error
+
+
+def _refusal(
+    settings: KafkaSettings, error: Exception, timeout_seconds: float
+) -> BrokerUnreachableError | ConfigError:
+    servers = f"kafka_bootstrap_servers = {settings.servers_text}"
+    if isinstance(error, SaslAuthenticationFailedError):
+        return BrokerUnreachableError(
+            f"The Kafka cluster at {servers} refused the login of kafka_sasl_username = "
+            f"{settings.sasl_username!r} by kafka_sasl_mechanism = {settings.sasl_mechanism}: {error}."
+        )
+    if isinstance(error, (AuthorizationError, IncompatibleBrokerVersion)):
+        return BrokerUnreachableError(f"The Kafka cluster at {servers} refused us: {error}.")
+    if isinstance(
+        error, (KafkaConfigurationError, IllegalArgumentError, OSError, ValueError, AssertionError)
+    ):
+        return ConfigError(f"The Kafka settings cannot be used ({servers}): {error}.")
+    return BrokerUnreachableError(
+        f"No Kafka broker answered at {servers} within {timeout_seconds:g} s "
+        f"(kafka_security_protocol = {settings.security_protocol}): check the addresses and that a broker "
+        "listens there."
+    )

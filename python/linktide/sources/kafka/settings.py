@@ -1,0 +1,79 @@
+"""What a user may say about his Kafka, and what kafka-python is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """Where the topics are and how they are read; a name here is the setting's without `kafka_`."""
+
+    bootstrap_servers: tuple[str, ...]
+    topics: tuple[str, ...]
+    group_id: str | None = None
+    """Offsets are written under it as a hint for lag tools; the stored ones alone decide. None: not."""
+    client_id: str = "linktide"
+    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
+    offset_gap_policy: Literal["continue", "stop"] = "continue"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_check_hostname: bool = True
+    fetch_max_bytes: int = 50 << 20
+    max_partition_fetch_bytes: int = 2 << 20
+    receive_buffer_bytes: int = 1 << 20
+    fetch_max_wait_seconds: float = 0.5
+    metadata_refresh_seconds: float = 30.0
+    """How soon a new partition is noticed."""
+    open_timeout_seconds: float = 30.0
+    """How long an unreachable broker or a missing topic is waited for at the start."""
+    is_raw_fetch_wanted: bool = True
+    """False: records are decoded by kafka-python, at about ten times the cost."""
+
+    @property
+    def servers_text(self) -> str:
+        """The brokers as the user wrote them."""
+        return ",".join(self.bootstrap_servers)
+
+    def client_options(self) -> dict[str, object]:
+        """Return what consumers, producers and admin clients are told alike; absent values left out."""
+        options: dict[str, object] = {
+            "bootstrap_servers": list(self.bootstrap_servers),
+            "client_id": self.client_id,
+            "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+            "ssl_cafile": None if self.ssl_cafile is None else str(self.ssl_cafile),
+            "ssl_certfile": None if self.ssl_certfile is None else str(self.ssl_certfile),
+            "ssl_keyfile": None if self.ssl_keyfile is None else str(self.ssl_keyfile),
+            "ssl_check_hostname": self.ssl_check_hostname,
+            # The default of 30 s would leave a broker alone long after it is back.
+            "reconnect_backoff_max_ms": 2000,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+    def consumer_options(self) -> dict[str, object]:
+        """Return the options of the consumer that fetches."""
+        return self.client_options() | {
+            # With a group the consumer would wait for its coordinator before each fetch.
+            "group_id": None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "isolation_level": self.isolation_level,
+            "fetch_max_bytes": self.fetch_max_bytes,
+            "fetch_max_wait_ms": int(self.fetch_max_wait_seconds * 1000),
+            "max_partition_fetch_bytes": self.max_partition_fetch_bytes,
+            "receive_buffer_bytes": self.receive_buffer_bytes,
+            "metadata_max_age_ms": int(self.metadata_refresh_seconds * 1000),
+            "metrics_enabled": False,
+        }

@@ -1,0 +1,344 @@
+"""The Kafka source: every partition of the topics, from the stored positions on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kafka.errors import (
+    CorruptRecordError,
+    KafkaError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+)
+
+from linktide.errors import StopError
+from linktide.sources.kafka import hook
+from linktide.sources.kafka.cluster import Cluster
+from linktide.sources.kafka.commits import OffsetHints
+from linktide.sources.kafka.framing import frame_records
+from linktide.sources.source import Chunk, Codec, GapKind, OffsetGap, Partition, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from kafka import TopicPartition
+
+    from linktide.sources.kafka.hook import RawFetch, RawRecordsFactory, ScanBatches
+    from linktide.sources.kafka.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+_RECORDS_PER_PLAIN_POLL = 5000
+_TROUBLE_PAUSE_SECONDS = 0.1
+_PATIENCE_SECONDS = 3.0
+_GAP_TEXT = {
+    GapKind.BELOW_START: "records after it are gone before they were read",
+    GapKind.ABOVE_END: "the log ends below the stored offset, it was cut or is another log",
+    GapKind.TRUNCATED: "records read under an earlier leader are no longer in the log",
+    GapKind.RECREATED: "the topic was deleted and made anew",
+}
+
+
+class KafkaSource:
+    """Reads all partitions of the topics by `assign()`, new partitions from their earliest record.
+
+    Stored positions alone decide where it begins. While it runs, the loss of a broker never raises: polls
+    come back empty, one ERROR says so, and reading goes on when the broker is back. A position that the log
+    no longer holds is an `OffsetGap`: one ERROR, then on by `offset_gap_policy`.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        scan: ScanBatches,
+        now_us: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._scan = scan
+        self._now_us = now_us
+        self._monotonic = monotonic
+        self._pause = threading.Event().wait
+        self._cluster: Cluster | None = None
+        self._hints: OffsetHints | None = None
+        self._factory: RawRecordsFactory | None = None
+        self._partitions: dict[TopicPartition, Partition] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._jumps: dict[TopicPartition, OffsetGap] = {}
+        self._gaps: dict[Partition, OffsetGap] = {}
+        self._missing_topics: frozenset[str] = frozenset()
+        self._trouble = ""
+        self._silent_since: float | None = None
+
+    @property
+    def is_raw(self) -> bool:
+        """True while fetched bytes go undecoded to the core; false on the slow way by `poll()` objects."""
+        return self._factory is not None
+
+    @property
+    def is_reachable(self) -> bool:
+        """False from the moment the brokers were given up until one answers again."""
+        return not self._trouble
+
+    @property
+    def damaged_refetches(self) -> int:
+        """Damaged batches that were fetched a second time."""
+        return 0 if self._factory is None else self._factory.refetches
+
+    @property
+    def commit_failures(self) -> int:
+        """Failed writes of Kafka's own offsets, which only lag tools read."""
+        return 0 if self._hints is None else self._hints.failures
+
+    def gaps(self) -> Mapping[Partition, OffsetGap]:
+        """Return the last jump of every partition that had one since `open`."""
+        return dict(self._gaps)
+
+    def open(self, stored: Mapping[Partition, Position]) -> None:
+        """Connect, wait for the topics and seek to the stored positions.
+
+        Waits up to `open_timeout_seconds`. Raises BrokerUnreachableError, ConfigError (unusable settings, a
+        topic that does not exist) or, under `offset_gap_policy = "stop"`, StopError.
+        """
+        self.close()
+        deadline = self._monotonic() + self._settings.open_timeout_seconds
+        cluster = Cluster.connect(self._settings, self._settings.open_timeout_seconds)
+        self._cluster = cluster
+        try:
+            self._partitions = cluster.wait_for_topics(deadline, self._monotonic)
+            cluster.consumer.assign(list(self._partitions))
+            self._install_hook(cluster)
+            for tp, partition in self._partitions.items():
+                self._place(cluster, tp, stored.get(partition))
+            self._report_recreated(cluster, stored)
+            self._hints = OffsetHints(self._settings, max(1.0, deadline - self._monotonic()))
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, timeout_seconds: float) -> Sequence[Chunk]:
+        """Return the next fetched buffer, waiting for it; empty also while no broker answers.
+
+        Raises StopError where a gap was found and the policy says stop, nothing else.
+        """
+        cluster = self._live()
+        if cluster.take_news():
+            self._follow(cluster)
+        try:
+            limit = 1 if self.is_raw else _RECORDS_PER_PLAIN_POLL
+            polled = cluster.consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=limit)
+            chunks = self._raw_chunks(polled) if self.is_raw else self._plain_chunks(cluster, polled)
+        except OffsetOutOfRangeError as error:
+            self._resolve_out_of_range(cluster, error)
+        except LogTruncationError as error:
+            self._resolve_truncation(cluster, error)
+        except CorruptRecordError as error:
+            # kafka-python never comes back from this by itself, and knows no way past the batch.
+            raise StopError(
+                f"Kafka holds a damaged batch, which only the raw hook can pass: {error}. Use a version of "
+                "kafka-python that the hook knows."
+            ) from error
+        except KafkaError as error:
+            self._note_trouble(f"{error}", timeout_seconds)
+        else:
+            self._watch_connection(cluster, has_data=bool(chunks))
+            return chunks
+        return []
+
+    def commit(self, positions: Mapping[Partition, Position]) -> None:
+        """Write Kafka's own offsets, without waiting; may be called from another thread than `poll`."""
+        if self._hints is not None:
+            current = set(self._partitions.values())
+            self._hints.commit({p: at for p, at in positions.items() if p in current})
+
+    def lag(self) -> Mapping[Partition, int]:
+        """Return records between what was polled and the high watermark of the last fetch."""
+        if self._cluster is None:
+            return {}
+        lags = {}
+        for tp, partition in self._partitions.items():
+            highwater = self._cluster.consumer.highwater(tp)
+            if highwater is not None and tp in self._next:
+                lags[partition] = max(0, highwater - self._next[tp])
+        return lags
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Never: a topic has no end."""
+        return False
+
+    def close(self) -> None:
+        """Close all connections; idempotent."""
+        if self._hints is not None:
+            self._hints.close()
+        if self._cluster is not None:
+            self._cluster.close()
+        self._cluster, self._hints, self._factory = None, None, None
+        self._partitions, self._next, self._jumps, self._gaps = {}, {}, {}, {}
+        self._missing_topics = frozenset()
+        self._trouble, self._silent_since = "", None
+
+    def _live(self) -> Cluster:
+        if self._cluster is None:
+            raise StopError("The Kafka source was polled before it was opened.")
+        return self._cluster
+
+    def _install_hook(self, cluster: Cluster) -> None:
+        reason = "kafka_raw_fetch = false"
+        if self._settings.is_raw_fetch_wanted:
+            self._factory = hook.install(cluster.consumer, self._scan, next(iter(self._partitions)))
+            reason = "the hook into its fetcher did not take hold, install a version linktide was tested with"
+        if self._factory is None:
+            log.warning("kafka-python decodes the records itself, at about ten times the cost: %s.", reason)
+
+    def _place(self, cluster: Cluster, tp: TopicPartition, position: Position | None) -> None:
+        """Set where a partition is read from; None: its earliest record."""
+        if position is None:
+            self._next.pop(tp, None)
+            cluster.consumer.seek_to_beginning(tp)
+        else:
+            self._next[tp] = position.next_offset
+            cluster.seek(tp, position)
+
+    def _raw_chunks(self, polled: dict[TopicPartition, list[RawFetch]]) -> list[Chunk]:
+        chunks = []
+        for tp, fetches in polled.items():
+            for fetch in fetches:
+                if fetch.is_damaged:
+                    log.error(
+                        "Kafka partition %s-%d holds a damaged batch at offset %d: what cannot be read of it "
+                        "becomes dead letters.",
+                        tp.topic,
+                        tp.partition,
+                        fetch.first_offset,
+                    )
+                chunk = self._chunk(tp, Codec.KAFKA, fetch.data, fetch.first_offset, fetch.next_offset)
+                chunks.append(
+                    replace(
+                        chunk,
+                        leader_epoch=fetch.leader_epoch,
+                        aborted=fetch.aborted,
+                        is_damaged=fetch.is_damaged,
+                    )
+                )
+        return chunks
+
+    def _plain_chunks(self, cluster: Cluster, polled: dict[TopicPartition, list[Any]]) -> list[Chunk]:
+        chunks = []
+        # Control records come as a position that moved without a record, so an empty poll looks everywhere.
+        for tp in polled or self._partitions:
+            records = polled.get(tp, [])
+            end = cluster.consumer.position(tp, timeout_ms=0)
+            first = self._next.get(tp, records[0].offset if records else end)
+            if end is None or end <= first:
+                continue
+            chunks.append(self._chunk(tp, Codec.FRAMED, frame_records(records), first, end))
+        return chunks
+
+    def _chunk(self, tp: TopicPartition, codec: Codec, data: bytes, first: int, end: int) -> Chunk:
+        partition = self._partitions[tp]
+        gap = self._jumps.pop(tp, None)
+        if gap is not None and gap.resumed_offset < 0:
+            gap = replace(gap, resumed_offset=first)
+            self._gaps[partition] = gap
+        self._next[tp] = end
+        return Chunk(partition, codec, data, first, end, self._now_us(), gap=gap)
+
+    def _report_recreated(self, cluster: Cluster, stored: Mapping[Partition, Position]) -> None:
+        """Tell of topics whose stored positions all belong to another topic of the same name."""
+        current = {tp: p for tp, p in self._partitions.items() if p.topic_id}
+        continued = {p.topic for p in current.values() if p in stored}
+        for old, position in stored.items():
+            for tp, partition in current.items():
+                is_same_place = (old.topic, old.number) == (partition.topic, partition.number)
+                if is_same_place and old.topic_id and old != partition and partition.topic not in continued:
+                    self._jump(cluster, tp, OffsetGap(GapKind.RECREATED, position.next_offset, -1))
+
+    def _follow(self, cluster: Cluster) -> None:
+        """Take up new partitions and topics made anew; a deleted topic is waited for."""
+        known = cluster.partitions()
+        missing = frozenset(self._settings.topics) - {tp.topic for tp in known}
+        for topic in sorted(missing - self._missing_topics):
+            log.error("Kafka topic %s no longer exists: it is read again if it is made anew.", topic)
+        self._missing_topics = missing
+        kept = {tp: p for tp, p in self._partitions.items() if tp.topic in missing}
+        before, self._partitions = self._partitions, kept | known
+        if before == self._partitions:
+            return
+        cluster.consumer.assign(list(self._partitions))
+        for tp, partition in known.items():
+            if tp not in before:
+                self._place(cluster, tp, None)
+            elif before[tp] != partition:
+                gap = OffsetGap(GapKind.RECREATED, self._next.get(tp, 0), -1)
+                self._jump(cluster, tp, gap)
+        for tp in before.keys() - self._partitions.keys():
+            self._next.pop(tp, None)
+
+    def _resolve_out_of_range(self, cluster: Cluster, error: OffsetOutOfRangeError) -> None:
+        cluster.refresh()
+        if cluster.take_news():
+            self._follow(cluster)
+        for tp, offset in error.args[0].items():
+            if self._next.get(tp) != offset:
+                # It has been placed anew meanwhile: the topic was recreated.
+                continue
+            try:
+                start, end = cluster.log_range(tp)
+            except KafkaError as reason:
+                self._note_trouble(f"{reason}", _TROUBLE_PAUSE_SECONDS)
+                continue
+            if offset < start:
+                self._jump(cluster, tp, OffsetGap(GapKind.BELOW_START, offset, start))
+            elif offset > end:
+                self._jump(cluster, tp, OffsetGap(GapKind.ABOVE_END, offset, start))
+
+    def _resolve_truncation(self, cluster: Cluster, error: LogTruncationError) -> None:
+        for tp, divergence in error.divergent_offsets.items():
+            offset = self._next.get(tp, 0)
+            resumed = offset if divergence is None else divergence.offset
+            self._jump(cluster, tp, OffsetGap(GapKind.TRUNCATED, offset, resumed))
+
+    def _jump(self, cluster: Cluster, tp: TopicPartition, gap: OffsetGap) -> None:
+        """Go on elsewhere, or stop: a gap is logged once, kept for the gauge, sent with the next chunk."""
+        where = "its earliest record" if gap.resumed_offset < 0 else f"offset {gap.resumed_offset}"
+        told = (
+            f"Kafka partition {tp.topic}-{tp.partition} cannot be continued at its stored offset "
+            f"{gap.stored_offset}: {_GAP_TEXT[gap.kind]}"
+        )
+        if self._settings.offset_gap_policy == "stop":
+            raise StopError(f"{told} (kafka_offset_gap_policy = stop; continue would go on from {where}).")
+        log.error("%s. Going on from %s.", told, where)
+        self._gaps[self._partitions[tp]] = gap
+        self._jumps[tp] = gap
+        self._place(cluster, tp, None if gap.resumed_offset < 0 else Position(gap.resumed_offset))
+
+    def _watch_connection(self, cluster: Cluster, *, has_data: bool) -> None:
+        """Log the loss of all brokers once, after a moment's patience, and their return once."""
+        if has_data or cluster.is_connected():
+            if self._trouble:
+                log.warning("Kafka at %s answers again.", self._settings.servers_text)
+            self._trouble, self._silent_since = "", None
+            return
+        now = self._monotonic()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since > _PATIENCE_SECONDS:
+            self._note_trouble("no broker holds a connection", 0)
+
+    def _note_trouble(self, reason: str, timeout_seconds: float) -> None:
+        if not self._trouble:
+            log.error(
+                "Kafka at %s cannot be read (%s): trying on until it can.",
+                self._settings.servers_text,
+                reason,
+            )
+        self._trouble = reason
+        # An error that comes back at once must not turn the caller's loop into a busy one.
+        self._pause(min(timeout_seconds, _TROUBLE_PAUSE_SECONDS))
