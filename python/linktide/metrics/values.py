@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from linktide.metrics.catalog import CATALOG, Kind, Metric
 
@@ -147,10 +146,10 @@ def _family(series: _Series) -> Family:
     metric = series.metric
     if metric.kind is Kind.HISTOGRAM:
         histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-        bounds = [*(floatToGoString(bound) for bound in metric.buckets), "+Inf"]
+        bounds = [*(str(float(bound)) for bound in metric.buckets), "+Inf"]
         for labels, distribution in series.distributions.items():
             buckets = list(zip(bounds, accumulate(distribution.counts), strict=True))
-            histogram.add_metric(labels, buckets, distribution.sum)
+            histogram.add_metric(_encodable(labels), buckets, distribution.sum)
         return histogram
     family: CounterMetricFamily | GaugeMetricFamily
     if metric.kind is Kind.COUNTER:
@@ -158,5 +157,10 @@ def _family(series: _Series) -> Family:
     else:
         family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, number in series.numbers.items():
-        family.add_metric(labels, number)
+        family.add_metric(_encodable(labels), number)
     return family
+
+
+def _encodable(labels: Labels) -> Labels:
+    """Return labels that UTF-8 can hold: the name of a file may not, and would break every scrape."""
+    return tuple(label.encode("utf-8", "replace").decode("utf-8") for label in labels)

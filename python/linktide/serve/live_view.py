@@ -139,7 +139,7 @@ def version() -> str:
 
 
 def figures(numbers: Mapping[str, float]) -> dict[str, object]:
-    """Return the index's numbers as JSON has them: counts whole, flags true or false, measures as they are."""
+    """Return the index's numbers as JSON has them: counts whole, flags true or false."""
     return {name: _figure(name, value) for name, value in numbers.items()}
 
 

@@ -58,7 +58,9 @@ def bind(host: str, port: int) -> Bound:
         if listener is not None:
             listener.close()
         raise _not_bound(host, port, error) from error
-    return Bound(listener, host, int(listener.getsockname()[1]))
+    # The numeric address: a name such as localhost may lead a client to another one.
+    bound_host, bound_port = listener.getsockname()[:2]
+    return Bound(listener, str(bound_host), int(bound_port))
 
 
 def _not_bound(host: str, port: int, error: OSError) -> ConfigError:
