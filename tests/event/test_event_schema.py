@@ -47,7 +47,8 @@ def test_examples_are_events(example: dict[str, Any]) -> None:
     assert is_accepted(example)
 
 
-@pytest.mark.parametrize("field", [*SCHEMA["properties"], "unknown"])
+# The range of observed_at hangs on the record's time; test_event_time.py looks into it.
+@pytest.mark.parametrize("field", sorted({*SCHEMA["properties"], "unknown"} - {"observed_at"}))
 @given(value=values)
 def test_a_field_is_valid_where_the_decoder_takes_it(field: str, value: object) -> None:
     event = BASE | {field: value}

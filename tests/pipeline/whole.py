@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from oracle.compare import query_of
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NOW_US = 1_900_000_000_000_000
 """Record time of all memory chunks: later than every event of the test data."""
 LINKS = Partition("memory", "links", "", 0)
+REASONS = {1: "URL_SCHEME", 2: "RELATIVE_URL", 3: "URL_HOST", 4: "URL_TOO_LONG", 5: "URL_INVALID", 6: "URL_INVALID"}
+"""Dead-letter reason of a normaliser's code."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,17 @@ def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
         )
     )
     return [
-        source["reason"] or target["reason"] or Identity(source["url"], target["url"], source["domain"], target["domain"])
-        for source, target in zip(sources, targets, strict=True)
+        _identity(target_url, source, target)
+        for (_, target_url), source, target in zip(pairs, sources, targets, strict=True)
     ]
 
 
-def _rows(batch: object) -> list[dict[str, object]]:
+def _identity(target_url: str, source: dict[str, Any], target: dict[str, Any]) -> Identity | str:
+    if not target_url.strip():
+        return "MISSING_FIELD"
+    code = source["reason"] or target["reason"]
+    return REASONS[code] if code else Identity(source["url"], target["url"], source["domain"], target["domain"])
+
+
+def _rows(batch: object) -> list[dict[str, Any]]:
     return pa.record_batch(batch).to_pylist()

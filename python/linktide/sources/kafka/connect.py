@@ -42,7 +42,7 @@ def connect(
     for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
         path = getattr(settings, name)
         if path is not None and not path.is_file():
-            raise ConfigError(f"kafka_{name} = {path} is not a file.")
+            raise ConfigError(f"kafka.{name} = {path} is not a file.")
     made: list[KafkaNetClient] = []
 
     def make_client(**configs: object) -> KafkaNetClient:
@@ -62,11 +62,11 @@ def connect(
 def _refusal(
     settings: KafkaSettings, error: Exception, timeout_seconds: float
 ) -> BrokerUnreachableError | ConfigError:
-    servers = f"kafka_bootstrap_servers = {settings.servers_text}"
+    servers = f"kafka.bootstrap_servers = {settings.servers_text}"
     if isinstance(error, SaslAuthenticationFailedError):
         return BrokerUnreachableError(
-            f"The Kafka cluster at {servers} refused the login of kafka_sasl_username = "
-            f"{settings.sasl_username!r} by kafka_sasl_mechanism = {settings.sasl_mechanism}: {error}."
+            f"The Kafka cluster at {servers} refused the login of kafka.sasl_username = "
+            f"{settings.sasl_username!r} by kafka.sasl_mechanism = {settings.sasl_mechanism}: {error}."
         )
     if isinstance(error, (AuthorizationError, IncompatibleBrokerVersion)):
         return BrokerUnreachableError(f"The Kafka cluster at {servers} refused us: {error}.")
@@ -76,6 +76,6 @@ def _refusal(
         return ConfigError(f"The Kafka settings cannot be used ({servers}): {error}.")
     return BrokerUnreachableError(
         f"No Kafka broker answered at {servers} within {timeout_seconds:g} s "
-        f"(kafka_security_protocol = {settings.security_protocol}): check the addresses and that a broker "
+        f"(kafka.security_protocol = {settings.security_protocol}): check the addresses and that a broker "
         "listens there."
     )

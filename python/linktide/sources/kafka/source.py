@@ -190,7 +190,7 @@ class KafkaSource:
         return self._cluster
 
     def _install_hook(self, cluster: Cluster) -> None:
-        reason = "kafka_raw_fetch = false"
+        reason = "so it was asked"
         if self._settings.is_raw_fetch_wanted:
             self._factory = hook.install(cluster.consumer, self._scan, next(iter(self._partitions)))
             reason = "the hook into its fetcher did not take hold, install a version linktide was tested with"
@@ -313,7 +313,7 @@ class KafkaSource:
             f"{gap.stored_offset}: {_GAP_TEXT[gap.kind]}"
         )
         if self._settings.offset_gap_policy == "stop":
-            raise StopError(f"{told} (kafka_offset_gap_policy = stop; continue would go on from {where}).")
+            raise StopError(f"{told} (kafka.offset_gap_policy = stop; continue would go on from {where}).")
         log.error("%s. Going on from %s.", told, where)
         self._gaps[self._partitions[tp]] = gap
         self._jumps[tp] = gap

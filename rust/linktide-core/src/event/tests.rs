@@ -279,7 +279,7 @@ fn names_of_reasons_are_distinct_and_read_back() {
         assert!(reason.name().bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')));
     }
     assert!(AttributeField::ALL.iter().all(|&field| AttributeField::parse(field.as_str()) == Some(field)));
-    assert!(fields::COLUMNS.iter().enumerate().all(|(place, &(_, column))| column as usize == place));
+    assert!(fields::Column::ALL.iter().enumerate().all(|(place, &(_, column))| column as usize == place));
 }
 
 #[test]

@@ -132,6 +132,9 @@ fn names_and_codes_of_reasons_are_stable() {
 pub(super) fn check_invariants(normalizer: &mut Normalizer, input: &str) -> bool {
     let mut out = Vec::new();
     let got = normalizer.normalize(input.as_bytes(), None, &mut out);
+    let mut parsed = Vec::new();
+    assert_eq!(got, normalizer.normalize_parsed(input.as_bytes(), None, &mut parsed), "{input:?}");
+    assert_eq!(out, parsed, "the short way differs for {input:?}");
     let ada = Url::parse(input, None);
     let Ok(got) = got else {
         assert_eq!(out, b"", "{input:?}");
