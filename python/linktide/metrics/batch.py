@@ -62,7 +62,11 @@ class BatchReport:
         metrics.add("linktide_pipeline_batches_total")
         metrics.observe("linktide_pipeline_batch_events", len(events))
         store_seconds = timing.begin_seconds + timing.insert_seconds + timing.commit_seconds
-        for stage, seconds in (("decode", decode_seconds), ("apply", apply_seconds), ("store", store_seconds)):
+        for stage, seconds in (
+            ("decode", decode_seconds),
+            ("apply", apply_seconds),
+            ("store", store_seconds),
+        ):
             metrics.observe("linktide_pipeline_stage_seconds", seconds, stage)
         metrics.observe("linktide_store_commit_seconds", timing.commit_seconds)
         metrics.set("linktide_pipeline_is_catching_up", float(is_catching_up))

@@ -77,7 +77,9 @@ class ServiceState:
         self._lock = threading.Lock()
         self._open: _Open | None = None
         self._down_because: str | None = "the store is opening"
-        roles = [(name, "own") for name in config.tracked_domains] + [(name, "rival") for name in config.rivals]
+        roles = [(name, "own") for name in config.tracked_domains] + [
+            (name, "rival") for name in config.rivals
+        ]
         self._tracked = roles[:_TRACKED_CAP]
         metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self._tracked)))
         metrics.set("linktide_build_info", 1.0, live_view.version())
@@ -197,7 +199,9 @@ class ServiceState:
     def _now_open(self) -> _Open:
         with self._lock:
             if self._open is None:
-                raise RetryError(f"The store is not open now: {self._down_because}; try again in a few seconds.")
+                raise RetryError(
+                    f"The store is not open now: {self._down_because}; try again in a few seconds."
+                )
             return self._open
 
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
