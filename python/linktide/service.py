@@ -10,13 +10,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from linktide.errors import ConfigError, LinktideError, RetryError, StopError
+from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, LinkIndex, Stored, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.serve.http import build_app
+from linktide.serve.live_view import version
+from linktide.serve.server import HttpServer
 from linktide.serve.state import ServiceState
 from linktide.sources.files import FileSource
+from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
@@ -52,8 +56,6 @@ def kafka_source(config: Config) -> Source | None:
     """Return the configured Kafka source, None if no broker is named."""
     if not config.kafka_bootstrap_servers:
         return None
-    from linktide.sources.kafka import KafkaSource, kafka_settings  # noqa: PLC0415 - not needed without a broker
-
     return KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
 
 
@@ -84,6 +86,7 @@ class Service:
         self._metrics = Metrics()
         self._report = BatchReport(self._metrics, on_stored)
         self._stop = threading.Event()
+        self._server: HttpServer | None = None
         self.state = ServiceState(config, self._metrics, self._report, self._push, now_us)
 
     def run(self) -> None:
@@ -145,6 +148,10 @@ class Service:
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
+            if self._server is not None:
+                # Only who holds the database may say that it serves it.
+                self._server.announce(datetime.now(UTC), version())
+                _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
             self._close_store(writer)
         finally:
@@ -182,15 +189,13 @@ class Service:
         if not self._has_http:
             yield
             return
-        from linktide.serve.http import build_app  # noqa: PLC0415 - imports need no web server without HTTP
-        from linktide.serve.server import HttpServer  # noqa: PLC0415
-
-        server = HttpServer(self._config, build_app(self.state, self._config))
-        server.start()
+        self._server = HttpServer(self._config, build_app(self.state, self._config))
         try:
+            self._server.start()
             yield
         finally:
-            server.stop()
+            self._server.stop()
+            self._server = None
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -255,6 +260,3 @@ def _pipeline_settings(config: Config) -> PipelineSettings:
         catch_up_max_events=config.catch_up_max_events,
         queue_max_bytes=config.queue_max_bytes,
     )
-
-
-__all__ = ["Service", "StopError", "import_files", "index_options", "restore_index"]

@@ -109,6 +109,7 @@ def check_brokers(config: Config) -> str:
 
 def run_service(config: Config) -> None:
     """Run the service in this process until it is told to stop."""
+    import_module("linktide.logs").set_up(config)
     _service_room().Service(config).run()
 
 
