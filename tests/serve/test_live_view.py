@@ -181,6 +181,7 @@ def test_a_new_database_has_an_empty_view(tmp_path: Path) -> None:
 
 
 def test_figures_have_the_types_json_readers_expect() -> None:
-    told = figures({"live_links": 3.0, "authority_is_shown": 0.0, "authority_error_bound": 0.0})
-    assert told == {"live_links": 3, "authority_is_shown": False, "authority_error_bound": 0.0}
-    assert [type(value) for value in told.values()] == [int, bool, float]
+    numbers = {"live_links": 3.0, "authority_is_shown": 0.0, "authority_error_bound": 0.0, "share": 0.5}
+    told = figures(numbers)
+    assert told == {"live_links": 3, "authority_is_shown": False, "authority_error_bound": 0.0, "share": 0.5}
+    assert [type(value) for value in told.values()] == [int, bool, float, float]

@@ -144,7 +144,7 @@ def figures(numbers: Mapping[str, float]) -> dict[str, object]:
 
 
 def _figure(name: str, value: float) -> object:
-    if name in _MEASURES:
+    if name in _MEASURES or not float(value).is_integer():
         return value
     return bool(value) if "is_" in name else int(value)
 
