@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -213,3 +216,15 @@ def test_a_tombstone_is_refused_and_a_short_limit_too(name: str) -> None:
     tombstone = _core.decode_event(None, RECORD_US)
     assert isinstance(tombstone, tuple)
     assert tombstone[0] == "TOMBSTONE"
+
+
+def test_real_events_read_the_same() -> None:
+    folder = Path(os.environ.get("LINKTIDE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    path = folder / "fpb_link_events.ndjson.zst"
+    if not path.exists():
+        pytest.skip(f"{path} is absent; set LINKTIDE_DATA to the folder that holds it")
+    with zstandard.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            result = decoded(line.encode())
+            extra = json.loads(result["extra"]) if result["extra"] is not None else None
+            assert result | {"extra": extra} == reading(json.loads(line))
