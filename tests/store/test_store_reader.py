@@ -155,6 +155,26 @@ def test_many_threads_read_while_one_writes(store: Store) -> None:
     assert failures == []
 
 
+def test_closing_ends_what_runs(store: Store) -> None:
+    pool = ReaderPool.of(store.database, ReaderSettings(size=2))
+    told: list[str] = []
+
+    def run() -> None:
+        try:
+            pool.query(LONG)
+        except RefusedQueryError as error:
+            told.append(str(error))
+
+    runners = [threading.Thread(target=run) for _ in range(2)]
+    for runner in runners:
+        runner.start()
+    pool.close()
+    for runner in runners:
+        runner.join(timeout=10)
+    assert len(told) == 2
+    store.put(story_of(1), day(1))
+
+
 def test_a_closed_pool_says_so(store: Store) -> None:
     pool = ReaderPool.of(store.database)
     pool.close()

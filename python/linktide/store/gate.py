@@ -179,7 +179,8 @@ class Gate:
 
     def close(self) -> None:
         """Release the parser; idempotent."""
-        self._parser.close()
+        with self._lock:
+            self._parser.close()
 
     def _check_explained(self, rest: str, role: Role) -> None:
         if rest.startswith("("):
