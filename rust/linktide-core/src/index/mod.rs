@@ -123,7 +123,7 @@ impl Index {
     }
 
     /// Take a batch; returns the ids of links whose stored observations [`Index::finish`] needs.
-    pub fn begin(&mut self, batch: Arc<EventBatch>) -> Vec<u64> {
+    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
         self.stage(batch)
     }
 

@@ -39,7 +39,7 @@ impl Index {
         for observation in stored {
             by_link.entry(observation.link_id).or_default().push(observation);
         }
-        let mut rows = self.rows_of_marked(pending);
+        let mut rows = Self::rows_of_marked(pending);
         for at_touched in marked {
             let Some(touched) = pending.touched.get(at_touched as usize) else { continue };
             let before = by_link.remove(&touched.before.link_id).unwrap_or_default();
@@ -49,7 +49,7 @@ impl Index {
         }
     }
 
-    fn rows_of_marked(&self, pending: &Pending) -> FxHashMap<u32, Vec<usize>> {
+    fn rows_of_marked(pending: &Pending) -> FxHashMap<u32, Vec<usize>> {
         let slots: FxHashMap<u64, u32> = (0u32..)
             .zip(&pending.touched)
             .filter(|(_, touched)| touched.is_marked)

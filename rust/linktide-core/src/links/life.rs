@@ -23,7 +23,7 @@ impl Evidence {
     #[must_use]
     pub fn is_stronger_than(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Sighting, Self::Sighting) | (Self::Loss(_), Self::Sighting) => false,
+            (_, Self::Sighting) => false,
             (Self::Sighting, Self::Loss(_)) => true,
             (Self::Loss(a), Self::Loss(b)) => a > b,
         }
