@@ -123,7 +123,12 @@ impl Index {
     }
 
     /// Remember how the link was before the batch; returns its place among the touched.
-    pub(super) fn touch(&mut self, pending: &mut Pending, index: u32, new_at_row: Option<u32>) -> Option<usize> {
+    pub(super) fn touch(
+        &mut self,
+        pending: &mut Pending,
+        index: u32,
+        new_at_row: Option<u32>,
+    ) -> Option<usize> {
         let link = self.links.get_mut(index)?;
         if link.touched == 0 {
             let before = *link;
@@ -208,7 +213,9 @@ impl Index {
             }
             self.timers.pop();
             let is_due = self.links.get(index).is_some_and(|link| link.registers.timer() == Some(due));
-            let Some(at_touched) = is_due.then(|| self.touch(pending, index, None)).flatten() else { continue };
+            let Some(at_touched) = is_due.then(|| self.touch(pending, index, None)).flatten() else {
+                continue;
+            };
             if pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked) {
                 continue;
             }
