@@ -1,13 +1,32 @@
 """The Rust core. Takes bytes and Arrow data, releases the GIL, returns Arrow data."""
 
-from collections.abc import Buffer, Sequence
-from typing import Protocol, type_check_only
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, TypeAlias, final, type_check_only
 
-__all__ = ["read_records", "scan_record_batches"]
+__all__ = [
+    "URL_POLICY_VERSION",
+    "BatchDecoder",
+    "Changes",
+    "EventBatch",
+    "Index",
+    "UrlNormalizer",
+    "dead_letter_reasons",
+    "decode_event",
+    "read_records",
+    "scan_record_batches",
+]
+
+URL_POLICY_VERSION: int
 
 @type_check_only
 class _RecordBatch(Protocol):
     """An Arrow record batch; `pyarrow.record_batch(it)` takes it over without a copy."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+@type_check_only
+class _Array(Protocol):
+    """An Arrow array; `pyarrow.array(it)` takes it over without a copy."""
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
@@ -28,3 +47,127 @@ def read_records(
 
     Raises ValueError for an unknown codec and for values of 2 GiB or more together.
     """
+
+def dead_letter_reasons() -> list[tuple[str, str]]:
+    """Every dead-letter reason and its sentence for the operator, in the order of docs/events.md."""
+
+def decode_event(
+    value: bytes | None, record_time_us: int, max_event_bytes: int = 1048576
+) -> dict[str, Any] | tuple[str, str]:
+    """Decode one message: the fields found, or (reason, detail). For tests and tools, not for streams."""
+
+_Distribution: TypeAlias = tuple[list[int], float]
+
+@final
+class BatchDecoder:
+    """Chunks in, one batch out; a pure function of its input. One call at a time, from any thread.
+
+    Raises ValueError if the text is no public suffix list.
+    """
+
+    def __new__(cls, public_suffix_list: str, seed: int, max_event_bytes: int) -> BatchDecoder: ...
+    @property
+    def public_suffix_list_version(self) -> str: ...
+    def decode(
+        self, chunks: Sequence[tuple[int, str, bytes, int, int, Sequence[tuple[int, int]]]]
+    ) -> EventBatch:
+        """Decode chunks: (source_id, codec, data, first_offset, received_at_us, aborted) each."""
+
+@final
+class EventBatch:
+    """Accepted events and dead letters of some chunks."""
+
+    def __len__(self) -> int:
+        """Return the number of accepted events."""
+
+    def by_source(self) -> list[tuple[int, int, int, int | None]]:
+        """Return (source_id, events, dead letters, greatest record time in µs) by source."""
+
+    def by_kind(self) -> list[tuple[str, int]]:
+        """Return accepted events by name."""
+
+    def by_reason(self) -> list[tuple[str, int]]:
+        """Return dead letters by reason."""
+
+    def delays(
+        self, now_us: int, freshness_bounds: Sequence[float], delay_bounds: Sequence[float]
+    ) -> tuple[_Distribution, _Distribution]:
+        """Return (freshness, source delay): counts by bucket, and their sum in seconds."""
+
+@final
+class Index:
+    """Link state and authority. One thread moves it; others may read its numbers.
+
+    Raises ValueError for an option out of range.
+    """
+
+    def __new__(
+        cls,
+        seed: int,
+        *,
+        alpha: float = 0.85,
+        epsilon_busy: float = 1e-2,
+        epsilon_idle: float = 1e-3,
+        authority_min_domains: int = 1000,
+    ) -> Index: ...
+    def restore_domains(self, rows: _RecordBatch) -> None:
+        """Take domains of the tables."""
+
+    def restore_links(self, rows: _RecordBatch) -> None:
+        """Take links of the tables, after the domains."""
+
+    def restored(self, clock: int | None, rev: int) -> None:
+        """Set clock (µs) and revision once all links are in; authority is solved."""
+
+    def begin(self, batch: EventBatch) -> _Array:
+        """Take a batch; returns the ids of links whose stored observations `finish` needs."""
+
+    def finish(self, stored: Sequence[_RecordBatch] = ()) -> Changes:
+        """Complete the batch with the observations of the links that `begin` named."""
+
+    def settle(self) -> Changes | None:
+        """Drain authority to the idle error; None if no shown score moved."""
+
+    def scores(self) -> _RecordBatch:
+        """Return domain_name, citation, residual of all domains."""
+
+    def numbers(self) -> dict[str, float]:
+        """Return numbers of the whole index, by name."""
+
+    def domain_numbers(self, names: Sequence[str]) -> list[tuple[int, int, int, int, float | None] | None]:
+        """Return (live backlinks, new, restored, lost, authority or None) of each named domain."""
+
+@final
+class Changes:
+    """The rows that a batch appends."""
+
+    def tables(self) -> dict[str, _RecordBatch]:
+        """Return table name → record batch; only tables with rows."""
+
+    @property
+    def rev(self) -> int: ...
+    @property
+    def clock_us(self) -> int | None: ...
+
+@final
+class UrlNormalizer:
+    """Normalises URLs by the policy, with a public suffix list given as text.
+
+    Raises ValueError if the text is no public suffix list.
+    """
+
+    POLICY_VERSION: Final[int]
+
+    def __new__(cls, psl_text: str) -> UrlNormalizer: ...
+    @property
+    def suffixes_version(self) -> str: ...
+    @property
+    def suffixes_rules(self) -> int: ...
+    def normalize(self, url: str, base: str | None = None) -> tuple[str, str, str, int, int] | str:
+        """Return (url, host, domain, flags, cluster key), or the name of the reason why there is none."""
+
+    def normalize_array(self, urls: _Array, bases: _Array | None = None) -> _RecordBatch:
+        """Return one row per URL: url, host, domain, url_id, flags, cluster_key, reason (0: none).
+
+        Null in, null out. Raises ValueError for arrays that are no strings or of different length.
+        """

@@ -90,8 +90,8 @@ class Config:
         default=True, reader=flag(), text="Whether the broker's certificate must bear its host name."
     )
 
-    batch_max_events: int = setting(20_000, whole_number(1, 1_000_000), "A batch closes at this many events,")
-    batch_max_seconds: float = setting(1.0, number(0.01, 60), "or after this many seconds.")
+    batch_max_events: int = setting(20_000, whole_number(1, 1_000_000), "A batch closes at this many events.")
+    batch_max_seconds: float = setting(1.0, number(0.01, 60), "A batch closes after this many seconds.")
     catch_up_max_events: int = setting(
         100_000, whole_number(1, 1_000_000), "Events in a batch while more than ten batches behind."
     )
@@ -108,8 +108,8 @@ class Config:
         whole_number(0, 10**9),
         "Below so many source domains, authority is null: the graph is too small.",
     )
-    epsilon_busy: float = setting(1e-2, number(1e-9, 1), "Bound of error of authority while events arrive,")
-    epsilon_idle: float = setting(1e-3, number(1e-9, 1), "and when idle.")
+    epsilon_busy: float = setting(1e-2, number(1e-9, 1), "Bound of error of authority while events arrive.")
+    epsilon_idle: float = setting(1e-3, number(1e-9, 1), "Bound of error of authority when idle.")
 
     http_enabled: bool = setting(default=True, reader=flag(), text="Whether to answer HTTP.")
     http_host: str = setting("127.0.0.1", loopback_host(), "Address to bind; loopback only.")

@@ -39,7 +39,7 @@ def refused(folder: Path, document: str | None = None, **layers: Mapping[str, st
 def test_every_field_is_a_row_of_the_table() -> None:
     names = [item.name for item in fields(Config) if item.name not in {"origins", "config_path"}]
     assert [row.name for row in settings()] == names
-    assert all(row.help.endswith((".", ",")) for row in settings())
+    assert all(row.help.endswith(".") for row in settings())
 
 
 def test_every_default_is_a_value_its_reader_accepts() -> None:

@@ -20,7 +20,7 @@ from linktide.cli.status import status
 from linktide.cli.top import top
 from linktide.errors import LinktideError
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -33,7 +33,7 @@ class Commands(click.Group):
         except LinktideError as error:
             _fail(plain_text(str(error)), int(error.exit_code))
         except KeyboardInterrupt:
-            _fail("Stopped by Ctrl-C.", _INTERRUPTED)
+            _fail("Stopped by Ctrl-C.", INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order a newcomer needs them."""

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 
 from linktide.cli import session
 from linktide.cli.top_view import SYNTHETIC_LINE, top_view
 from linktide.config import load
+from linktide.errors import LinktideError
 from linktide.sources.demo import DemoSource
 from linktide.sources.synthetic import RIVALS, TRACKED_DOMAIN, Plan, SyntheticWeb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from linktide.cli.session import DemoService
     from linktide.config import Config
 
-_FRAMES_PER_SECOND = 2.0
+_FRAME_SECONDS = 0.25
 _OWN_DATA = """\
 That was SYNTHETIC data. With your own:
   linktide init example.org --rivals example.com     writes linktide.toml
@@ -35,9 +38,17 @@ That was SYNTHETIC data. With your own:
 
 @click.command("demo", short_help="Show the live view on synthetic data.")
 @click.option("--duration", type=click.FloatRange(1, 86_400), metavar="SECONDS", help="Stop after so long.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same web.")
+@click.option(
+    "--seed",
+    type=int,
+    metavar="NUMBER",
+    default=1,
+    show_default=True,
+    help="The same seed makes the same web.",
+)
 @click.option(
     "--rate",
+    metavar="NUMBER",
     type=click.FloatRange(0.1, 20_000),
     default=120.0,
     show_default=True,
@@ -84,23 +95,48 @@ def _show(config: Config, plan: Plan, duration_seconds: float | None) -> None:
     source = DemoSource(SyntheticWeb(plan), now=time.time, wait=time.sleep, duration_seconds=duration_seconds)
     service = session.build_demo(config, source)
     console = Console(highlight=False)
-    if console.is_terminal:
-        frame = _Frame(service, console)
-        with Live(
-            get_renderable=frame, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True
-        ):
+    newest = _Newest(service)
+    with newest.watched():
+        if console.is_terminal:
+            # One line less than the screen, or the display scrolls.
+            with Live(
+                get_renderable=lambda: top_view(newest.told, console.height - 1, datetime.now(UTC)),
+                console=console,
+                refresh_per_second=1 / _FRAME_SECONDS,
+                transient=True,
+            ):
+                service.run()
+        else:
             service.run()
-    else:
-        service.run()
-    console.print(top_view(service.top(), console.height))
+    console.print(top_view(newest.told, console.height, datetime.now(UTC)))
 
 
-class _Frame:
-    """Draws the newest figures; the display's thread calls it."""
+class _Newest:
+    """The newest figures; the service has none to give before it is open and after it is closed."""
 
-    def __init__(self, service: DemoService, console: Console) -> None:
+    def __init__(self, service: DemoService) -> None:
         self._service = service
-        self._console = console
+        self._is_over = threading.Event()
+        self.told: Mapping[str, object] = {"is_synthetic": True, "note": "the service is starting"}
 
-    def __call__(self) -> Group:
-        return top_view(self._service.top(), self._console.height - 1)
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Ask for figures in a thread while the block runs."""
+        thread = threading.Thread(target=self._watch, name="linktide-demo-view", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            thread.join()
+            self._ask()
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(_FRAME_SECONDS):
+            self._ask()
+
+    def _ask(self) -> None:
+        with suppress(LinktideError):
+            told = self._service.top()
+            if "note" not in told:
+                self.told = {**told, "is_synthetic": True}

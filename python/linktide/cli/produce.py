@@ -16,7 +16,7 @@ from linktide.errors import ConfigError
 @click.command("produce", short_help="Send a file of events to Kafka.")
 @config_options
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--topic", help="The topic to write.  [the only one of kafka.topics]")
+@click.option("--topic", metavar="NAME", help="The topic to write.  [the only one of kafka.topics]")
 @click.option("--json", "is_json", is_flag=True, help="Print the count as one JSON object.")
 def produce(file: Path, topic: str | None, *, is_json: bool, **flags: object) -> None:
     """Send FILE (NDJSON, one event a line) to Kafka, keyed by source host."""

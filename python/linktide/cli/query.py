@@ -21,7 +21,9 @@ _UNBOUNDED_WIDTH = 1_000_000
 @click.argument("sql")
 @click.option("--json", "form", flag_value="json", help="Print an array of objects.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV; cells that look like formulas get a quote.")
-@click.option("--max-rows", type=click.IntRange(1), help="Most rows to return.  [query_max_rows]")
+@click.option(
+    "--max-rows", metavar="NUMBER", type=click.IntRange(1), help="Most rows to return.  [query_max_rows]"
+)
 def query(sql: str, form: str | None, max_rows: int | None, **flags: object) -> None:
     """Run one SQL statement; `-` reads it from standard input.
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from linktide.errors import ExitCode, LinktideError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from linktide.config import Config
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 2.0
 _ANSWER_MARGIN_SECONDS = 30.0
+_BUSY = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
 _BUSY_PAUSE_SECONDS = 0.5
+_BUSY_TRIES = 240
+# The service answers a push once it is stored, and gives that a minute.
+_PUSH_SECONDS = 120.0
 
 
 class RemoteError(LinktideError):
@@ -39,8 +43,9 @@ class NotRunningError(LinktideError):
 class RunningService:
     """A running service, found by the file it leaves beside its database."""
 
-    def __init__(self, client: httpx.Client, pid: int) -> None:
+    def __init__(self, client: httpx.Client, pid: int, wait: Callable[[float], object] = time.sleep) -> None:
         self._client = client
+        self._wait = wait
         self.pid = pid
 
     def __enter__(self) -> Self:
@@ -61,50 +66,52 @@ class RunningService:
 
     def query(self, sql: str, max_rows: int) -> pa.Table:
         """Run one statement through the service's gate."""
-        answer = self._send("POST", "/api/v1/query", content=json.dumps({"sql": sql, "max_rows": max_rows}))
+        asked = json.dumps({"sql": sql, "max_rows": max_rows}).encode()
+        answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": b"application/json"})
         try:
-            return pa.ipc.open_stream(answer.content).read_all()
+            return pa.ipc.open_stream(_accepted(answer).content).read_all()
         except pa.ArrowInvalid as error:
             raise RemoteError(f"The service's answer broke off: {error}", ExitCode.FAILURE) from error
 
     def push(self, chunk: Chunk) -> tuple[int, int, int]:
-        """Push one NDJSON chunk; return (next offset, accepted, dead letters). Waits while busy."""
+        """Push one NDJSON chunk and return (next offset, accepted, dead letters) once it is stored.
+
+        A service that is full or reopening its store is asked again for a while; offsets make that harmless.
+        """
         headers = {
-            "Content-Type": "application/x-ndjson",
-            "Linktide-Topic": chunk.partition.topic,
-            "Linktide-Topic-Id": chunk.partition.topic_id,
-            "Linktide-First-Offset": str(chunk.first_offset),
+            "Content-Type": b"application/x-ndjson",
+            # As bytes: the name of a file need not be ASCII.
+            "Linktide-Topic": chunk.partition.topic.encode(),
+            "Linktide-Topic-Id": chunk.partition.topic_id.encode(),
+            "Linktide-First-Offset": str(chunk.first_offset).encode(),
         }
-        # A header is ASCII; a file's name need not be.
-        encoded = {name: value.encode("utf-8") for name, value in headers.items()}
-        told = _object(self._send("POST", "/api/v1/events", content=chunk.data, headers=encoded))
+        answer = self._request("POST", "/api/v1/events", chunk.data, headers, _PUSH_SECONDS)
+        for _ in range(_BUSY_TRIES):
+            if answer.status_code not in _BUSY:
+                break
+            self._wait(_BUSY_PAUSE_SECONDS)
+            answer = self._request("POST", "/api/v1/events", chunk.data, headers, _PUSH_SECONDS)
+        told = _object(_accepted(answer))
         return _count(told, "next_offset"), _count(told, "accepted"), _count(told, "dead_letters")
 
     def _get(self, path: str) -> dict[str, object]:
-        return _object(self._send("GET", path))
+        return _object(_accepted(self._request("GET", path)))
 
-    def _send(
+    def _request(
         self,
         method: str,
         path: str,
-        *,
-        content: str | bytes = b"",
+        content: bytes = b"",
         headers: Mapping[str, bytes] | None = None,
+        timeout_seconds: float | None = None,
     ) -> httpx.Response:
-        sent: dict[bytes, bytes] = {name.encode(): value for name, value in (headers or {}).items()}
-        if isinstance(content, str):
-            sent[b"Content-Type"] = b"application/json"
+        sent = [(name.encode(), value) for name, value in (headers or {}).items()]
+        timeout = self._client.timeout if timeout_seconds is None else timeout_seconds
         try:
-            answer = self._client.request(method, path, content=content, headers=sent)
-            while answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                time.sleep(_BUSY_PAUSE_SECONDS)
-                answer = self._client.request(method, path, content=content, headers=sent)
+            return self._client.request(method, path, content=content, headers=sent, timeout=timeout)
         except httpx.HTTPError as error:
             sentence = f"The service at {self._client.base_url} (pid {self.pid}) does not answer: {error}."
             raise RemoteError(sentence, ExitCode.FAILURE) from error
-        if answer.is_success:
-            return answer
-        raise _refusal(answer)
 
 
 def service_file(database: Path) -> Path:
@@ -168,10 +175,14 @@ def _count(told: Mapping[str, object], name: str) -> int:
     return value
 
 
-def _refusal(answer: httpx.Response) -> RemoteError:
+def _accepted(answer: httpx.Response) -> httpx.Response:
+    """Return the answer; raises RemoteError with the service's sentence and exit code if it is a refusal."""
+    if answer.is_success:
+        return answer
     try:
         told = answer.json()
-        return RemoteError(str(told["error"]), int(told["exit_code"]))
+        refusal = RemoteError(str(told["error"]), int(told["exit_code"]))
     except (ValueError, KeyError, TypeError):
         sentence = f"The service answered {answer.status_code} to {answer.url.path}."
-        return RemoteError(sentence, ExitCode.FAILURE)
+        refusal = RemoteError(sentence, ExitCode.FAILURE)
+    raise refusal

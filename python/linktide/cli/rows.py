@@ -19,7 +19,7 @@ from rich.text import Text
 from linktide.cli.plain import plain_cell, plain_json, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _BATCH_ROWS = 10_000
 
@@ -34,10 +34,11 @@ def json_value(value: object) -> object:
 
 def write_json(result: pa.Table, out: TextIO) -> None:
     """Write one JSON array of objects, one object a line."""
+    names = _distinct(result.column_names)
     is_first = True
     out.write("[")
     for row in _rows(result):
-        told = {name: json_value(value) for name, value in zip(result.column_names, row, strict=True)}
+        told = {name: json_value(value) for name, value in zip(names, row, strict=True)}
         out.write("\n" if is_first else ",\n")
         out.write(plain_json(json.dumps(told, ensure_ascii=False, allow_nan=False)))
         is_first = False
@@ -67,6 +68,18 @@ def table_of(result: pa.Table, most_rows: int) -> Table:
     for row in _rows(result.slice(0, most_rows)):
         table.add_row(*(Text(_cell(value)) for value in row))
     return table
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Give a name that stands twice a number, so that no value is lost in an object."""
+    distinct: list[str] = []
+    for name in names:
+        wanted, number = name, 1
+        while wanted in distinct:
+            number += 1
+            wanted = f"{name}_{number}"
+        distinct.append(wanted)
+    return distinct
 
 
 def _number(value: Decimal) -> int | float:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from linktide.cli.remote import NotRunningError, RunningService, find_service
+from linktide.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.sources.source import Source
+
+_BROKER_ANSWER_SECONDS = 5.0
 
 
 class Progress(Protocol):
@@ -90,12 +93,23 @@ def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
 
 def check_brokers(config: Config) -> str:
     """Ask the brokers for the topics; returns a sentence, raises BrokerUnreachableError or ConfigError."""
-    told: str = import_module("linktide.sources.kafka").check_brokers(config)
-    return told
+    if not config.kafka_bootstrap_servers:
+        return "no broker is configured."
+    settings = import_module("linktide.sources.kafka").kafka_settings(config)
+    connect = import_module("linktide.sources.kafka.connect")
+    consumer = connect.connect_consumer(settings, _BROKER_ANSWER_SECONDS)
+    try:
+        missing = sorted(set(config.kafka_topics) - consumer.topics())
+    finally:
+        consumer.close()
+    if missing:
+        raise ConfigError(f"kafka.topics names {missing[0]}, which the brokers do not have.")
+    return f"{', '.join(config.kafka_bootstrap_servers)} answers and has {', '.join(config.kafka_topics)}."
 
 
 def run_service(config: Config) -> None:
     """Run the service in this process until it is told to stop."""
+    import_module("linktide.logs").set_up(config)
     _service_room().Service(config).run()
 
 
@@ -111,7 +125,7 @@ class DemoService(Protocol):
         """Run until the source is exhausted or a signal stops it."""
 
     def top(self) -> Mapping[str, object]:
-        """Return what GET /api/v1/top would; may be called from another thread."""
+        """Return what GET /api/v1/top would; any thread may call. A "note" says why there are no figures."""
 
 
 class _ServiceRoom(Protocol):

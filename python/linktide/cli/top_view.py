@@ -18,24 +18,33 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SYNTHETIC_LINE = "SYNTHETIC DATA: every domain and link here is made up."
-_HEAD_LINES = 9
-"""Title, facts, the synthetic line, two table heads with their rules, two blank lines."""
+_HEAD_LINES = 8
+"""Title, facts, two blank lines, two table heads with their rules."""
 _LEAST_NEWEST = 3
 _CHANGE_STYLES = {"new": "green", "restored": "cyan", "lost": "red"}
 _NONE = "-"
 
 
-def top_view(told: Mapping[str, object], height: int) -> Group:
-    """Return one frame of at most `height` lines; unknown figures show as "-"."""
+def top_view(told: Mapping[str, object], height: int, now: datetime) -> Group:
+    """Return one frame of at most `height` lines; unknown figures show as "-".
+
+    A link of the day of `now` (UTC) shows its time, an older one its day.
+    """
     tracked = _dicts(told, "tracked")
     newest = _dicts(told, "newest")
-    room = max(height - _HEAD_LINES, _LEAST_NEWEST + 1)
+    is_synthetic = bool(told.get("is_synthetic"))
+    room = max(height - _HEAD_LINES - is_synthetic, _LEAST_NEWEST + 1)
     most_tracked = max(1, room - min(max(_LEAST_NEWEST, room // 2), len(newest)))
     parts: list[RenderableType] = [_title(), _facts(told)]
-    if told.get("is_synthetic"):
+    if is_synthetic:
         parts.append(Text(SYNTHETIC_LINE, style="bold yellow", no_wrap=True, overflow="ellipsis"))
-    parts += [Text(), _tracked_table(tracked, most_tracked), Text()]
-    parts.append(_newest_table(newest, room - min(len(tracked), most_tracked)))
+    note = told.get("note") or "No domain is tracked: set tracked_domains."
+    shown = _tracked_table(tracked[:most_tracked]) if tracked else _hint(plain_text(str(note)))
+    parts += [Text(), shown, Text()]
+    most_newest = room - min(len(tracked), most_tracked)
+    parts.append(
+        _newest_table(newest[:most_newest], now) if newest else _hint("No link has come or gone yet.")
+    )
     return Group(*parts)
 
 
@@ -59,12 +68,12 @@ def _facts(told: Mapping[str, object]) -> Text:
     return line
 
 
-def _tracked_table(tracked: Sequence[Mapping[str, object]], most: int) -> Table:
+def _tracked_table(tracked: Sequence[Mapping[str, object]]) -> Table:
     table = _table()
     table.add_column("domain", ratio=1, no_wrap=True, overflow="ellipsis")
-    for name in ("live links", "refdomains", "new today", "lost today", "authority"):
+    for name in ("links", "refdomains", "+ today", "- today", "authority"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in tracked[:most]:
+    for row in tracked:
         is_rival = row.get("role") == "rival"
         name = plain_text(str(row.get("domain", _NONE))) + (" (rival)" if is_rival else "")
         table.add_row(
@@ -75,28 +84,24 @@ def _tracked_table(tracked: Sequence[Mapping[str, object]], most: int) -> Table:
             Text(_count(row.get("lost_today")), style="red"),
             _authority(row),
         )
-    if not tracked:
-        table.add_row(Text("No domain is tracked: set tracked_domains.", style="dim"))
     return table
 
 
-def _newest_table(newest: Sequence[Mapping[str, object]], most: int) -> Table:
+def _newest_table(newest: Sequence[Mapping[str, object]], now: datetime) -> Table:
     table = _table()
-    table.add_column("time, UTC", no_wrap=True)
+    table.add_column("UTC", no_wrap=True)
     table.add_column("change", no_wrap=True)
-    for name, ratio in (("from", 3), ("to", 3), ("anchor", 2)):
+    for name, ratio in (("from", 4), ("to", 4), ("anchor", 3)):
         table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
-    for row in newest[:most]:
+    for row in newest:
         change = plain_text(str(row.get("change", _NONE)))
         table.add_row(
-            Text(_clock(row.get("observed_at")), style="dim"),
+            Text(_clock(row.get("observed_at"), now), style="dim"),
             Text(change, style=_CHANGE_STYLES.get(change, "")),
             _url(row.get("source_url")),
             _url(row.get("target_url")),
             Text(plain_text(str(row.get("anchor") or "")), style="dim"),
         )
-    if not newest:
-        table.add_row("", "", Text("No link has come or gone yet.", style="dim"))
     return table
 
 
@@ -129,10 +134,15 @@ def _url(value: object) -> Text:
     return Text(address.removeprefix("https://").removeprefix("http://"))
 
 
-def _clock(value: object) -> str:
-    """Return the time of day; a time that cannot be read shows as it came."""
+def _hint(sentence: str) -> Text:
+    return Text(sentence, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _clock(value: object, now: datetime) -> str:
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        return plain_text(str(value or _NONE))
-    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).strftime("%m-%d %H:%M:%S")
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _NONE
+    is_today = moment.date() == now.astimezone(UTC).date()
+    return f"{moment:%H:%M:%S}" if is_today else f"{moment:%Y-%m-%d}"

@@ -46,8 +46,12 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -
 
 CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
-    _gauge("linktide_service_is_ready", "1 while events flow or could; 0 while opening, reopening or draining."),
-    _counter("linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."),
+    _gauge(
+        "linktide_service_is_ready", "1 while events flow or could; 0 while opening, reopening or draining."
+    ),
+    _counter(
+        "linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."
+    ),
     _counter("linktide_pipeline_events_total", "Events accepted and stored.", "event"),
     _counter("linktide_pipeline_dead_letters_total", "Records refused and stored as dead letters.", "reason"),
     _counter("linktide_pipeline_batches_total", "Batches stored."),
@@ -58,7 +62,9 @@ CATALOG: Final[tuple[Metric, ...]] = (
         _TIME_BUCKETS,
         "stage",
     ),
-    _gauge("linktide_pipeline_queue_bytes", "Undecoded bytes that wait; the sources pause at queue_max_bytes."),
+    _gauge(
+        "linktide_pipeline_queue_bytes", "Undecoded bytes that wait; the sources pause at queue_max_bytes."
+    ),
     _gauge("linktide_pipeline_is_catching_up", "1 while the lag is more than ten batches."),
     _gauge("linktide_pipeline_last_commit_timestamp_seconds", "When the last batch was stored."),
     _histogram(
@@ -72,7 +78,13 @@ CATALOG: Final[tuple[Metric, ...]] = (
         _SOURCE_DELAY_BUCKETS,
     ),
     _gauge("linktide_sources_lag_records", "Records not yet fetched.", "source", "topic", "partition"),
-    _gauge("linktide_sources_offset_gap_records", "Records lost before they could be read.", "source", "topic", "partition"),
+    _gauge(
+        "linktide_sources_offset_gap_records",
+        "Records lost before they could be read.",
+        "source",
+        "topic",
+        "partition",
+    ),
     _histogram("linktide_store_commit_seconds", "Time of COMMIT.", _TIME_BUCKETS),
     _histogram("linktide_store_checkpoint_seconds", "Time of CHECKPOINT.", _TIME_BUCKETS),
     _counter("linktide_store_checkpoints_deferred_total", "Checkpoints that an open transaction put off."),
@@ -92,12 +104,22 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_authority_error_target", "What the bound stays under once a batch is drained."),
     _counter("linktide_authority_edges_total", "Edges followed to keep scores current."),
     _gauge("linktide_authority_is_shown", "0 while the graph is too small for a score that means anything."),
-    _gauge("linktide_tracked_domains_dropped", "Tracked domains and rivals beyond the cap of 100: without metrics."),
+    _gauge(
+        "linktide_tracked_domains_dropped",
+        "Tracked domains and rivals beyond the cap of 100: without metrics.",
+    ),
     _gauge("linktide_live_links", "Live links to a tracked domain from other domains.", "domain", "role"),
     _counter("linktide_new_links_total", "Links to a tracked domain that began.", "domain", "role"),
-    _counter("linktide_restored_links_total", "Links to a tracked domain that began again.", "domain", "role"),
+    _counter(
+        "linktide_restored_links_total", "Links to a tracked domain that began again.", "domain", "role"
+    ),
     _counter("linktide_lost_links_total", "Links to a tracked domain that ended.", "domain", "role"),
-    _gauge("linktide_authority_score", "Authority of a tracked domain, 0 to 100; absent while not shown.", "domain", "role"),
+    _gauge(
+        "linktide_authority_score",
+        "Authority of a tracked domain, 0 to 100; absent while not shown.",
+        "domain",
+        "role",
+    ),
     _counter("linktide_http_requests_total", "Answers by route and status class.", "route", "status"),
     _counter("linktide_serve_queries_total", "Queries by outcome: done, refused, failed.", "outcome"),
     _histogram("linktide_serve_query_seconds", "Time of a query.", _TIME_BUCKETS),

@@ -15,19 +15,27 @@ if TYPE_CHECKING:
 class PushAnswer(Protocol):
     """What became of pushed lines, once stored."""
 
-    next_offset: int
-    accepted: int
-    dead_letters: int
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last line."""
+
+    @property
+    def accepted(self) -> int:
+        """Lines stored as events."""
+
+    @property
+    def dead_letters(self) -> int:
+        """Lines refused and stored as dead letters."""
 
 
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
     def query(self, sql: str, *, max_rows: int | None, role: Role) -> pa.Table:
-        """Run one statement through the gate. Raises LinktideError; RetryError while the store is reopening."""
+        """Run one statement through the gate. Raises LinktideError; RetryError while the store reopens."""
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> PushAnswer:
-        """Take NDJSON lines and return once they are stored; blocks. Raises RetryError when full or reopening.
+        """Take NDJSON lines and return once they are stored; blocks. Raises RetryError if full or reopening.
 
         With `topic_id` the lines are a stretch of the file of that content hash, from `first_offset` on.
         """

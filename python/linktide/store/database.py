@@ -49,6 +49,8 @@ class PinVersions:
 
     url_policy_version: str
     psl_version: str
+    psl_text: str = ""
+    """The whole list: a database goes on with the list it began with, whatever the environment has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Pins:
     """Unsigned, 64 bits; seeds every key, so that collisions cannot be crafted."""
     url_policy_version: str
     psl_version: str
+    psl_text: str
 
 
 class Database:
@@ -193,6 +196,7 @@ def _pin(connection: DuckDBPyConnection, versions: PinVersions, now: datetime) -
                 ["hash_seed", str(secrets.randbits(64))],
                 ["url_policy_version", versions.url_policy_version],
                 ["psl_version", versions.psl_version],
+                ["psl_text", versions.psl_text],
             ],
         )
         connection.execute("INSERT INTO internal.writer VALUES (0, NULL, ?, 0, 0, false)", [now]).fetchall()
@@ -208,6 +212,7 @@ def _read_pins(connection: DuckDBPyConnection) -> Pins:
             hash_seed=int(stored["hash_seed"]),
             url_policy_version=stored["url_policy_version"],
             psl_version=stored["psl_version"],
+            psl_text=stored["psl_text"],
         )
     except (KeyError, ValueError) as error:
         raise DatabaseDamagedError(f"internal.settings lacks a pin ({error}); restore a backup") from error

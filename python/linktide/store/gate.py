@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,6 @@ from linktide.errors import RefusedQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from duckdb import DuckDBPyConnection
 
 VIEWS = (
     "links",
@@ -75,6 +74,18 @@ _REFUSED_PREFIXES = re.compile(
     r"read_|write_|parquet_|pragma_|duckdb_|enable_|disable_|json_execute|python_|arrow_scan|pandas_|"
     r"create_external|register_external|deregister_external|destroy_external|quack_|storage_|test_"
 )
+_SIZED_BY = {
+    "array_resize": (1,),
+    "bitstring": (1,),
+    "generate_series": (0, 1, 2),
+    "list_resize": (1,),
+    "lpad": (1,),
+    "range": (0, 1, 2),
+    "repeat": (1,),
+    "rpad": (1,),
+}
+"""Functions that make one value as big as these arguments say: memory DuckDB does not count."""
+_MAX_SIZE = 10_000
 _FUNCTION_SCHEMAS = frozenset({"", "main", "pg_catalog"})
 
 _KINDS = frozenset(
@@ -120,6 +131,7 @@ _EXPRESSIONS = frozenset(
         "WINDOW",
     }
 )
+_SERIALIZE = "SELECT json_serialize_sql(CAST(? AS VARCHAR))"
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*EXPLAIN\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -140,61 +152,87 @@ class Statement:
     is_explain: bool
 
 
-def check(connection: DuckDBPyConnection, sql: str, role: Role) -> Statement:
-    """Return the statement to run; raises RefusedQueryError with one sentence if it may not.
+class Gate:
+    """Decides which statements may run; safe for many threads, runs none of them.
 
-    `connection` only parses. Runs nothing of the statement.
+    It parses in an instance of its own, in memory: the live one writes parsed statements in the form of its
+    storage version, which leaves out what that version did not know, so that the check could not see it.
     """
-    if len(sql.encode(errors="replace")) > MAX_STATEMENT_BYTES:
-        raise RefusedQueryError(f"the statement is longer than {MAX_STATEMENT_BYTES} bytes")
-    kind = _only_statement(connection, sql)
-    if kind == duckdb.StatementType.SELECT:
-        _check_select(connection, sql, role)
-        return Statement(sql, is_explain=False)
-    if kind == duckdb.StatementType.EXPLAIN and (found := _EXPLAIN.fullmatch(sql)):
-        # Composed anew: what runs is EXPLAIN and the SELECT that was checked, whatever the rest looked like.
-        rest = found["rest"].strip()
+
+    def __init__(self) -> None:
+        self._parser = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
+        self._lock = threading.Lock()
+
+    def check(self, sql: str, role: Role) -> Statement:
+        """Return the statement to run; raises RefusedQueryError with one sentence if it may not."""
+        _check_text(sql)
+        kind = self._only_statement(sql)
+        if kind == duckdb.StatementType.SELECT:
+            self._check_select(sql, role)
+            return Statement(sql, is_explain=False)
+        if kind == duckdb.StatementType.EXPLAIN and (found := _EXPLAIN.fullmatch(sql)):
+            # Composed anew: what runs is EXPLAIN and the SELECT that was checked, whatever stood around it.
+            rest = found["rest"].strip()
+            self._check_explained(rest, role)
+            return Statement(f"EXPLAIN {rest}", is_explain=True)
+        raise RefusedQueryError(f"only SELECT and EXPLAIN may run here, not {kind.name}")
+
+    def close(self) -> None:
+        """Release the parser; idempotent."""
+        with self._lock:
+            self._parser.close()
+
+    def _check_explained(self, rest: str, role: Role) -> None:
         if rest.startswith("("):
             raise RefusedQueryError("EXPLAIN takes no options here; write EXPLAIN SELECT …")
-        if not _is_select(connection, rest):
+        try:
+            kind = self._only_statement(rest)
+        except RefusedQueryError as error:
+            raise RefusedQueryError("only a SELECT may be explained, and not with ANALYZE") from error
+        if kind != duckdb.StatementType.SELECT:
             raise RefusedQueryError("only a SELECT may be explained, and not with ANALYZE")
-        _check_select(connection, rest, role)
-        return Statement(f"EXPLAIN {rest}", is_explain=True)
-    raise RefusedQueryError(f"only SELECT and EXPLAIN may run here, not {kind.name}")
+        self._check_select(rest, role)
+
+    def _only_statement(self, sql: str) -> duckdb.StatementType:
+        try:
+            with self._lock:
+                statements = self._parser.extract_statements(sql)
+            kinds = [one.type for one in statements]
+        except duckdb.Error as error:
+            raise RefusedQueryError(first_line(error)) from error
+        except ValueError as error:  # a kind that DuckDB's own Python enum does not know
+            raise RefusedQueryError("only SELECT and EXPLAIN may run here") from error
+        if len(kinds) != 1:
+            raise RefusedQueryError(f"exactly one statement may run at a time, not {len(kinds)}")
+        return kinds[0]
+
+    def _check_select(self, sql: str, role: Role) -> None:
+        try:
+            with self._lock:
+                text = self._parser.execute(_SERIALIZE, [sql]).fetchall()[0][0]
+            parsed = json.loads(text)
+            if parsed["error"]:
+                raise RefusedQueryError(f"the statement cannot be checked: {parsed['error_message']}")
+            if len(parsed["statements"]) != 1:
+                raise RefusedQueryError("exactly one statement may run at a time")
+            _Walk(role).visit(parsed["statements"][0], frozenset())
+        except duckdb.Error as error:
+            raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # a form we do not know
+            raise RefusedQueryError("the statement has a form that cannot be checked here") from error
+        except RecursionError as error:
+            raise RefusedQueryError("the statement is nested too deeply") from error
 
 
-def _only_statement(connection: DuckDBPyConnection, sql: str) -> duckdb.StatementType:
+def _check_text(sql: str) -> None:
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError as error:
+        raise RefusedQueryError("the statement is not valid Unicode text") from error
+    if size > MAX_STATEMENT_BYTES:
+        raise RefusedQueryError(f"the statement is longer than {MAX_STATEMENT_BYTES} bytes")
     if "\0" in sql:
         raise RefusedQueryError("the statement holds a NUL character")
-    try:
-        statements = connection.extract_statements(sql)
-    except (duckdb.Error, UnicodeError, ValueError) as error:
-        raise RefusedQueryError(first_line(error)) from error
-    if len(statements) != 1:
-        raise RefusedQueryError(f"exactly one statement may run at a time, not {len(statements)}")
-    return statements[0].type
-
-
-def _is_select(connection: DuckDBPyConnection, sql: str) -> bool:
-    try:
-        return _only_statement(connection, sql) == duckdb.StatementType.SELECT
-    except RefusedQueryError:
-        return False
-
-
-def _check_select(connection: DuckDBPyConnection, sql: str, role: Role) -> None:
-    try:
-        text = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()[0][0]
-        parsed = json.loads(text)
-        if parsed["error"]:
-            raise RefusedQueryError(f"the statement cannot be checked: {parsed['error_message']}")
-        if len(parsed["statements"]) != 1:
-            raise RefusedQueryError("exactly one statement may run at a time")
-        _Walk(role).visit(parsed["statements"][0], frozenset())
-    except duckdb.Error as error:
-        raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
-    except RecursionError as error:
-        raise RefusedQueryError("the statement is nested too deeply") from error
 
 
 def first_line(error: BaseException) -> str:
@@ -233,6 +271,8 @@ class _Walk:
                 raise RefusedQueryError("SHOW may not run here; DESCRIBE one of the documented views")
         elif kind == "TABLE_FUNCTION":
             self._check_table_function(node["function"])
+            yield node["function"]["arguments"]
+            return
         yield from (child for key, child in node.items() if key not in ("cte_map", "qualified_name"))
 
     @staticmethod
@@ -280,3 +320,17 @@ class _Walk:
             raise RefusedQueryError(f"the function {name} may not be called here")
         if node.get("export_state"):
             raise RefusedQueryError("EXPORT_STATE may not be used here")
+        for place in _SIZED_BY.get(name, ()):
+            if place < len(node["arguments"]) and not _is_small(node["arguments"][place]["expression"]):
+                raise RefusedQueryError(
+                    f"the size in {name} must be a number up to {_MAX_SIZE} written out; "
+                    "for more rows use it as a table: FROM range(…)"
+                )
+
+
+def _is_small(expression: dict[str, Any]) -> bool:
+    literal = expression.get("literal") or {}
+    try:
+        return literal.get("kind") == "INTEGER" and int(literal["text"]) <= _MAX_SIZE
+    except (KeyError, ValueError):
+        return False

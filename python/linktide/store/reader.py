@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import resource
 import threading
 import time
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pyarrow as pa
 from linktide.errors import ConfigError, RefusedQueryError, SchemaTooNewError
 from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
-from linktide.store.gate import Role, check, first_line
+from linktide.store.gate import Gate, Role, first_line
 from linktide.store.migrate import migrations, stored_version
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
     Parameters = Sequence[object] | Mapping[str, object] | None
 
-_ROWS_PER_BATCH = 16_384
+_ROWS_PER_BATCH = 2_048
+_WATCH_SECONDS = 0.02
+_PAGE_BYTES = resource.getpagesize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class QueryLimits:
     rows: int = 1_000_000
     bytes: int = 256 * 1024 * 1024
     """Of the result as Arrow."""
+    growth_bytes: int = 2 * 1024 * 1024 * 1024
+    """By which the whole process may grow meanwhile. DuckDB's memory_limit does not count the vectors of a
+    running statement, and one of them can take many GB before an interrupt is heard: only a limit of the
+    process (RLIMIT_DATA) stops that one; DuckDB then answers with an error of this statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class ReaderPool:
         self._cursors = tuple(cursors)
         self._monotonic = monotonic
         self._is_closed = False
+        self._gate = Gate()
         self._free: queue.LifoQueue[DuckDBPyConnection] = queue.LifoQueue()
         for cursor in cursors:
             self._free.put(cursor)
@@ -104,19 +112,23 @@ class ReaderPool:
         Raises RefusedQueryError (refused, wrong, too slow, too big, no reader free) and StoreFailedError
         (the instance is lost: the service must reopen it).
         """
+        if self._is_closed:
+            raise RefusedQueryError("the database is not open for reading now; try again in a moment")
         started = self._monotonic()
         limits = limits or self._settings.limits
+        statement = self._gate.check(sql, role)
         with self._cursor() as cursor:
-            statement = check(cursor, sql, role)
-            with _Deadline(cursor, limits.timeout_seconds) as deadline:
-                table = _run(cursor, statement.sql, parameters, limits, deadline)
+            table = _run(cursor, statement.sql, parameters, limits)
         return QueryResult(table, self._monotonic() - started)
 
     def close(self) -> None:
-        """Close the readers; idempotent. A statement that runs ends with an error."""
+        """Interrupt what runs and close the readers; idempotent. Close the pool before its database."""
+        if self._is_closed:
+            return
         self._is_closed = True
-        for cursor in self._cursors:
-            self._release(cursor)
+        for _ in self._cursors:
+            self._release(self._interrupted())
+        self._gate.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -126,15 +138,22 @@ class ReaderPool:
         """Close."""
         self.close()
 
+    def _interrupted(self) -> DuckDBPyConnection:
+        while True:
+            try:
+                return self._free.get(timeout=_WATCH_SECONDS)
+            except queue.Empty:  # again and again: an interrupt before the statement has begun is lost
+                for cursor in self._cursors:
+                    cursor.interrupt()
+
     @contextmanager
     def _cursor(self) -> Iterator[DuckDBPyConnection]:
-        if self._is_closed:
-            raise RefusedQueryError("the database is not open for reading now; try again in a moment")
         try:
             cursor = self._free.get(timeout=self._settings.wait_seconds)
         except queue.Empty as error:
             raise RefusedQueryError(
-                f"all {self._settings.size} readers were busy for {self._settings.wait_seconds:g} s; try again"
+                f"none of {self._settings.size} readers was free within {self._settings.wait_seconds:g} s; "
+                "try again"
             ) from error
         try:
             yield cursor
@@ -159,11 +178,11 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
     try:
         _check_version(connection, path)
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
-        cursors = [connection.cursor() for _ in range(settings.size)]
+        cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
         _lock(cursors, settings)
-    finally:
-        # The cursors keep the instance open; it closes with the last of them.
+    except BaseException:
         connection.close()
+        raise
     return ReaderPool(cursors, settings, lambda cursor: cursor.close())
 
 
@@ -195,54 +214,75 @@ def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings) -> No
         cursors[0].execute(statement).fetchall()
 
 
-class _Deadline:
-    """Interrupts a cursor when the time is up, never after the block was left."""
+class _Guard:
+    """Interrupts a cursor when its time or its memory is used up, never after the block was left."""
 
-    def __init__(self, cursor: DuckDBPyConnection, seconds: float) -> None:
-        self.is_over = False
-        self.seconds = seconds
+    def __init__(self, cursor: DuckDBPyConnection, limits: QueryLimits) -> None:
+        self.refusal: str | None = None
+        """Why it interrupted."""
         self._cursor = cursor
-        self._is_left = False
+        self._limits = limits
+        self._left = threading.Event()
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._interrupt)
-        self._timer.daemon = True
-
-    def _interrupt(self) -> None:
-        with self._lock:
-            if not self._is_left:
-                self.is_over = True
-                self._cursor.interrupt()
+        self._thread = threading.Thread(target=self._watch, name="query-guard", daemon=True)
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._is_left = True
-        self._timer.cancel()
+            self._left.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        started, before = time.monotonic(), _resident_bytes()
+        while not self._left.wait(_WATCH_SECONDS):
+            if time.monotonic() - started > self._limits.timeout_seconds:
+                self._interrupt(f"the statement ran longer than {self._limits.timeout_seconds:g} s")
+            elif _resident_bytes() - before > self._limits.growth_bytes:
+                self._interrupt(f"the service grew by more than {self._limits.growth_bytes} bytes meanwhile")
+
+    def _interrupt(self, refusal: str) -> None:
+        with self._lock:
+            if not self._left.is_set():
+                self.refusal = self.refusal or refusal
+                self._cursor.interrupt()
 
 
-def _run(
-    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits, deadline: _Deadline
-) -> pa.Table:
+def _resident_bytes() -> int:
     try:
-        cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-        try:
-            return _read(cursor, sql, parameters, limits, deadline)
-        finally:
-            # Always, and at once: an open read transaction keeps the writer from its checkpoints.
-            cursor.execute("ROLLBACK").fetchall()
-    except (duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every few ms
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except OSError:  # no procfs: the guard then watches the time only
+        return 0
+
+
+def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits) -> pa.Table:
+    guard = _Guard(cursor, limits)
+    _control(cursor, "BEGIN TRANSACTION READ ONLY")
+    try:
+        with guard:
+            return _read(cursor, sql, parameters, limits, guard)
+    except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
-        if deadline.is_over:
-            raise RefusedQueryError(f"the statement ran longer than {deadline.seconds:g} s") from error
-        raise RefusedQueryError(first_line(error)) from error
+        raise RefusedQueryError(guard.refusal or first_line(error)) from error
+    finally:
+        # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
+        # guard has left: it must not interrupt this.
+        _control(cursor, "ROLLBACK")
+
+
+def _control(cursor: DuckDBPyConnection, statement: str) -> None:
+    try:
+        cursor.execute(statement).fetchall()
+    except duckdb.Error as error:
+        raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
 def _read(
-    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits, deadline: _Deadline
+    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits, guard: _Guard
 ) -> pa.Table:
     relation = cursor.sql(sql, params=parameters)
     if relation is None:
@@ -258,7 +298,7 @@ def _read(
                 raise RefusedQueryError(f"the result has more than {limits.rows} rows; add a LIMIT")
             if size > limits.bytes:
                 raise RefusedQueryError(f"the result has more than {limits.bytes} bytes; add a LIMIT")
-            if deadline.is_over:
-                raise RefusedQueryError(f"the statement ran longer than {deadline.seconds:g} s")
+            if guard.refusal:
+                raise RefusedQueryError(guard.refusal)
             batches.append(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)

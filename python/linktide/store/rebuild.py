@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,9 +31,14 @@ FROM internal.link_attributes a
 LEFT JOIN internal.link_state s ON s.link_id = a.link_id
 """
 _DOMAINS = """
-SELECT n.domain_key, n.domain_name, s.citation, s.authority, s.scored_at
+SELECT n.domain_key, n.domain_name, true AS has_node, s.citation, s.authority, s.scored_at
 FROM internal.newest_domain_names n
 LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key
+UNION ALL
+SELECT DISTINCT d.domain_key, d.domain_name, false, NULL::DOUBLE, NULL::DOUBLE, NULL::TIMESTAMPTZ
+FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM internal.links
+      UNION ALL SELECT t_dom_key, target_domain FROM internal.links) d
+ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
 """
 _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
@@ -106,7 +111,10 @@ def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.R
 
 @contextmanager
 def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
-    """Stream one row a domain: domain_key, domain_name; newest citation, authority, scored_at or null."""
+    """Stream one row a domain: domain_key, domain_name, has_node; citation, authority, scored_at or null.
+
+    A domain has a node in the graph once one of its links was sighted.
+    """
     with _stream(database, _DOMAINS, rows_per_batch) as reader:
         yield reader
 
@@ -124,7 +132,8 @@ def observations_of(database: Database, link_ids: object) -> pa.Table:
         try:
             return connection.sql(_OBSERVATIONS).to_arrow_table()
         finally:
-            connection.unregister(_WANTED)
+            with suppress(duckdb.Error):  # fails in a transaction that has failed, and must not hide why
+                connection.unregister(_WANTED)
     except duckdb.Error as error:
         raise write_failure(error, database.path, "read observations") from error
 

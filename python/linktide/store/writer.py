@@ -255,7 +255,9 @@ class StoreWriter:
         try:
             return int(connection.execute(statement).fetchall()[0][0])
         finally:
-            connection.unregister(_BATCH_VIEW)
+            # In a transaction that has failed this fails too, and must not hide why.
+            with suppress(duckdb.Error):
+                connection.unregister(_BATCH_VIEW)
 
     def _advance(self, batch: StoreBatch, committed_at: datetime) -> None:
         if batch.advances:

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use linktide_core::batch::{BatchDecoder, Chunk, DecoderOptions, EventBatch};
+use linktide_core::batch::{BatchDecoder, Chunk, DecoderOptions, Distribution, EventBatch};
 use linktide_core::url::{POLICY_VERSION, PublicSuffixList};
 use linktide_core::wire::{ChunkRef, Codec};
 use pyo3::exceptions::PyValueError;
@@ -94,8 +94,14 @@ impl PyEventBatch {
         self.batch.by_reason()
     }
 
-    /// Record times of accepted events, µs: (record time, observed time, events) of the oldest and the newest.
-    fn record_times(&self) -> Vec<i64> {
-        self.batch.record_at.to_vec()
+    /// (freshness, source delay), each as (counts by bucket, sum in seconds), for inclusive upper bounds in seconds.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
+    fn delays(
+        &self,
+        now_us: i64,
+        freshness_bounds: Vec<f64>,
+        delay_bounds: Vec<f64>,
+    ) -> (Distribution, Distribution) {
+        (self.batch.freshness(now_us, &freshness_bounds), self.batch.source_delay(&delay_bounds))
     }
 }

@@ -1,7 +1,9 @@
 //! `linktide._core`: a list of names. Arrow in, GIL released, Arrow out.
 
 mod batch;
+mod event;
 mod index;
+mod url;
 mod wire;
 
 use pyo3::prelude::*;
@@ -9,7 +11,9 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
+    event::register(module)?;
     batch::register(module)?;
     index::register(module)?;
+    url::register(module)?;
     Ok(())
 }

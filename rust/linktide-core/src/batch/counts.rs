@@ -46,3 +46,34 @@ impl EventBatch {
         counts.into_iter().collect()
     }
 }
+
+/// How many values fell into each bucket (the last has no upper bound), and their sum in seconds.
+pub type Distribution = (Vec<u64>, f64);
+
+impl EventBatch {
+    /// From the record's time to `now`, by event, in buckets with these inclusive upper bounds (seconds, rising).
+    #[must_use]
+    pub fn freshness(&self, now: i64, bounds: &[f64]) -> Distribution {
+        distribution(self.record_at.iter().map(|&record| now - record), bounds)
+    }
+
+    /// From the observation to its record, by event, in such buckets.
+    #[must_use]
+    pub fn source_delay(&self, bounds: &[f64]) -> Distribution {
+        distribution(self.record_at.iter().zip(self.observed_at.iter()).map(|(&record, &seen)| record - seen), bounds)
+    }
+}
+
+/// A delay below zero is a clock that runs ahead; it counts as none.
+fn distribution(delays: impl Iterator<Item = i64>, bounds: &[f64]) -> Distribution {
+    let mut counts = vec![0; bounds.len() + 1];
+    let mut sum = 0.0;
+    for delay in delays {
+        let seconds = delay.max(0) as f64 / 1e6;
+        sum += seconds;
+        if let Some(count) = counts.get_mut(bounds.partition_point(|&bound| bound < seconds)) {
+            *count += 1;
+        }
+    }
+    (counts, sum)
+}

@@ -13,6 +13,7 @@ use crate::event::{LossReason, Reason};
 
 use crate::links::attribute::Field;
 
+pub use counts::{Distribution, SourceCount};
 pub use decoder::{BatchDecoder, Chunk, DecoderOptions};
 
 /// Accepted link events, one row each, in arrival order.

@@ -42,7 +42,7 @@ const OWN: &[Column] = &[
 /// the heap. Hostile input of any kind is a [`Rejection`]; work is linear in the length.
 ///
 /// # Errors
-/// The first reason of [`Reason::ALL`] that holds, up to `TIME_RANGE`; URLs are not looked into here.
+/// The first thing found wrong, one of [`Reason::ALL`] up to `TIME_RANGE`; URLs are not looked into here.
 ///
 /// # Examples
 /// ```
@@ -154,6 +154,8 @@ fn link_type(raw: Raw<'_>) -> Result<Option<LinkType>, Rejection> {
     LinkType::parse(&name).map(Some).ok_or_else(|| wrong_value("link_type", raw.text, wanted))
 }
 
-pub(super) fn attributes<'a>(message: &Message<'a>) -> Result<Vec<(AttributeField, Cow<'a, str>)>, Rejection> {
-    message.attributes.iter().map(|&(field, raw)| Ok((field, attribute_text(field, raw)?))).collect()
+pub(super) fn attributes<'a>(
+    message: &Message<'a>,
+) -> Result<Vec<(AttributeField, Cow<'a, str>)>, Rejection> {
+    message.attributes().map(|(field, raw)| Ok((field, attribute_text(field, raw)?))).collect()
 }

@@ -1,47 +1,42 @@
 //! The fields of the contract by name.
 
-/// Fields that steer decoding or have a place of their own in [`Event`](super::Event).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    Event,
-    ObservedAt,
-    SourceUrl,
-    TargetUrl,
-    Anchor,
-    Rel,
-    LinkType,
-    LostReason,
-    Base,
-    EventId,
-    Version,
-    Specversion,
-    Data,
-    Type,
-    Ts,
-    UrlFrom,
-    UrlTo,
+macro_rules! columns {
+    ($($variant:ident, $name:literal;)*) => {
+        /// Fields that steer decoding or have a place of their own in [`Event`](super::Event).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Column {
+            $($variant,)*
+        }
+
+        impl Column {
+            pub(super) const ALL: &'static [(&'static str, Self)] = &[$(($name, Self::$variant),)*];
+
+            pub(super) fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
 }
 
-/// In the order of [`Column`]; the usual ones come first because the search is linear.
-pub(super) const COLUMNS: [(&str, Column); 17] = [
-    ("event", Column::Event),
-    ("observed_at", Column::ObservedAt),
-    ("source_url", Column::SourceUrl),
-    ("target_url", Column::TargetUrl),
-    ("anchor", Column::Anchor),
-    ("rel", Column::Rel),
-    ("link_type", Column::LinkType),
-    ("lost_reason", Column::LostReason),
-    ("base", Column::Base),
-    ("event_id", Column::EventId),
-    ("version", Column::Version),
-    ("specversion", Column::Specversion),
-    ("data", Column::Data),
-    ("type", Column::Type),
-    ("ts", Column::Ts),
-    ("url_from", Column::UrlFrom),
-    ("url_to", Column::UrlTo),
-];
+columns! {
+    Event, "event";
+    ObservedAt, "observed_at";
+    SourceUrl, "source_url";
+    TargetUrl, "target_url";
+    Anchor, "anchor";
+    Rel, "rel";
+    LinkType, "link_type";
+    LostReason, "lost_reason";
+    Base, "base";
+    EventId, "event_id";
+    Version, "version";
+    Specversion, "specversion";
+    Data, "data";
+    Type, "type";
+    Ts, "ts";
+    UrlFrom, "url_from";
+    UrlTo, "url_to";
+}
 
 /// A field and the older name it may come under; the first wins if both are there.
 pub(super) const ALIASES: [(Column, Column); 4] = [
@@ -87,6 +82,12 @@ macro_rules! attributes {
                 match self { $(Self::$variant => $name,)* }
             }
 
+            /// The attribute of this name.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
             pub(super) const fn shape(self) -> Shape {
                 match self { $(Self::$variant => $shape,)* }
             }
@@ -114,18 +115,4 @@ attributes! {
     Acquisition, "acquisition", Shape::Text, "How the link was won.";
     SourceKind, "source_kind", Shape::Text, "What kind of site the source is.";
     CampaignId, "campaign_id", Shape::TextOrCount, "Campaign the link belongs to.";
-}
-
-impl AttributeField {
-    /// The attribute of this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|field| field.as_str() == name)
-    }
-}
-
-impl Column {
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        COLUMNS.iter().find(|(known, _)| *known == name).map(|&(_, column)| column)
-    }
 }

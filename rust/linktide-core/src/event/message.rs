@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::fields::{ALIASES, AttributeField, COLUMNS, Column};
+use super::fields::{ALIASES, AttributeField, Column};
 use super::json::{Kind, Raw, Scanner};
 use super::reason::{Reason, Rejection, missing, wrong_type};
 use super::text::{push_repaired, push_string, unescape};
 
-/// An object's fields; of a key that comes twice the last value stands.
+/// An object's fields; of a key that comes twice the last value stands. Null is the same as absent, but for unknown
+/// fields.
 #[derive(Default)]
 pub(super) struct Message<'a> {
-    columns: [Raw<'a>; COLUMNS.len()],
-    /// Sorted by field, each once, none null.
-    pub(super) attributes: Vec<(AttributeField, Raw<'a>)>,
+    columns: [Raw<'a>; Column::ALL.len()],
+    attributes: [Raw<'a>; AttributeField::ALL.len()],
     /// Sorted by name, each once.
     unknown: Vec<(Cow<'a, str>, Raw<'a>)>,
     has_lone_surrogate: bool,
@@ -35,9 +35,10 @@ impl<'a> Message<'a> {
             message.put(unescape(key), value);
         }
         scanner.end()?;
-        last_wins(&mut message.attributes);
-        message.attributes.retain(|(_, value)| !value.is_null());
-        last_wins(&mut message.unknown);
+        // A stable sort of the reversed list puts the last of equal names first, and that one stays.
+        message.unknown.reverse();
+        message.unknown.sort_by(|(one, _), (two, _)| one.cmp(two));
+        message.unknown.dedup_by(|(one, _), (two, _)| one == two);
         message.has_lone_surrogate = scanner.has_lone_surrogate;
         Ok(message)
     }
@@ -46,7 +47,9 @@ impl<'a> Message<'a> {
         if let Some(column) = Column::parse(&key) {
             self.set(column, value);
         } else if let Some(field) = AttributeField::parse(&key) {
-            self.attributes.push((field, value));
+            if let Some(slot) = self.attributes.get_mut(field as usize) {
+                *slot = value;
+            }
         } else {
             self.unknown.push((key, value));
         }
@@ -61,6 +64,12 @@ impl<'a> Message<'a> {
     /// The value of a field, null if absent.
     pub(super) fn get(&self, column: Column) -> Raw<'a> {
         self.columns.get(column as usize).copied().unwrap_or_default()
+    }
+
+    /// The attributes that are there, in the order of the fields.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (AttributeField, Raw<'a>)> {
+        let there = self.attributes.iter().enumerate().filter(|(_, value)| !value.is_null());
+        there.filter_map(|(place, &value)| Some((*AttributeField::ALL.get(place)?, value)))
     }
 
     /// The event inside a `CloudEvents` envelope, or `None` if this is no envelope.
@@ -90,12 +99,14 @@ impl<'a> Message<'a> {
     /// All fields but those that have a place of their own, as one JSON object in the order of the names'
     /// bytes; values as they were written. `None` if there are none.
     pub(super) fn extra(&self, is_own: impl Fn(Column) -> bool) -> Option<String> {
-        let columns = COLUMNS.iter().map(|&(name, column)| (name, column, self.get(column)));
-        let columns = columns.filter(|(_, column, value)| !value.is_null() && !is_own(*column));
-        let attributes = self.attributes.iter().map(|&(field, value)| (field.as_str(), value));
-        let unknown = self.unknown.iter().map(|(name, value)| (name.as_ref(), *value));
-        let mut fields: Vec<(&str, Raw<'_>)> =
-            columns.map(|(name, _, value)| (name, value)).chain(attributes).chain(unknown).collect();
+        let mut fields: Vec<(&str, Raw<'_>)> = Vec::new();
+        for (&(name, column), &value) in Column::ALL.iter().zip(&self.columns) {
+            if !value.is_null() && !is_own(column) {
+                fields.push((name, value));
+            }
+        }
+        fields.extend(self.attributes().map(|(field, value)| (field.as_str(), value)));
+        fields.extend(self.unknown.iter().map(|(name, value)| (name.as_ref(), *value)));
         if fields.is_empty() {
             return None;
         }
@@ -119,11 +130,4 @@ impl<'a> Message<'a> {
         out.push('}');
         out
     }
-}
-
-/// Sorts by key and keeps the last of equal ones.
-fn last_wins<K: Ord, V>(items: &mut Vec<(K, V)>) {
-    items.reverse();
-    items.sort_by(|(one, _), (two, _)| one.cmp(two));
-    items.dedup_by(|(one, _), (two, _)| one == two);
 }

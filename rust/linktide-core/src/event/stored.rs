@@ -17,7 +17,7 @@ pub fn attributes_of(extra: &str) -> Vec<(AttributeField, Cow<'_, str>)> {
 #[must_use]
 pub fn texts_of(json: &str) -> Vec<(AttributeField, Cow<'_, str>)> {
     let Ok(message) = Message::scan(json) else { return Vec::new() };
-    message.attributes.iter().map(|&(field, raw)| (field, unescape(raw))).collect()
+    message.attributes().map(|(field, raw)| (field, unescape(raw))).collect()
 }
 
 /// A JSON object of names and texts, in the order given.

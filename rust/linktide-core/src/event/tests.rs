@@ -91,7 +91,7 @@ fn every_reason_of_this_room_can_be_met() {
     let others: [(Option<&[u8]>, Reason); 3] = [
         (None, Reason::Tombstone),
         (Some(b"{\"a\":\"\xff\"}"), Reason::InvalidUtf8),
-        (Some(&[b' '; 1_000_001]), Reason::TooLarge),
+        (Some(&vec![b' '; 1_000_001]), Reason::TooLarge),
     ];
     for (value, wanted) in others {
         assert_eq!(decode(value, &CONTEXT).unwrap_err().reason, wanted);
@@ -279,7 +279,7 @@ fn names_of_reasons_are_distinct_and_read_back() {
         assert!(reason.name().bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')));
     }
     assert!(AttributeField::ALL.iter().all(|&field| AttributeField::parse(field.as_str()) == Some(field)));
-    assert!(fields::COLUMNS.iter().enumerate().all(|(place, &(_, column))| column as usize == place));
+    assert!(fields::Column::ALL.iter().enumerate().all(|(place, &(_, column))| column as usize == place));
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl Peek {
     }
 
     fn bytes(self) -> Option<usize> {
-        (self.length >= LEAST_LENGTH).then_some(PREFIX_BYTES + self.length as usize)
+        (self.length >= LEAST_LENGTH).then(|| PREFIX_BYTES + self.length as usize)
     }
 
     fn is_plausible(self) -> bool {
@@ -149,11 +149,13 @@ pub(super) struct Batches<'a> {
     position: usize,
     /// Batches may only go up from here.
     expected_offset: i64,
+    /// The broker begins with the batch that holds it, so an honest first batch does not lie beyond.
+    first_offset: i64,
 }
 
 impl<'a> Batches<'a> {
-    pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { data, position: 0, expected_offset: 0 }
+    pub(super) fn new(data: &'a [u8], first_offset: i64) -> Self {
+        Self { data, position: 0, expected_offset: 0, first_offset }
     }
 
     /// Bytes not walked: a partial batch.
@@ -187,7 +189,9 @@ impl<'a> Batches<'a> {
         if offset < self.expected_offset {
             return Err(Damage::Offset { offset, expected: self.expected_offset });
         }
-        if let Some(expected) = self.follower().filter(|follower| *follower < next_offset) {
+        // Two batches overlap, one of them lies: this one, unless it goes on where the walk had come to.
+        let overlap = self.follower().filter(|follower| *follower < next_offset);
+        if let Some(expected) = overlap.filter(|_| offset > self.expected_offset.max(self.first_offset)) {
             return Err(Damage::Offset { offset, expected });
         }
         Ok(Batch { header, next_offset, body, bytes: start..self.position })
@@ -199,13 +203,13 @@ impl<'a> Batches<'a> {
         if follower.is_none() && self.rest().len() >= PEEK_BYTES {
             self.position = self.data.len();
         }
-        let greatest = follower.unwrap_or(GREATEST_OFFSET).max(self.expected_offset);
+        let greatest = follower.map_or(GREATEST_OFFSET, |follower| follower - 1).max(self.expected_offset);
         let base_offset = peek.base_offset.clamp(self.expected_offset, greatest);
         let claimed = || {
             let (header, _, body) = Header::parse(bytes)?;
             header.claimed_next_offset(body.len()).filter(|_| peek.magic == MAGIC)
         };
-        let next_offset = follower.or_else(claimed).unwrap_or(0).max(base_offset + 1);
+        let next_offset = follower.unwrap_or_else(|| claimed().unwrap_or(0).max(base_offset + 1));
         DamagedBatch { base_offset, next_offset, reason, bytes: start..self.position }
     }
 }
@@ -253,7 +257,7 @@ pub struct Scan {
 #[must_use]
 pub fn scan(data: &[u8], fetch_offset: i64) -> Scan {
     let mut scan = Scan { next_offset: fetch_offset, ..Scan::default() };
-    let mut batches = Batches::new(data);
+    let mut batches = Batches::new(data, fetch_offset);
     for item in &mut batches {
         match item {
             Ok(batch) if batch.next_offset > fetch_offset => {

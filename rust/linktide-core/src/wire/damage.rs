@@ -104,7 +104,7 @@ impl Damage {
 pub struct DamagedBatch {
     /// First offset it may have held; below the wanted offset if the batch began there.
     pub base_offset: i64,
-    /// The offset after it, gaps included; greater than `base_offset`.
+    /// The offset after it, gaps included; equals `base_offset` if it stands where no offset is free.
     pub next_offset: i64,
     /// Why.
     pub reason: Damage,

@@ -34,7 +34,7 @@ pub fn exercise(input: &[u8]) -> Result<(), &'static str> {
     }
     let mut end = 0;
     for damaged in &found.damaged {
-        let is_sound = damaged.base_offset < damaged.next_offset
+        let is_sound = damaged.base_offset <= damaged.next_offset
             && damaged.next_offset <= found.next_offset
             && end <= damaged.bytes.start
             && damaged.bytes.start < damaged.bytes.end

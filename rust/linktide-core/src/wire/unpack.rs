@@ -89,7 +89,7 @@ impl Unpacker {
         sink: &mut impl FnMut(Record<'_>),
     ) {
         self.aborts.begin(chunk.aborted);
-        let mut batches = Batches::new(chunk.data);
+        let mut batches = Batches::new(chunk.data, chunk.first_offset);
         for item in &mut batches {
             let result = item.and_then(|batch| {
                 scan.next_offset = scan.next_offset.max(batch.next_offset);

@@ -1,0 +1,401 @@
+"""The order of the stages: fetch → decode → apply → store. One session runs until it ends or one stage fails.
+
+Threads: one fetcher per source, one decoder, and the caller's, which alone owns state and writes. The decoder
+works on the next batch while the caller stores the one before it. After any failure the session is over; the
+service throws index and store away and builds both again from the tables.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from linktide.errors import LinktideError
+from linktide.metrics.batch import StoredBatch
+from linktide.sources.source import Position
+from linktide.store.rebuild import WriterRow, observations_of
+from linktide.store.writer import Advance, StoreBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from linktide._core import EventBatch
+    from linktide.index import Decoder, LinkIndex, Rows
+    from linktide.metrics.batch import BatchReport
+    from linktide.sources.source import Chunk, Partition, Source
+    from linktide.store.writer import CommitTiming, StoreWriter
+
+_POLL_SECONDS = 0.05
+_LINGER_SHARE = 0.1
+"""A batch closes early when nothing came for this share of its greatest age."""
+_CATCH_UP_BATCHES = 10
+_DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """How batches are cut; see config.py for the meaning."""
+
+    batch_max_events: int = 20_000
+    batch_max_seconds: float = 1.0
+    catch_up_max_events: int = 100_000
+    queue_max_bytes: int = 64 << 20
+    idle_seconds: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A decoded batch on its way to the store."""
+
+    events: EventBatch
+    advances: tuple[Advance, ...]
+    positions: Mapping[Partition, Position]
+    is_catching_up: bool
+    size_bytes: int
+    decode_seconds: float
+
+
+class ChunkQueue:
+    """Undecoded chunks, bounded by bytes: `put` presses back on the sources."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._changed = threading.Condition()
+        self._chunks: deque[Chunk] = deque()
+        self._is_closed = False
+        self.used_bytes = 0
+
+    def put(self, chunk: Chunk) -> None:
+        """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._is_closed
+                    or not self._chunks
+                    or self.used_bytes + len(chunk.data) <= self._max_bytes
+                )
+            )
+            if self._is_closed:
+                return
+            self._chunks.append(chunk)
+            self.used_bytes += len(chunk.data)
+            self._changed.notify_all()
+
+    def get(self, timeout_seconds: float) -> Chunk | None:
+        """Take the oldest chunk; None if none came in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._chunks or self._is_closed, timeout_seconds)
+            if not self._chunks:
+                return None
+            chunk = self._chunks.popleft()
+            self.used_bytes -= len(chunk.data)
+            self._changed.notify_all()
+            return chunk
+
+    def close(self) -> None:
+        """Take in nothing more; what is there can still be taken out."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a session works with; all of it is the session's alone while it runs."""
+
+    sources: Sequence[Source]
+    decoder: Decoder
+    index: LinkIndex
+    writer: StoreWriter
+    report: BatchReport
+    stored: Mapping[Partition, Position]
+    """Where the store stood when the session began."""
+
+
+@dataclass(slots=True)
+class _Fetcher:
+    source: Source
+    thread: threading.Thread | None = None
+    committed: dict[Partition, Position] = field(default_factory=dict)
+    lag: Mapping[Partition, int] = field(default_factory=dict)
+    is_done: bool = False
+
+
+class Session:
+    """One run of the pipeline on an open store."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        settings: PipelineSettings,
+        *,
+        stop: threading.Event,
+        now_us: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._stop = stop
+        self._now_us = now_us
+        self._monotonic = monotonic
+        self._queue = ChunkQueue(settings.queue_max_bytes)
+        self._decoded: deque[_Batch] = deque()
+        self._changed = threading.Condition()
+        self._is_decoder_done = False
+        self._is_over = threading.Event()
+        self._failure: BaseException | None = None
+        self._fetchers = [_Fetcher(source) for source in parts.sources]
+        self._is_settled = True
+
+    def run(self) -> None:
+        """Run until `stop` is set or every source is exhausted and stored.
+
+        Raises what ended it: RetryError (rebuild and go on) or StopError. Sources are open when this is
+        called and stay open.
+        """
+        threads = [threading.Thread(target=self._decode, name="linktide-decode")]
+        for number, fetcher in enumerate(self._fetchers):
+            name = f"linktide-fetch-{number}"
+            fetcher.thread = threading.Thread(target=self._fetch, args=(fetcher,), name=name)
+            threads.append(fetcher.thread)
+        for thread in threads:
+            thread.start()
+        try:
+            self._store_batches()
+        except BaseException as error:  # noqa: BLE001 - raised again below, once the threads are gone
+            self._fail(error)
+        finally:
+            self._is_over.set()
+            self._queue.close()
+            with self._changed:
+                self._decoded.clear()
+                self._changed.notify_all()
+            for thread in threads:
+                thread.join()
+        self._tell_sources()
+        if self._failure is not None:
+            raise self._failure
+
+    def lag(self) -> dict[Partition, int]:
+        """Return the records not yet fetched, by partition."""
+        return {partition: lag for one in self._fetchers for partition, lag in dict(one.lag).items()}
+
+    @property
+    def queue_bytes(self) -> int:
+        """Undecoded bytes that wait."""
+        return self._queue.used_bytes
+
+    # --- fetch ---------------------------------------------------------------------------------------------
+
+    def _fetch(self, fetcher: _Fetcher) -> None:
+        source = fetcher.source
+        try:
+            while not self._is_ending() and not source.is_exhausted:
+                for chunk in source.poll(_POLL_SECONDS):
+                    self._queue.put(chunk)
+                self._tell(fetcher)
+                fetcher.lag = dict(source.lag())
+        except BaseException as error:  # noqa: BLE001 - the session ends with whatever a source raised
+            self._fail(error)
+        finally:
+            fetcher.is_done = True
+            if all(one.is_done for one in self._fetchers):
+                self._queue.close()
+        while not self._is_over.wait(_POLL_SECONDS):
+            self._tell(fetcher)
+
+    def _tell(self, fetcher: _Fetcher) -> None:
+        """Let the source hear, on its own thread, what was stored."""
+        with self._changed:
+            positions, fetcher.committed = fetcher.committed, {}
+        if positions:
+            fetcher.source.commit(positions)
+
+    def _tell_sources(self) -> None:
+        for fetcher in self._fetchers:
+            self._tell(fetcher)
+
+    # --- decode --------------------------------------------------------------------------------------------
+
+    def _decode(self) -> None:
+        positions = dict(self._parts.stored)
+        try:
+            while not self._is_over.is_set():
+                chunks, is_last, is_catching_up = self._next_chunks()
+                if chunks:
+                    self._hand_over(self._decode_batch(chunks, positions, is_catching_up=is_catching_up))
+                if is_last:
+                    break
+        except BaseException as error:  # noqa: BLE001 - the session ends with whatever went wrong
+            self._fail(error)
+        with self._changed:
+            self._is_decoder_done = True
+            self._changed.notify_all()
+
+    def _next_chunks(self) -> tuple[list[Chunk], bool, bool]:
+        """Gather one batch: (chunks, whether nothing follows, whether it is a catch-up batch)."""
+        settings = self._settings
+        is_catching_up = sum(self.lag().values()) > _CATCH_UP_BATCHES * settings.batch_max_events
+        most = settings.catch_up_max_events if is_catching_up else settings.batch_max_events
+        chunks: list[Chunk] = []
+        events = size = 0
+        deadline = float("inf")
+        while events < most and size < settings.queue_max_bytes:
+            left = deadline - self._monotonic()
+            if left <= 0:
+                break
+            linger = settings.batch_max_seconds * _LINGER_SHARE if chunks else _POLL_SECONDS
+            chunk = self._queue.get(min(linger, left))
+            if chunk is None:
+                if self._are_sources_done() and self._queue.used_bytes == 0:
+                    return chunks, True, is_catching_up
+                if chunks or self._is_over.is_set():
+                    break
+                continue
+            if not chunks:
+                deadline = self._monotonic() + settings.batch_max_seconds
+            chunks.append(chunk)
+            events += chunk.next_offset - chunk.first_offset
+            size += len(chunk.data)
+        return chunks, False, is_catching_up
+
+    def _decode_batch(
+        self, chunks: Sequence[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
+    ) -> _Batch:
+        started = self._monotonic()
+        writer = self._parts.writer
+        ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
+        events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
+        counts = {count[0]: count for count in events.by_source()}
+        advances, moved = [], {}
+        for partition, source_id in ids.items():
+            last = next(chunk for chunk in reversed(chunks) if chunk.partition == partition)
+            before = positions.get(partition)
+            _, accepted, refused, newest = counts.get(source_id, (source_id, 0, 0, None))
+            advances.append(
+                Advance(
+                    partition,
+                    source_id,
+                    expected_offset=None if before is None else before.next_offset,
+                    next_offset=last.next_offset,
+                    leader_epoch=last.leader_epoch,
+                    events=accepted,
+                    dead_letters=refused,
+                    last_record_at_us=newest,
+                )
+            )
+            moved[partition] = Position(last.next_offset, last.leader_epoch)
+        positions.update(moved)
+        seconds = self._monotonic() - started
+        size_bytes = sum(len(chunk.data) for chunk in chunks)
+        return _Batch(events, tuple(advances), moved, is_catching_up, size_bytes, seconds)
+
+    def _hand_over(self, batch: _Batch) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._decoded or self._is_over.is_set())
+            if not self._is_over.is_set():
+                self._decoded.append(batch)
+                self._changed.notify_all()
+
+    # --- apply and store -----------------------------------------------------------------------------------
+
+    def _store_batches(self) -> None:
+        stopped_at: float | None = None
+        while self._failure is None:
+            if stopped_at is None and self._stop.is_set():
+                stopped_at = self._monotonic()
+            if stopped_at is not None and self._monotonic() - stopped_at > _DRAIN_SECONDS:
+                return
+            batch, is_done = self._take()
+            if batch is not None:
+                self._store(batch)
+            elif is_done:
+                self._settle()
+                return
+            else:
+                self._settle()
+            checkpoint = self._parts.writer.checkpoint_if_due()
+            if checkpoint is not None:
+                self._parts.report.checkpointed(checkpoint)
+
+    def _take(self) -> tuple[_Batch | None, bool]:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._decoded or self._is_decoder_done or self._failure is not None,
+                self._settings.idle_seconds,
+            )
+            if self._decoded:
+                batch = self._decoded.popleft()
+                self._changed.notify_all()
+                return batch, False
+            return None, self._is_decoder_done
+
+    def _store(self, batch: _Batch) -> None:
+        parts = self._parts
+        started = self._monotonic()
+        rows = parts.index.apply(
+            batch.events, lambda link_ids: observations_of(parts.writer.database, link_ids)
+        )
+        applied = self._monotonic()
+        timing = self._commit(rows, batch.advances)
+        self._is_settled = False
+        with self._changed:
+            for fetcher in self._fetchers:
+                fetcher.committed.update(batch.positions)
+        parts.report.stored(
+            batch.events,
+            StoredBatch(
+                timing,
+                now_us=self._now_us(),
+                size_bytes=batch.size_bytes,
+                decode_seconds=batch.decode_seconds,
+                apply_seconds=applied - started,
+                is_catching_up=batch.is_catching_up,
+            ),
+        )
+
+    def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:
+        numbers = self._parts.index.numbers()
+        row = WriterRow(
+            rows.rev,
+            rows.clock_us,
+            int(numbers["live_links"]),
+            numbers["authority_error_bound"],
+            bool(numbers["authority_is_shown"]),
+        )
+        return self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
+
+    def _settle(self) -> None:
+        """Nothing to do: bring authority to its idle error."""
+        if not self._is_settled:
+            rows = self._parts.index.settle()
+            if rows is not None:
+                self._commit(rows, ())
+            self._is_settled = True
+
+    # --- ends ----------------------------------------------------------------------------------------------
+
+    def _is_ending(self) -> bool:
+        return self._stop.is_set() or self._is_over.is_set() or self._failure is not None
+
+    def _are_sources_done(self) -> bool:
+        return all(fetcher.is_done for fetcher in self._fetchers)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            # The first failure tells the story; what it brings down is noise.
+            if self._failure is None:
+                self._failure = error
+            self._changed.notify_all()
+        self._queue.close()
+
+
+def close_sources(sources: Sequence[Source]) -> None:
+    """Close every source, whatever state it is in."""
+    for source in sources:
+        with suppress(LinktideError, OSError):
+            source.close()

@@ -1,0 +1,239 @@
+"""The HTTP room: routes, and which thread does what. docs/http.md describes them to users."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from linktide.errors import ExitCode, LinktideError, RetryError, StopError
+from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
+from linktide.serve.arrow_json import ARROW_TYPE, arrow_pieces, json_pieces
+from linktide.serve.guard import Guard
+from linktide.serve.home import HOME_PAGE
+from linktide.serve.reading import (
+    MAX_QUERY_BYTES,
+    BodyBudget,
+    busy,
+    read_body,
+    read_query,
+    read_stretch,
+    wants_json,
+)
+from linktide.store.gate import Role
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from starlette.types import Receive, Scope, Send
+
+    from linktide.config import Config
+    from linktide.serve.api import ServiceApi
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_T = TypeVar("_T")
+
+_log = logging.getLogger("linktide.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """How much of the machine requests may take."""
+
+    push_bytes: int = 80 << 20
+    """Longest body of events. A piece of a file goes up to its longest line, which may have 64 MiB."""
+    bodies_bytes: int = 160 << 20
+    """Bodies of all requests together."""
+    queries: int = 8
+    """Queries that run or are being sent at once: each may hold query_max_bytes."""
+    pushes: int = 8
+    """Pushes that wait for their commit at once."""
+    others: int = 4
+    """Threads for status, top and metrics; neither queries nor pushes can use them up."""
+    wait_seconds: float = 5.0
+    """How long a query waits for its turn."""
+    body_seconds: float = 60.0
+    """How long a body may take to arrive."""
+    stall_seconds: float = 30.0
+    """How long a client may take no bytes of its answer."""
+
+
+def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None = None) -> Starlette:
+    """Return the application; requests may name the configured host and those of the loopback."""
+    room = _Room(service, limits or HttpLimits())
+    reports = _Reports(room)
+    routes = [
+        Route("/", _home, methods=["GET"]),
+        Route("/metrics", reports.metrics, methods=["GET"]),
+        Route("/-/healthy", _healthy, methods=["GET"]),
+        Route("/-/ready", reports.ready, methods=["GET"]),
+        Route("/api/v1/status", reports.status, methods=["GET"]),
+        Route("/api/v1/top", reports.top, methods=["GET"]),
+        Route("/api/v1/query", _Query(room), methods=["POST"]),
+        Route("/api/v1/events", _Push(room).push, methods=["POST"]),
+    ]
+    guard = Middleware(
+        Guard,
+        hosts=(config.http_host,),
+        routes=frozenset(route.path for route in routes),
+        count=service.count_request,
+    )
+    app = Starlette(
+        routes=routes,
+        middleware=[guard],
+        exception_handlers={HTTPException: _tell_http, LinktideError: _tell_failure},
+    )
+    # A path is right or unknown; a redirect would only hide the slip.
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Room:
+    """What all routes share: the service, whose calls block and so run in threads, and what bounds them."""
+
+    def __init__(self, service: ServiceApi, limits: HttpLimits) -> None:
+        self.service = service
+        self.limits = limits
+        self.bodies = BodyBudget(limits.bodies_bytes)
+        # One pool for all: queries and pushes have turns of their own and cannot use it up.
+        self._threads = anyio.CapacityLimiter(limits.queries + limits.pushes + limits.others)
+
+    async def call(self, call: Callable[[], _T]) -> _T:
+        """Make a blocking call. It is abandoned if the server stops: a query must not hold up the end."""
+        return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
+
+
+class _Reports:
+    """The routes without a body."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(await self._room.call(self._room.service.exposition), media_type=METRICS_TYPE)
+
+    async def ready(self, _: Request) -> Response:
+        reason = await self._room.call(self._room.service.not_ready_because)
+        return json_answer({"ready": reason is None, "reason": reason}, 200 if reason is None else 503)
+
+    async def status(self, _: Request) -> Response:
+        return json_answer(await self._room.call(self._room.service.status))
+
+    async def top(self, _: Request) -> Response:
+        return json_answer(await self._room.call(self._room.service.top))
+
+
+class _Query:
+    """POST /api/v1/query. An ASGI application: the turn lasts until the answer is sent, not only made."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+        self._turns = anyio.Semaphore(room.limits.queries)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limits = self._room.limits
+        request = Request(scope, receive, send)
+        with self._room.bodies.share() as share:
+            asked = read_query(await read_body(request, MAX_QUERY_BYTES, limits.body_seconds, share))
+        async with _turn(self._turns, limits.wait_seconds, 503, "queries"):
+            run = partial(self._room.service.query, asked.sql, max_rows=asked.max_rows, role=Role.READER)
+            table = await self._room.call(run)
+            is_json = wants_json(request.headers.get("accept", ""))
+            pieces = self._made(json_pieces(table) if is_json else arrow_pieces(table))
+            answer = PiecesAnswer(pieces, JSON_TYPE if is_json else ARROW_TYPE, limits.stall_seconds)
+            await answer(scope, receive, send)
+
+    async def _made(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+        while piece := await self._room.call(partial(next, pieces, b"")):
+            yield piece
+
+
+class _Push:
+    """POST /api/v1/events."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+        self._turns = anyio.Semaphore(room.limits.pushes)
+
+    async def push(self, request: Request) -> Response:
+        limits = self._room.limits
+        stretch = read_stretch(request)
+        async with _turn(self._turns, 0.0, 429, "pushes"):
+            with self._room.bodies.share() as share:
+                body = await read_body(request, limits.push_bytes, limits.body_seconds, share)
+                if not body:
+                    raise HTTPException(400, "The body is empty; wanted events, one JSON object a line.")
+                try:
+                    told = await self._room.call(partial(self._room.service.push, body, **asdict(stretch)))
+                except RetryError as error:
+                    return busy_answer(429, str(error), error.exit_code)
+        counts = {
+            "next_offset": told.next_offset,
+            "accepted": told.accepted,
+            "dead_letters": told.dead_letters,
+        }
+        return json_answer(counts)
+
+
+@asynccontextmanager
+async def _turn(turns: anyio.Semaphore, wait_seconds: float, status: int, what: str) -> AsyncIterator[None]:
+    """Hold one of the turns; raises HTTPException `status` if none is free within `wait_seconds`."""
+    try:
+        turns.acquire_nowait()
+    except anyio.WouldBlock:
+        with anyio.move_on_after(wait_seconds) as waiting:
+            await turns.acquire()
+        if waiting.cancelled_caught:
+            raise busy(status, f"As many {what} run as may at once: try again in a moment.") from None
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+async def _home(_: Request) -> Response:
+    return HTMLResponse(HOME_PAGE)
+
+
+async def _healthy(_: Request) -> Response:
+    return json_answer({"healthy": True})
+
+
+async def _tell_http(_: Request, error: Exception) -> Response:
+    """Tell what the room itself refuses, unknown paths and methods among it."""
+    if not isinstance(error, HTTPException):
+        raise error
+    is_clients = error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and "Retry-After" not in (
+        error.headers or {}
+    )
+    exit_code = ExitCode.USAGE if is_clients else ExitCode.FAILURE
+    sentence = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        sentence = "Nothing answers at this path; docs/http.md lists the routes."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        sentence = f"This route takes {(error.headers or {}).get('Allow')} only."
+    return error_answer(error.status_code, sentence, exit_code, error.headers)
+
+
+async def _tell_failure(_: Request, error: Exception) -> Response:
+    """Tell an error of the service by its fate: asked wrongly, try again, or a human must act."""
+    if not isinstance(error, LinktideError):
+        raise error
+    if isinstance(error, RetryError):
+        return busy_answer(503, str(error), error.exit_code)
+    if isinstance(error, StopError):
+        _log.error("A request failed: %s", error)
+        return error_answer(500, FAILED, error.exit_code)
+    return error_answer(400, str(error), error.exit_code)

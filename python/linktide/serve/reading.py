@@ -1,0 +1,177 @@
+"""What a client sends, read within bounds and checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+import anyio
+from starlette.exceptions import HTTPException
+
+from linktide.serve.answers import RETRY_AFTER_SECONDS
+from linktide.serve.arrow_json import ARROW_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+
+MAX_QUERY_BYTES = 1 << 20
+_HEADER_BYTES = 4096
+_OFFSET = re.compile(r"[0-9]{1,19}", re.ASCII)
+_MAX_OFFSET = 2**63 - 1
+_DEFAULT_TOPIC = "push"
+_QUALITY = re.compile(r"\bq\s*=\s*([01](?:\.[0-9]{0,3})?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuery:
+    """The body of a query."""
+
+    sql: str
+    max_rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where pushed lines belong."""
+
+    topic: str
+    topic_id: str
+    first_offset: int | None
+
+
+class BodyBudget:
+    """Bytes that bodies of all requests together may hold. Used by the event loop's thread alone."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._used_bytes = 0
+
+    @contextmanager
+    def share(self) -> Iterator[BodyShare]:
+        """Give one request its share, and take it back at the end."""
+        share = BodyShare(self)
+        try:
+            yield share
+        finally:
+            self._used_bytes -= share.used_bytes
+
+    def take(self, size: int) -> None:
+        """Count `size` bytes more; raises HTTPException 429 if they would be too many."""
+        if self._used_bytes + size > self._most_bytes:
+            raise busy(
+                429,
+                f"Requests hold {self._used_bytes:,} bytes of at most {self._most_bytes:,}: try again soon.",
+            )
+        self._used_bytes += size
+
+
+class BodyShare:
+    """What one request holds of a budget."""
+
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
+        self.used_bytes = 0
+
+    def take(self, size: int) -> None:
+        """Hold `size` bytes more."""
+        self._budget.take(size)
+        self.used_bytes += size
+
+
+def busy(status: int, sentence: str) -> HTTPException:
+    """Return an error that says when to ask again."""
+    return HTTPException(status, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def read_body(request: Request, most_bytes: int, seconds: float, share: BodyShare) -> bytes:
+    """Return the body. Raises HTTPException: 413 too long, 415 packed, 408 not whole in `seconds`."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, "The body is packed (Content-Encoding); send it plain.")
+    told = request.headers.get("content-length", "")
+    if _OFFSET.fullmatch(told) and int(told) > most_bytes:
+        raise _too_long(most_bytes)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        with anyio.fail_after(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > most_bytes:
+                    raise _too_long(most_bytes)
+                share.take(len(part))
+                parts.append(part)
+    except TimeoutError as error:
+        raise HTTPException(
+            408, f"The body was not whole after {seconds:g} s; send less at a time."
+        ) from error
+    return b"".join(parts)
+
+
+def _too_long(most_bytes: int) -> HTTPException:
+    return HTTPException(413, f"The body is longer than {most_bytes:,} bytes; send it in pieces.")
+
+
+def read_query(body: bytes) -> AskedQuery:
+    """Return what a query's body asks; raises HTTPException 400 saying what is wanted."""
+    wanted = 'wanted {"sql": "SELECT …"}, optionally with "max_rows"'
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"The body is no JSON; {wanted}.") from error
+    if not isinstance(told, dict) or not isinstance(told.get("sql"), str):
+        raise HTTPException(400, f"The body lacks the text sql; {wanted}.")
+    if unknown := sorted(set(told) - {"sql", "max_rows"}):
+        raise HTTPException(400, f"The body holds {unknown[0]!r}, which is not known; {wanted}.")
+    max_rows = told.get("max_rows")
+    if max_rows is not None and (type(max_rows) is not int or max_rows < 1):
+        raise HTTPException(400, "max_rows is not a whole number of at least 1.")
+    return AskedQuery(told["sql"], max_rows)
+
+
+def read_stretch(request: Request) -> Stretch:
+    """Return what the Linktide- headers say; raises HTTPException 400 naming the header."""
+    topic = _header(request, "Linktide-Topic") or _DEFAULT_TOPIC
+    topic_id = _header(request, "Linktide-Topic-Id") or ""
+    first = _header(request, "Linktide-First-Offset")
+    if first is None:
+        if topic_id:
+            raise HTTPException(400, "Linktide-Topic-Id came without Linktide-First-Offset; send both.")
+        return Stretch(topic, topic_id, None)
+    if not _OFFSET.fullmatch(first) or int(first) > _MAX_OFFSET:
+        raise HTTPException(400, f"Linktide-First-Offset is no whole number from 0 to {_MAX_OFFSET}.")
+    return Stretch(topic, topic_id, int(first))
+
+
+def _header(request: Request, name: str) -> str | None:
+    """Return a header, percent-encoded or plain UTF-8, None if absent; it may be any text."""
+    found = [value for key, value in request.headers.raw if key == name.lower().encode("ascii")]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise HTTPException(400, f"{name} came more than once; send it once.")
+    if len(found[0]) > _HEADER_BYTES:
+        raise HTTPException(400, f"{name} is longer than {_HEADER_BYTES} bytes.")
+    try:
+        text = unquote_to_bytes(found[0]).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, f"{name} is not UTF-8.") from error
+    if not text or "\0" in text:
+        raise HTTPException(400, f"{name} is empty or holds a NUL character.")
+    return text
+
+
+def wants_json(accept: str) -> bool:
+    """Tell whether an Accept header names JSON, and Arrow not or less gladly."""
+    shares = {"application/json": 0.0, ARROW_TYPE: 0.0}
+    for one in accept.lower().split(","):
+        media, _, rest = one.partition(";")
+        if media.strip() in shares:
+            match = _QUALITY.search(rest)
+            shares[media.strip()] = float(match[1]) if match else 1.0
+    return shares["application/json"] > shares[ARROW_TYPE]

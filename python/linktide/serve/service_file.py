@@ -1,0 +1,58 @@
+"""The file beside the database by which commands find a running service."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What the file says."""
+
+    pid: int
+    http_host: str
+    http_port: int
+    started_at: str
+    """ISO 8601, UTC."""
+    version: str
+
+
+def service_file(database: Path) -> Path:
+    """Return where the service of a database says how it is reached."""
+    return database.with_name(database.name + ".service.json")
+
+
+def write_service_file(database: Path, facts: ServiceFacts) -> None:
+    """Write the file at once or not at all, readable by its owner alone; one left behind is replaced.
+
+    Called after the port is bound: whoever reads the file can connect. Raises OSError.
+    """
+    path = service_file(database)
+    made = path.with_name(f"{path.name}.{facts.pid}")
+    made.unlink(missing_ok=True)
+    try:
+        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(facts), file)
+            file.write("\n")
+        made.replace(path)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+
+
+def remove_service_file(database: Path, facts: ServiceFacts) -> None:
+    """Remove the file if it still says the same: a later service may have written its own."""
+    path = service_file(database)
+    with suppress(OSError, ValueError):
+        if json.loads(path.read_text("utf-8")) == asdict(facts):
+            path.unlink()

@@ -1,0 +1,265 @@
+"""The service as HTTP and the live view see it: safe for any thread, honest while the store is down."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from linktide.errors import LinktideError, RetryError
+from linktide.serve import live_view
+from linktide.store.gate import Role
+from linktide.store.reader import QueryLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from linktide.config import Config
+    from linktide.index import LinkIndex
+    from linktide.metrics.batch import BatchReport
+    from linktide.metrics.values import Metrics
+    from linktide.pipeline import Session
+    from linktide.sources.push import PushSource
+    from linktide.store.database import Database
+    from linktide.store.reader import ReaderPool
+
+_PUSH_WAIT_SECONDS = 60.0
+_PUSHED = """
+WITH source AS (
+    SELECT source_id FROM internal.source_offsets WHERE cluster = $1 AND topic = $2 AND topic_id = $3)
+SELECT (SELECT count(*) FROM internal.link_events e SEMI JOIN source USING (source_id)
+        WHERE e.off >= $4 AND e.off < $5) AS accepted,
+       (SELECT count(*) FROM internal.dead_letters d SEMI JOIN source USING (source_id)
+        WHERE d.off >= $4 AND d.off < $5) AS dead_letters
+"""
+_TRACKED_CAP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What is open while a session runs."""
+
+    session: Session
+    index: LinkIndex
+    database: Database
+    readers: ReaderPool
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of pushed lines."""
+
+    next_offset: int
+    accepted: int
+    dead_letters: int
+
+
+class ServiceState:
+    """Implements `serve.api.ServiceApi` on whatever session is open now."""
+
+    def __init__(
+        self,
+        config: Config,
+        metrics: Metrics,
+        report: BatchReport,
+        push: PushSource | None,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._metrics = metrics
+        self._report = report
+        self._push = push
+        self._now_us = now_us
+        self._started_us = now_us()
+        self._lock = threading.Lock()
+        self._open: _Open | None = None
+        self._down_because: str | None = "the store is opening"
+        roles = [(name, "own") for name in config.tracked_domains] + [
+            (name, "rival") for name in config.rivals
+        ]
+        self._tracked = roles[:_TRACKED_CAP]
+        metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self._tracked)))
+        metrics.set("linktide_build_info", 1.0, live_view.version())
+        for domain, role in self._tracked:
+            # A counter born above 0 never fires increase(): each label set is there from the start.
+            for name in _DOMAIN_COUNTERS:
+                metrics.set(name, 0.0, domain, role)
+            metrics.set("linktide_live_links", 0.0, domain, role)
+        metrics.on_scrape(self._refresh)
+
+    # --- told by the service -------------------------------------------------------------------------------
+
+    def is_up(self, session: Session, index: LinkIndex, database: Database, readers: ReaderPool) -> None:
+        """Hear that a session begins."""
+        with self._lock:
+            self._open = _Open(session, index, database, readers)
+            self._down_because = None
+
+    def is_down(self, because: str) -> None:
+        """Hear that nothing is queryable for the moment; the first reason stays until the next session."""
+        with self._lock:
+            self._open = None
+            self._down_because = self._down_because or because
+
+    # --- ServiceApi ----------------------------------------------------------------------------------------
+
+    def query(self, sql: str, *, max_rows: int | None, role: Role = Role.READER) -> pa.Table:
+        """Run one statement through the gate."""
+        config = self._config
+        rows = config.query_max_rows if max_rows is None else min(max_rows, config.query_max_rows)
+        limits = QueryLimits(config.statement_timeout_seconds, rows, config.query_max_bytes)
+        try:
+            result = self._now_open().readers.query(sql, role, limits=limits)
+        except LinktideError as error:
+            outcome = "failed" if isinstance(error, RetryError) else "refused"
+            self._metrics.add("linktide_serve_queries_total", 1, outcome)
+            raise
+        self._metrics.add("linktide_serve_queries_total", 1, "done")
+        self._metrics.observe("linktide_serve_query_seconds", result.seconds)
+        return result.table
+
+    def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Pushed:
+        """Take NDJSON lines and return once they are stored."""
+        if self._push is None:
+            raise RetryError("This service takes no pushes.")
+        cluster = "file" if topic_id else "push"
+        ticket = self._push.submit(
+            data, topic=topic, topic_id=topic_id, first_offset=first_offset, cluster=cluster
+        )
+        next_offset = ticket.wait(_PUSH_WAIT_SECONDS)
+        part = ticket.partition
+        parameters = [
+            part.cluster,
+            part.topic,
+            part.topic_id,
+            next_offset - ticket.accepted_lines,
+            next_offset,
+        ]
+        counted = self._now_open().readers.query(_PUSHED, Role.ADMIN, parameters).table.to_pylist()[0]
+        return Pushed(next_offset, counted["accepted"], counted["dead_letters"])
+
+    def status(self) -> Mapping[str, object]:
+        """Return what the service is and does."""
+        open_now = self._open
+        facts: dict[str, object] = {
+            "version": live_view.version(),
+            "pid": os.getpid(),
+            "uptime_seconds": (self._now_us() - self._started_us) / 1e6,
+            "database": str(self._config.database),
+            "is_ready": open_now is not None,
+            "not_ready_because": self.not_ready_because(),
+            "events": self._report.totals.events,
+            "dead_letters": self._report.totals.dead_letters,
+        }
+        if open_now is not None:
+            facts |= live_view.figures(open_now.index.numbers())
+            facts["sources"] = self._sources(open_now)
+        return facts
+
+    def top(self) -> Mapping[str, object]:
+        """Return the data of the live view."""
+        open_now = self._open
+        if open_now is None:
+            return {"tracked": [], "newest": [], "note": self.not_ready_because()}
+        numbers = open_now.index.numbers()
+        names = [domain for domain, _ in self._tracked]
+        return live_view.top(
+            live_view.TopInput(
+                tracked=self._tracked,
+                counted=open_now.index.domain_numbers(names),
+                is_authority_shown=bool(numbers["authority_is_shown"]),
+                live_links=int(numbers["live_links"]),
+                lag=sum(open_now.session.lag().values()),
+                events_per_second=self._report.events_per_second(self._now_us()),
+                freshness_p99_seconds=self._metrics.quantile("linktide_pipeline_freshness_seconds", 0.99),
+                dead_letters=self._report.totals.dead_letters,
+                is_synthetic=any(part.cluster == "demo" for part in open_now.session.lag()),
+            ),
+            lambda sql, parameters: open_now.readers.query(sql, Role.ADMIN, parameters).table,
+        )
+
+    def exposition(self) -> bytes:
+        """Return the metrics in the Prometheus text format."""
+        return self._metrics.exposition()
+
+    def not_ready_because(self) -> str | None:
+        """Return why events do not flow, None if they do."""
+        with self._lock:
+            return self._down_because
+
+    def count_request(self, route: str, status: int) -> None:
+        """Hear of one answer."""
+        self._metrics.add("linktide_http_requests_total", 1, route, f"{status // 100}xx")
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _now_open(self) -> _Open:
+        with self._lock:
+            if self._open is None:
+                raise RetryError(
+                    f"The store is not open now: {self._down_because}; try again in a few seconds."
+                )
+            return self._open
+
+    def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
+        lag = open_now.session.lag()
+        sql = "SELECT source_name, topic, source_partition, next_offset, events, dead_letters FROM sources"
+        rows: list[dict[str, object]] = open_now.readers.query(sql).table.to_pylist()
+        by_name = {(part.cluster, part.topic, part.number): count for part, count in lag.items()}
+        for row in rows:
+            key = (row["source_name"], row["topic"], row["source_partition"])
+            row["lag"] = by_name.get(key)
+        return rows
+
+    def _refresh(self) -> None:
+        """Set the gauges that are read rather than told."""
+        metrics, open_now = self._metrics, self._open
+        metrics.set("linktide_service_is_ready", float(open_now is not None))
+        if open_now is None:
+            return
+        numbers = open_now.index.numbers()
+        for name, key in _GAUGES.items():
+            metrics.set(name, numbers[key])
+        metrics.set("linktide_pipeline_queue_bytes", open_now.session.queue_bytes)
+        metrics.set("linktide_store_wal_bytes", open_now.database.wal_bytes())
+        metrics.set("linktide_store_file_bytes", open_now.database.file_bytes())
+        metrics.set("linktide_store_free_bytes", open_now.database.free_bytes())
+        for part, lag in open_now.session.lag().items():
+            metrics.set("linktide_sources_lag_records", lag, part.cluster, part.topic, str(part.number))
+        self._refresh_domains(open_now.index)
+
+    def _refresh_domains(self, index: LinkIndex) -> None:
+        counted = index.domain_numbers([domain for domain, _ in self._tracked])
+        for (domain, role), numbers in zip(self._tracked, counted, strict=True):
+            if numbers is None:
+                continue
+            self._metrics.set("linktide_live_links", numbers.live_links, domain, role)
+            counts = (numbers.new_links, numbers.restored_links, numbers.lost_links)
+            for name, count in zip(_DOMAIN_COUNTERS, counts, strict=True):
+                self._metrics.set(name, count, domain, role)
+            if numbers.authority is None:
+                self._metrics.drop("linktide_authority_score", domain, role)
+            else:
+                self._metrics.set("linktide_authority_score", numbers.authority, domain, role)
+
+
+_DOMAIN_COUNTERS = ("linktide_new_links_total", "linktide_restored_links_total", "linktide_lost_links_total")
+_GAUGES = {
+    "linktide_index_known_links": "known_links",
+    "linktide_index_live_links": "live_links",
+    "linktide_index_domains": "domains",
+    "linktide_index_suspect_timers": "suspect_timers",
+    "linktide_index_memory_bytes": "memory_bytes",
+    "linktide_index_rederived_links_total": "rederived_links",
+    "linktide_index_history_revised_total": "history_revised",
+    "linktide_links_backfilled_total": "backfilled_links",
+    "linktide_authority_error_bound": "authority_error_bound",
+    "linktide_authority_error_bound_ratio": "authority_error_bound_ratio",
+    "linktide_authority_error_target": "authority_error_target",
+    "linktide_authority_edges_total": "authority_edges_touched",
+    "linktide_authority_is_shown": "authority_is_shown",
+}
+"""Metric → number of the index. Counters kept in the core start again when the index is restored."""

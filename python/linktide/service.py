@@ -1,0 +1,267 @@
+"""The long-lived service: builds every part, runs one pipeline session after another, answers HTTP."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from linktide.errors import ConfigError, LinktideError, RetryError
+from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, LinkIndex, Stored, scan_record_batches
+from linktide.metrics.batch import BatchReport, Totals
+from linktide.metrics.values import Metrics
+from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.serve.http import build_app
+from linktide.serve.live_view import version
+from linktide.serve.server import HttpServer
+from linktide.serve.state import ServiceState
+from linktide.sources.files import FileSource
+from linktide.sources.kafka import KafkaSource, kafka_settings
+from linktide.sources.push import PushSource
+from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
+from linktide.store.rebuild import domain_rows, link_rows, read_positions, read_writer
+from linktide.store.writer import StoreWriter
+from linktide.suffixes import read_suffix_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from linktide.config import Config
+    from linktide.sources.source import Source
+
+_LOG = logging.getLogger("linktide")
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+class Progress(Protocol):
+    """Hears how far an import is, after each batch."""
+
+    def __call__(self, *, done_bytes: int, events: int, dead_letters: int) -> None:
+        """Hear totals since the beginning; `done_bytes` counts unpacked bytes."""
+
+
+def now_us() -> int:
+    """Return the wall clock in Unix µs."""
+    return time.time_ns() // 1_000
+
+
+def kafka_source(config: Config) -> Source | None:
+    """Return the configured Kafka source, None if no broker is named."""
+    if not config.kafka_bootstrap_servers:
+        return None
+    return KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
+
+
+class Service:
+    """One database, its sources and its readers."""
+
+    def __init__(  # noqa: PLR0913 - the builder takes its parts by name
+        self,
+        config: Config,
+        *,
+        sources: Sequence[Source] | None = None,
+        stop_when_exhausted: bool = False,
+        has_http: bool | None = None,
+        on_stored: Callable[[Totals], None] | None = None,
+        at_fail_point: Callable[[str], None] | None = None,
+    ) -> None:
+        """Name the parts; nothing is opened before `run`.
+
+        `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and
+        `run` returns when all of them are stored. `at_fail_point` is the kill tests' bomb.
+        """
+        self._config = config
+        self._has_http = config.http_enabled if has_http is None else has_http
+        self._at_fail_point = at_fail_point
+        self._push = (
+            None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
+        )
+        given = [kafka_source(config)] if sources is None else list(sources)
+        self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
+        self._metrics = Metrics()
+        self._report = BatchReport(self._metrics, on_stored)
+        self._stop = threading.Event()
+        self._server: HttpServer | None = None
+        self.state = ServiceState(config, self._metrics, self._report, self._push, now_us)
+
+    def run(self) -> None:
+        """Run until a signal or `stop` ends it, or every source is exhausted.
+
+        Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
+        what may pass is retried for ever and `/-/ready` says why it is not ready.
+        """
+        with self._signals(), self._http():
+            pause = _FIRST_PAUSE_SECONDS
+            has_run = False
+            give_up_at = time.monotonic() + self._config.start_retry_seconds
+            while not self._stop.is_set():
+                try:
+                    with self._session() as session:
+                        has_run = True
+                        pause = _FIRST_PAUSE_SECONDS
+                        session.run()
+                    break
+                except RetryError as error:
+                    if not has_run and time.monotonic() >= give_up_at:
+                        raise
+                    self._metrics.add("linktide_service_restarts_total")
+                    _LOG.error("%s Trying again in %.1f s.", error, pause)
+                    self._stop.wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def stop(self) -> None:
+        """End `run` after what is under way; may be called from any thread."""
+        self.state.is_down("the service is stopping")
+        self._stop.set()
+
+    @property
+    def totals(self) -> Totals:
+        """What was stored since the start."""
+        return self._report.totals
+
+    def top(self) -> dict[str, object]:
+        """Return the data of the live view."""
+        return dict(self.state.top())
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """Open the store, restore the index, open the sources; close everything afterwards."""
+        config = self._config
+        database = self._open_database()
+        readers: ReaderPool | None = None
+        try:
+            writer = StoreWriter(
+                database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
+            )
+            pins = database.pins
+            index = restore_index(database, index_options(config, pins.hash_seed))
+            decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
+            stored = read_positions(database)
+            readers = ReaderPool.of(database, _reader_settings(config))
+            parts = Parts(self._sources, decoder, index, writer, self._report, stored)
+            session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
+            for source in self._sources:
+                source.open(stored)
+            self.state.is_up(session, index, database, readers)
+            if self._server is not None:
+                # Only who holds the database may say that it serves it.
+                self._server.announce(datetime.now(UTC), version())
+                _LOG.info("Serving %s on port %d.", config.database, self._server.port)
+            yield session
+            self._close_store(writer)
+        except LinktideError as error:
+            self.state.is_down(str(error))
+            raise
+        finally:
+            self.state.is_down("the store is closed")
+            close_sources(self._sources)
+            if readers is not None:
+                readers.close()
+            database.close()
+
+    def _open_database(self) -> Database:
+        config = self._config
+        text, version = read_suffix_list(config.public_suffix_list)
+        settings = StoreSettings(
+            config.database,
+            memory_limit=f"{config.memory_limit}B",
+            unverified_after_days=config.unverified_after_days,
+        )
+        database = Database.open(settings, PinVersions(URL_POLICY_VERSION, version, text), datetime.now(UTC))
+        if database.pins.url_policy_version != URL_POLICY_VERSION:
+            database.close()
+            raise ConfigError(
+                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
+                f"program applies {URL_POLICY_VERSION}: import the data into a new database."
+            )
+        return database
+
+    @staticmethod
+    def _close_store(writer: StoreWriter) -> None:
+        # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
+        with suppress(LinktideError):
+            writer.checkpoint()
+
+    @contextmanager
+    def _http(self) -> Iterator[None]:
+        if not self._has_http:
+            yield
+            return
+        self._server = HttpServer(self._config, build_app(self.state, self._config))
+        try:
+            self._server.start()
+            yield
+        finally:
+            self._server.stop()
+            self._server = None
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT, if this is the main thread; give them back afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        taken = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, before in taken.items():
+                signal.signal(number, before)
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        # No lock may be taken here: the interrupted thread may hold it.
+        self._stop.set()
+
+
+def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> Totals:
+    """Take files into a database on which no service runs; a killed import goes on where it was."""
+    source = FileSource(paths, now_us=now_us)
+
+    def tell(totals: Totals) -> None:
+        progress(done_bytes=totals.bytes, events=totals.events, dead_letters=totals.dead_letters)
+
+    service = Service(config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=tell)
+    service.run()
+    return service.totals
+
+
+def index_options(config: Config, seed: int) -> IndexOptions:
+    """Return what the core is told of the configuration."""
+    return IndexOptions(
+        seed,
+        epsilon_busy=config.epsilon_busy,
+        epsilon_idle=config.epsilon_idle,
+        authority_min_domains=config.authority_min_domains,
+    )
+
+
+def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
+    """Build the index from the tables."""
+    row = read_writer(database)
+    with domain_rows(database) as domains, link_rows(database) as links:
+        return LinkIndex.restore(options, Stored(domains, links, row.clock_us, row.rev))
+
+
+def _reader_settings(config: Config) -> ReaderSettings:
+    limits = QueryLimits(
+        timeout_seconds=config.statement_timeout_seconds,
+        rows=config.query_max_rows,
+        bytes=config.query_max_bytes,
+    )
+    return ReaderSettings(size=config.reader_connections, limits=limits)
+
+
+def _pipeline_settings(config: Config) -> PipelineSettings:
+    return PipelineSettings(
+        batch_max_events=config.batch_max_events,
+        batch_max_seconds=config.batch_max_seconds,
+        catch_up_max_events=config.catch_up_max_events,
+        queue_max_bytes=config.queue_max_bytes,
+    )

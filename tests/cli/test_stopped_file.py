@@ -1,0 +1,88 @@
+"""`query` and `check` on the file of a stopped service: the answers, and each way it can be unusable."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from command_runs import enter, failed, ran
+
+from linktide.errors import ExitCode
+from linktide.store.database import Database, PinVersions, StoreSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def open_database(path: Path) -> Database:
+    return Database.open(StoreSettings(path), PinVersions("1", "1"), NOW)
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a service that ran and stopped, in an otherwise empty working folder."""
+    path = enter(tmp_path, monkeypatch) / "linktide.duckdb"
+    open_database(path).close()
+    return path
+
+
+def test_a_stopped_file_answers() -> None:
+    result = ran("query", "SELECT count(*) AS links FROM links", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == [{"links": 0}]
+    assert "0 live backlinks" in ran("check").stdout
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP VIEW links",
+        "SELECT * FROM internal.links",
+        "COPY (SELECT 1) TO 'x.csv'",
+        "SELEC 1",
+        "SELECT 1; SELECT 2",
+    ],
+)
+def test_the_gate_stands_before_a_stopped_file_too(sql: str) -> None:
+    failed(ExitCode.REFUSED_QUERY, "query", sql)
+
+
+def test_more_rows_than_asked_for_is_refused_rather_than_cut() -> None:
+    sentence = failed(ExitCode.REFUSED_QUERY, "query", "SELECT * FROM range(10)", "--max-rows", "9")
+    assert "9 rows" in sentence
+
+
+def test_a_file_another_process_holds_names_the_file(database: Path) -> None:
+    holder = open_database(database)
+    try:
+        program = "from linktide.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "query", "SELECT 1"],
+            cwd=database.parent,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        holder.close()
+    assert done.returncode == ExitCode.DATABASE_LOCKED
+    assert str(database).encode() in done.stderr
+
+
+def test_a_newer_file_is_refused(database: Path) -> None:
+    opened = open_database(database)
+    opened.connection.execute("INSERT INTO internal.migrations VALUES (9999, 'later', now())").fetchall()
+    opened.close()
+    assert "9999" in failed(ExitCode.SCHEMA_TOO_NEW, "query", "SELECT 1")
+    assert ran("check").exit_code == ExitCode.SCHEMA_TOO_NEW
+
+
+def test_a_damaged_file_is_named(database: Path) -> None:
+    database.write_bytes(b"no database" * 1000)
+    assert str(database) in failed(ExitCode.DATABASE_DAMAGED, "query", "SELECT 1")

@@ -1,0 +1,113 @@
+"""Runs the whole pipeline on a fresh database and reads it back with the oracle."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from linktide import _core
+from linktide.config import load
+from linktide.service import Service, index_options, restore_index
+from linktide.sources.memory import MemorySource, chunk_lines
+from linktide.sources.source import Partition
+from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.suffixes import read_suffix_list
+from oracle.compare import query_of
+from oracle.corpora import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from linktide.index import LinkIndex
+    from linktide.sources.source import Chunk, Source
+    from oracle.compare import Query
+
+NOW_US = 1_900_000_000_000_000
+"""Record time of all memory chunks: later than every event of the test data."""
+LINKS = Partition("memory", "links", "", 0)
+REASONS = {
+    1: "URL_SCHEME",
+    2: "RELATIVE_URL",
+    3: "URL_HOST",
+    4: "URL_TOO_LONG",
+    5: "URL_INVALID",
+    6: "URL_INVALID",
+}
+"""Dead-letter reason of a normaliser's code."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stopped database, opened to look at."""
+
+    query: Query
+    index: LinkIndex
+    """Restored from the tables."""
+
+
+def run(path: Path, sources: Sequence[Source], **settings: object) -> None:
+    """Run a service on these sources until they are exhausted."""
+    flags = {"database": path, "batch_max_seconds": 0.2, **settings}
+    config = load(flags=flags, environ={}, folder=path.parent)
+    Service(config, sources=sources, stop_when_exhausted=True, has_http=False).run()
+
+
+def memory(
+    lines: Sequence[bytes], *, lines_per_chunk: int = 5000, partition: Partition = LINKS
+) -> MemorySource:
+    """Return a source of these lines."""
+    chunks = chunk_lines(partition, lines, lines_per_chunk=lines_per_chunk, received_at_us=NOW_US)
+    return MemorySource(chunks)
+
+
+def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
+    """Return a source of these chunks, one a poll."""
+    return MemorySource(chunks)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open a stopped database and restore the index from it."""
+    text, version = read_suffix_list(None)
+    database = Database.open(StoreSettings(path), PinVersions("", version, text), datetime.now(UTC))
+    try:
+        config = load(flags={"database": path}, environ={}, folder=path.parent)
+        index = restore_index(database, index_options(config, database.pins.hash_seed))
+        yield Opened(query_of(database.connection), index)
+    finally:
+        database.close()
+
+
+def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
+    """Give raw URL pairs the identity that the product gives them; a reason where it refuses."""
+    text, _ = read_suffix_list(None)
+    normalizer = _core.UrlNormalizer(text)
+    sources = _rows(normalizer.normalize_array(pa.array([source for source, _ in pairs])))
+    targets = _rows(
+        normalizer.normalize_array(
+            pa.array([target for _, target in pairs]), pa.array([source for source, _ in pairs])
+        )
+    )
+    return [
+        _identity(target_url, source, target)
+        for (_, target_url), source, target in zip(pairs, sources, targets, strict=True)
+    ]
+
+
+def _identity(target_url: str, source: dict[str, Any], target: dict[str, Any]) -> Identity | str:
+    if not target_url.strip():
+        return "MISSING_FIELD"
+    code = source["reason"] or target["reason"]
+    return (
+        REASONS[code] if code else Identity(source["url"], target["url"], source["domain"], target["domain"])
+    )
+
+
+def _rows(batch: object) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pa.record_batch(batch).to_pylist()
+    return rows
