@@ -28,7 +28,7 @@ def now_us() -> int:
 
 def source_of(cluster: KafkaCluster, *topics: str, **settings: Any) -> KafkaSource:  # noqa: ANN401 -- any setting
     """Return a source over a cluster, not open; it looks for new metadata twice a second."""
-    chosen = {
+    chosen: dict[str, Any] = {
         "bootstrap_servers": tuple(cluster.bootstrap_servers),
         "metadata_refresh_seconds": 0.5,
     } | settings

@@ -104,7 +104,7 @@ impl PyIndex {
     }
 
     /// (live backlinks, new, restored, lost, authority or None) of each named domain; None if unknown.
-    #[expect(clippy::type_complexity, reason = "a tuple is what Python reads")]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
     fn domain_numbers(&self, names: Vec<String>) -> Vec<Option<(u32, u64, u64, u64, Option<f64>)>> {
         let index = self.lock();
         names.iter().map(|name| index.domain_numbers(name)).collect()
