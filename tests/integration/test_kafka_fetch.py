@@ -64,7 +64,7 @@ def test_tombstones_headers_and_empty_values(broker: KafkaCluster) -> None:
     broker.create_topic("odd")
     with producing(broker) as producer:
         producer.send("odd", None, key=b"k")
-        producer.send("odd", b"", headers=[("trace", b"1"), ("none", None)])
+        producer.send("odd", b"", headers=[("trace", b"1"), ("empty", b"")])
         producer.send("odd", b"{}", key=b"k", headers=[("a", b"x" * 500)])
     source = source_of(broker, "odd")
     source.open({})
@@ -98,6 +98,8 @@ def test_aborted_transactions(broker: KafkaCluster, isolation_level: str, *, is_
             producer.begin_transaction()
             for index in range(100):
                 producer.send(topic, b"%d-%d" % (number, index), partition=0)
+            # An abort throws away what was not sent yet.
+            producer.flush()
             (producer.abort_transaction if number == 1 else producer.commit_transaction)()
     source = source_of(broker, topic, isolation_level=isolation_level, is_raw_fetch_wanted=is_raw)
     source.open({})

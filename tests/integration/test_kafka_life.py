@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from kafka import TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
 from kafka_reading import PATIENCE_SECONDS, poll_until, poll_up_to, source_of, unpack
 from kafka_topics import produce_batches
 
@@ -17,6 +19,7 @@ from linktide.sources.source import GapKind, OffsetGap, Partition, Position
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafka import OffsetAndMetadata
     from kafka_broker import KafkaCluster
 
     from linktide.sources.kafka import KafkaSource
@@ -148,15 +151,18 @@ def test_stored_offsets_are_committed_as_hints(broker: KafkaCluster) -> None:
     source = source_of(broker, "hinted", group_id="lag-tool")
     source.open({})
     (chunk, *_) = poll_up_to(source, 50)
-    source.commit({chunk.partition: Position(31), Partition("x", "y", "", 0): Position(5)})
     tp = TopicPartition("hinted", 0)
+    offsets: dict[TopicPartition, OffsetAndMetadata] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     with broker.admin() as admin:
-        while (offsets := admin.list_group_offsets({"lag-tool": None})["lag-tool"]).get(tp) is None:
+        while tp not in offsets:
             assert time.monotonic() < deadline
-    assert offsets[tp].offset == 31
-    assert len(offsets) == 1
-    assert source.commit_failures == 0
+            # The first ones may fail: a new broker makes its topic of offsets only when asked.
+            source.commit({chunk.partition: Position(31), Partition("x", "y", "", 0): Position(5)})
+            source.poll(0.1)
+            with suppress(CoordinatorNotAvailableError):
+                offsets = admin.list_group_offsets({"lag-tool": None})["lag-tool"]
+    assert {key: value.offset for key, value in offsets.items()} == {tp: 31}
     source.close()
 
 

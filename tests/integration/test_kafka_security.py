@@ -60,9 +60,9 @@ def test_a_refused_login_names_the_user_and_not_the_password(secured: KafkaClust
     source = source_of(secured, "secured", open_timeout_seconds=10, **sasl(secured, mechanism, "wrong-one"))
     with pytest.raises(
         BrokerUnreachableError, match=r"refused the login of kafka.sasl_username = 'linktide'"
-    ) as e:
+    ) as caught:
         source.open({})
-    assert "wrong-one" not in str(e.value)
+    assert "wrong-one" not in str(caught.value)
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(secured: KafkaCluster, tmp_path: Path) -> None:
