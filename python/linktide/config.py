@@ -7,7 +7,7 @@ import re
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError
 from linktide.setting import (
@@ -129,10 +129,6 @@ class Config:
 
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     config_path: Path | None = field(default=None, compare=False)
-
-    def section(self, name: str) -> dict[str, Any]:
-        """Return the values of a TOML section by key, as keyword arguments for the settings of a room."""
-        return {row.key: getattr(self, row.name) for row in settings() if row.section == name}
 
     def rows(self) -> Iterator[tuple[Setting, str, str]]:
         """Yield (setting, value as text, origin) in the order of the table; secrets are hidden."""

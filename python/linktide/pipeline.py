@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError
+from linktide.metrics.batch import StoredBatch
 from linktide.sources.source import Position
 from linktide.store.rebuild import WriterRow, observations_of
 from linktide.store.writer import Advance, StoreBatch
@@ -72,9 +73,11 @@ class ChunkQueue:
         """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._is_closed
-                or not self._chunks
-                or self.used_bytes + len(chunk.data) <= self._max_bytes
+                lambda: (
+                    self._is_closed
+                    or not self._chunks
+                    or self.used_bytes + len(chunk.data) <= self._max_bytes
+                )
             )
             if self._is_closed:
                 return
@@ -163,7 +166,7 @@ class Session:
             thread.start()
         try:
             self._store_batches()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again below, once the threads are gone
             self._fail(error)
         finally:
             self._is_over.set()
@@ -267,12 +270,12 @@ class Session:
         writer = self._parts.writer
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
-        counts = {source_id: rest for source_id, *rest in events.by_source()}
+        counts = {count[0]: count for count in events.by_source()}
         advances, moved = [], {}
         for partition, source_id in ids.items():
             last = next(chunk for chunk in reversed(chunks) if chunk.partition == partition)
             before = positions.get(partition)
-            accepted, refused, newest = counts.get(source_id, (0, 0, None))
+            _, accepted, refused, newest = counts.get(source_id, (source_id, 0, 0, None))
             advances.append(
                 Advance(
                     partition,
@@ -345,12 +348,14 @@ class Session:
                 fetcher.committed.update(batch.positions)
         parts.report.stored(
             batch.events,
-            timing,
-            now_us=self._now_us(),
-            size_bytes=batch.size_bytes,
-            decode_seconds=batch.decode_seconds,
-            apply_seconds=applied - started,
-            is_catching_up=batch.is_catching_up,
+            StoredBatch(
+                timing,
+                now_us=self._now_us(),
+                size_bytes=batch.size_bytes,
+                decode_seconds=batch.decode_seconds,
+                apply_seconds=applied - started,
+                is_catching_up=batch.is_catching_up,
+            ),
         )
 
     def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:

@@ -10,13 +10,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from linktide.errors import ConfigError, LinktideError, RetryError, StopError
+from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, LinkIndex, Stored, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.serve.http import build_app
+from linktide.serve.live_view import version
+from linktide.serve.server import HttpServer
 from linktide.serve.state import ServiceState
 from linktide.sources.files import FileSource
+from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
@@ -52,15 +56,13 @@ def kafka_source(config: Config) -> Source | None:
     """Return the configured Kafka source, None if no broker is named."""
     if not config.kafka_bootstrap_servers:
         return None
-    from linktide.sources.kafka import KafkaSource, kafka_settings  # noqa: PLC0415 - not needed without a broker
-
     return KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
 
 
 class Service:
     """One database, its sources and its readers."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the builder takes its parts by name
         self,
         config: Config,
         *,
@@ -72,29 +74,33 @@ class Service:
     ) -> None:
         """Name the parts; nothing is opened before `run`.
 
-        `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and `run`
-        returns when all of them are stored. `at_fail_point` is the kill tests' bomb.
+        `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and
+        `run` returns when all of them are stored. `at_fail_point` is the kill tests' bomb.
         """
         self._config = config
         self._has_http = config.http_enabled if has_http is None else has_http
         self._at_fail_point = at_fail_point
-        self._push = None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
+        self._push = (
+            None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
+        )
         given = [kafka_source(config)] if sources is None else list(sources)
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
         self._report = BatchReport(self._metrics, on_stored)
         self._stop = threading.Event()
+        self._server: HttpServer | None = None
         self.state = ServiceState(config, self._metrics, self._report, self._push, now_us)
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
 
-        Raises StopError, or RetryError if the very first session could not begin; while running, what may pass
-        is retried for ever and `/-/ready` says why it is not ready.
+        Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
+        what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         with self._signals(), self._http():
             pause = _FIRST_PAUSE_SECONDS
             has_run = False
+            give_up_at = time.monotonic() + self._config.start_retry_seconds
             while not self._stop.is_set():
                 try:
                     with self._session() as session:
@@ -103,9 +109,8 @@ class Service:
                         session.run()
                     break
                 except RetryError as error:
-                    if not has_run:
+                    if not has_run and time.monotonic() >= give_up_at:
                         raise
-                    self.state.is_down(str(error))
                     self._metrics.add("linktide_service_restarts_total")
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)
@@ -145,8 +150,15 @@ class Service:
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
+            if self._server is not None:
+                # Only who holds the database may say that it serves it.
+                self._server.announce(datetime.now(UTC), version())
+                _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
             self._close_store(writer)
+        except LinktideError as error:
+            self.state.is_down(str(error))
+            raise
         finally:
             self.state.is_down("the store is closed")
             close_sources(self._sources)
@@ -166,8 +178,8 @@ class Service:
         if database.pins.url_policy_version != URL_POLICY_VERSION:
             database.close()
             raise ConfigError(
-                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this program "
-                f"applies {URL_POLICY_VERSION}: import the data into a new database."
+                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
+                f"program applies {URL_POLICY_VERSION}: import the data into a new database."
             )
         return database
 
@@ -182,15 +194,13 @@ class Service:
         if not self._has_http:
             yield
             return
-        from linktide.serve.http import build_app  # noqa: PLC0415 - imports need no web server without HTTP
-        from linktide.serve.server import HttpServer  # noqa: PLC0415
-
-        server = HttpServer(self._config, build_app(self.state, self._config))
-        server.start()
+        self._server = HttpServer(self._config, build_app(self.state, self._config))
         try:
+            self._server.start()
             yield
         finally:
-            server.stop()
+            self._server.stop()
+            self._server = None
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -211,7 +221,7 @@ class Service:
 
 
 def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> Totals:
-    """Take files into the index of a database on which no service runs; a killed import goes on where it was."""
+    """Take files into a database on which no service runs; a killed import goes on where it was."""
     source = FileSource(paths, now_us=now_us)
 
     def tell(totals: Totals) -> None:
@@ -255,6 +265,3 @@ def _pipeline_settings(config: Config) -> PipelineSettings:
         catch_up_max_events=config.catch_up_max_events,
         queue_max_bytes=config.queue_max_bytes,
     )
-
-
-__all__ = ["Service", "StopError", "import_files", "index_options", "restore_index"]

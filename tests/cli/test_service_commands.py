@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -145,7 +144,7 @@ def test_import_pushes_to_the_running_service(
     assert json.loads(result.stdout) == {"events": 4, "dead_letters": 0}
     assert [int(headers["linktide-first-offset"]) for headers, _ in service.pushes] == [0, 2]
     assert service.pushes[0][0]["linktide-topic-id"] == "hash"
-    assert unquote(service.pushes[0][0]["linktide-topic"]) == "Ereignisse-ä.ndjson"
+    assert service.pushes[0][0]["linktide-topic"].encode("latin-1").decode() == "Ereignisse-ä.ndjson"
     assert b"".join(body for _, body in service.pushes) == b"{}\n" * 4
 
 
@@ -189,8 +188,14 @@ def test_import_without_a_service_goes_into_the_file(
     monkeypatch.setattr(session, "import_files", import_files)
     result = ran("import", event_file)
     assert "Imported 3 events" in result.stdout
-    assert "dead_letters" in result.stdout
+    assert "dead letters: 1" in result.stdout
+    assert "FROM dead_letters" in result.stdout
     assert result.stderr == ""
+
+
+def test_import_of_what_is_there_already_says_so(event_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 0))
+    assert "Nothing new" in ran("import", event_file).stdout
 
 
 def test_import_of_a_file_that_is_not_there_is_wrong_usage() -> None:

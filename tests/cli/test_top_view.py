@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from linktide.cli.top_view import SYNTHETIC_LINE, top_view
 
+NOW = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)
 TEXT = st.text(max_size=60)
 NUMBER = st.none() | st.integers(0, 10**12) | st.floats(0, 1e9)
 TRACKED = st.fixed_dictionaries(
@@ -91,7 +93,7 @@ EXAMPLE: dict[str, object] = {
 def drawn(told: dict[str, object], width: int = 80, height: int = 24) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), force_terminal=False)
     with console.capture() as capture:
-        console.print(top_view(told, height))
+        console.print(top_view(told, height, NOW))
     return capture.get().splitlines()
 
 
@@ -132,6 +134,23 @@ def test_a_frame_shows_what_it_is_told() -> None:
         "\\x1b[2Jfresh bread",
     ):
         assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("observed_at", "shown"),
+    [
+        ("2026-01-31T23:30:00+23:00", "00:30:00"),
+        ("2026-01-30T23:59:59Z", "2026-01-30"),
+        ("2026-01-31T12:00:00", "12:00:00"),
+        ("yesterday", "-"),
+        (None, "-"),
+    ],
+)
+def test_a_link_of_today_shows_its_time_and_an_older_one_its_day(observed_at: str | None, shown: str) -> None:
+    lines = drawn(
+        {"newest": [{"observed_at": observed_at, "change": "new", "source_url": "a", "target_url": "b"}]}
+    )
+    assert lines[-1].split()[0] == shown
 
 
 def test_only_synthetic_data_is_called_synthetic() -> None:

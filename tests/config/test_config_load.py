@@ -89,12 +89,6 @@ def test_sections_dots_and_flat_names_mean_the_same(tmp_path: Path, document: st
     assert (config.kafka_bootstrap_servers, config.kafka_topics) == (("a:1",), ("t",))
 
 
-def test_a_section_hands_over_its_values_by_key(tmp_path: Path) -> None:
-    told = load_from(tmp_path, '[kafka]\nbootstrap_servers = ["a:1"]\ntopics = ["t"]').section("kafka")
-    assert (told["bootstrap_servers"], told["topics"], told["group_id"]) == (("a:1",), ("t",), None)
-    assert set(told) == {row.key for row in settings() if row.section == "kafka"}
-
-
 def test_a_setting_written_twice_is_refused(tmp_path: Path) -> None:
     assert "twice" in refused(tmp_path, 'kafka_group_id = "a"\n[kafka]\ngroup_id = "b"')
 

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def _show(config: Config, plan: Plan, duration_seconds: float | None) -> None:
         if console.is_terminal:
             # One line less than the screen, or the display scrolls.
             with Live(
-                get_renderable=lambda: top_view(newest.told, console.height - 1),
+                get_renderable=lambda: top_view(newest.told, console.height - 1, datetime.now(UTC)),
                 console=console,
                 refresh_per_second=1 / _FRAME_SECONDS,
                 transient=True,
@@ -107,7 +108,7 @@ def _show(config: Config, plan: Plan, duration_seconds: float | None) -> None:
                 service.run()
         else:
             service.run()
-    console.print(top_view(newest.told, console.height))
+    console.print(top_view(newest.told, console.height, datetime.now(UTC)))
 
 
 class _Newest:

@@ -30,8 +30,11 @@ def import_files(files: tuple[Path, ...], *, is_json: bool, **flags: object) -> 
     if is_json:
         click.echo(json.dumps({"events": result.events, "dead_letters": result.dead_letters}))
         return
+    if not result.events + result.dead_letters:
+        click.echo(f"Nothing new: {config.database} holds every event of these files.")
+        return
     click.echo(
-        f"Imported {result.events:,} events into {config.database}; {result.dead_letters:,} dead letters."
+        f"Imported {result.events:,} events into {config.database}; dead letters: {result.dead_letters:,}."
     )
     if result.dead_letters:
         click.echo('Why: linktide query "SELECT reason, count(*) FROM dead_letters GROUP BY ALL"')

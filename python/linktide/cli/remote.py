@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote
 
 import httpx
 import pyarrow as pa
@@ -26,7 +25,6 @@ _BUSY_PAUSE_SECONDS = 0.5
 _BUSY_TRIES = 240
 # The service answers a push once it is stored, and gives that a minute.
 _PUSH_SECONDS = 120.0
-_HEADER_SAFE = " !#$&'()*+,/:;=?@[]"
 
 
 class RemoteError(LinktideError):
@@ -69,7 +67,7 @@ class RunningService:
     def query(self, sql: str, max_rows: int) -> pa.Table:
         """Run one statement through the service's gate."""
         asked = json.dumps({"sql": sql, "max_rows": max_rows}).encode()
-        answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": "application/json"})
+        answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": b"application/json"})
         try:
             return pa.ipc.open_stream(_accepted(answer).content).read_all()
         except pa.ArrowInvalid as error:
@@ -81,11 +79,11 @@ class RunningService:
         A service that is full or reopening its store is asked again for a while; offsets make that harmless.
         """
         headers = {
-            "Content-Type": "application/x-ndjson",
-            # A header is ASCII; the name of a file need not be.
-            "Linktide-Topic": quote(chunk.partition.topic, safe=_HEADER_SAFE),
-            "Linktide-Topic-Id": chunk.partition.topic_id,
-            "Linktide-First-Offset": str(chunk.first_offset),
+            "Content-Type": b"application/x-ndjson",
+            # As bytes: the name of a file need not be ASCII.
+            "Linktide-Topic": chunk.partition.topic.encode(),
+            "Linktide-Topic-Id": chunk.partition.topic_id.encode(),
+            "Linktide-First-Offset": str(chunk.first_offset).encode(),
         }
         answer = self._request("POST", "/api/v1/events", chunk.data, headers, _PUSH_SECONDS)
         for _ in range(_BUSY_TRIES):
@@ -104,12 +102,13 @@ class RunningService:
         method: str,
         path: str,
         content: bytes = b"",
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, bytes] | None = None,
         timeout_seconds: float | None = None,
     ) -> httpx.Response:
+        sent = [(name.encode(), value) for name, value in (headers or {}).items()]
         timeout = self._client.timeout if timeout_seconds is None else timeout_seconds
         try:
-            return self._client.request(method, path, content=content, headers=headers, timeout=timeout)
+            return self._client.request(method, path, content=content, headers=sent, timeout=timeout)
         except httpx.HTTPError as error:
             sentence = f"The service at {self._client.base_url} (pid {self.pid}) does not answer: {error}."
             raise RemoteError(sentence, ExitCode.FAILURE) from error

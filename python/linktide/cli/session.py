@@ -95,8 +95,9 @@ def check_brokers(config: Config) -> str:
     """Ask the brokers for the topics; returns a sentence, raises BrokerUnreachableError or ConfigError."""
     if not config.kafka_bootstrap_servers:
         return "no broker is configured."
-    room = import_module("linktide.sources.kafka.connect")
-    consumer = room.connect_consumer(_kafka_settings(config), _BROKER_ANSWER_SECONDS)
+    settings = import_module("linktide.sources.kafka").kafka_settings(config)
+    connect = import_module("linktide.sources.kafka.connect")
+    consumer = connect.connect_consumer(settings, _BROKER_ANSWER_SECONDS)
     try:
         missing = sorted(set(config.kafka_topics) - consumer.topics())
     finally:
@@ -108,6 +109,7 @@ def check_brokers(config: Config) -> str:
 
 def run_service(config: Config) -> None:
     """Run the service in this process until it is told to stop."""
+    import_module("linktide.logs").set_up(config)
     _service_room().Service(config).run()
 
 
@@ -146,10 +148,6 @@ def query_stopped(config: Config, sql: str, max_rows: int) -> pa.Table:
     with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
         result: pa.Table = readers.query(sql).table
         return result
-
-
-def _kafka_settings(config: Config) -> object:
-    return import_module("linktide.sources.kafka.settings").KafkaSettings(**config.section("kafka"))
 
 
 def _file_source(paths: Sequence[Path]) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -39,17 +40,17 @@ def top(*, once: bool, is_json: bool, every: float, **flags: object) -> None:
             return
         console = Console(highlight=False)
         if once or not console.is_terminal:
-            console.print(top_view(service.top(), console.height))
+            console.print(top_view(service.top(), console.height, datetime.now(UTC)))
             return
         _watch(service, console, every)
 
 
 def _watch(service: RunningService, console: Console, every_seconds: float) -> None:
-    frame = top_view(service.top(), console.height)
+    frame = top_view(service.top(), console.height, datetime.now(UTC))
     with Live(frame, console=console, screen=True, auto_refresh=False) as live:
         try:
             while True:
                 time.sleep(every_seconds)
-                live.update(top_view(service.top(), console.height), refresh=True)
+                live.update(top_view(service.top(), console.height, datetime.now(UTC)), refresh=True)
         except KeyboardInterrupt:
             return

@@ -25,8 +25,11 @@ _CHANGE_STYLES = {"new": "green", "restored": "cyan", "lost": "red"}
 _NONE = "-"
 
 
-def top_view(told: Mapping[str, object], height: int) -> Group:
-    """Return one frame of at most `height` lines; unknown figures show as "-"."""
+def top_view(told: Mapping[str, object], height: int, now: datetime) -> Group:
+    """Return one frame of at most `height` lines; unknown figures show as "-".
+
+    A link of the day of `now` (UTC) shows its time, an older one its day.
+    """
     tracked = _dicts(told, "tracked")
     newest = _dicts(told, "newest")
     is_synthetic = bool(told.get("is_synthetic"))
@@ -39,7 +42,9 @@ def top_view(told: Mapping[str, object], height: int) -> Group:
     shown = _tracked_table(tracked[:most_tracked]) if tracked else _hint(plain_text(str(note)))
     parts += [Text(), shown, Text()]
     most_newest = room - min(len(tracked), most_tracked)
-    parts.append(_newest_table(newest[:most_newest]) if newest else _hint("No link has come or gone yet."))
+    parts.append(
+        _newest_table(newest[:most_newest], now) if newest else _hint("No link has come or gone yet.")
+    )
     return Group(*parts)
 
 
@@ -82,9 +87,8 @@ def _tracked_table(tracked: Sequence[Mapping[str, object]]) -> Table:
     return table
 
 
-def _newest_table(newest: Sequence[Mapping[str, object]]) -> Table:
+def _newest_table(newest: Sequence[Mapping[str, object]], now: datetime) -> Table:
     table = _table()
-    newest_day = _moment(newest[0].get("observed_at"))[:5]
     table.add_column("UTC", no_wrap=True)
     table.add_column("change", no_wrap=True)
     for name, ratio in (("from", 4), ("to", 4), ("anchor", 3)):
@@ -92,7 +96,7 @@ def _newest_table(newest: Sequence[Mapping[str, object]]) -> Table:
     for row in newest:
         change = plain_text(str(row.get("change", _NONE)))
         table.add_row(
-            Text(_clock(row.get("observed_at"), newest_day), style="dim"),
+            Text(_clock(row.get("observed_at"), now), style="dim"),
             Text(change, style=_CHANGE_STYLES.get(change, "")),
             _url(row.get("source_url")),
             _url(row.get("target_url")),
@@ -134,16 +138,11 @@ def _hint(sentence: str) -> Text:
     return Text(sentence, style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def _clock(value: object, newest_day: str) -> str:
-    """Return the time of day, or the day if it is another than that of the newest row."""
-    moment = _moment(value)
-    return moment[6:] if moment.startswith(newest_day) else moment[:5]
-
-
-def _moment(value: object) -> str:
-    """Return "month-day time" in UTC, or what fills its place if the value is no time."""
+def _clock(value: object, now: datetime) -> str:
     try:
         moment = datetime.fromisoformat(str(value))
-        return (moment if moment.tzinfo is None else moment.astimezone(UTC)).strftime("%m-%d %H:%M:%S")
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        return f"{_NONE:5} {_NONE}"
+        return _NONE
+    is_today = moment.date() == now.astimezone(UTC).date()
+    return f"{moment:%H:%M:%S}" if is_today else f"{moment:%Y-%m-%d}"

@@ -37,9 +37,17 @@ class _Series:
     numbers: dict[Labels, float] = field(default_factory=dict)
     distributions: dict[Labels, _Distribution] = field(default_factory=dict)
 
+    def empty(self) -> _Distribution:
+        return _Distribution([0] * (len(self.metric.buckets) + 1))
+
 
 class Metrics(Collector):
-    """All values, safe for many threads. A name or label count that the catalogue lacks raises KeyError."""
+    """All values, safe for many threads.
+
+    A name the catalogue lacks raises KeyError; a wrong number of labels, or telling a metric what its kind
+    does not take, raises ValueError. Metrics without labels are there from the start, at 0: a counter that
+    is born above 0 never fires an alert.
+    """
 
     def __init__(self, catalog: Sequence[Metric] = CATALOG) -> None:
         self._lock = threading.Lock()
@@ -47,29 +55,35 @@ class Metrics(Collector):
         self._refreshers: list[Callable[[], None]] = []
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        for metric in catalog:
-            if not metric.labels:
-                self._series[metric.name].numbers[()] = 0.0
+        for series in self._series.values():
+            if series.metric.labels:
+                continue
+            if series.metric.kind is Kind.HISTOGRAM:
+                series.distributions[()] = series.empty()
+            else:
+                series.numbers[()] = 0.0
 
     def on_scrape(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` before every scrape, to set gauges that are read rather than told."""
         self._refreshers.append(refresh)
 
     def add(self, name: str, amount: float = 1.0, *labels: str) -> None:
-        """Add to a counter."""
+        """Add to a counter; raises ValueError for less than 0."""
+        if not amount >= 0:
+            raise ValueError(f"{name} can only grow, not by {amount}")
         with self._lock:
-            numbers = self._known(name, labels).numbers
+            numbers = self._known(name, labels, Kind.COUNTER).numbers
             numbers[labels] = numbers.get(labels, 0.0) + amount
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge, or a counter that is kept elsewhere."""
         with self._lock:
-            self._known(name, labels).numbers[labels] = value
+            self._known(name, labels, Kind.GAUGE, Kind.COUNTER).numbers[labels] = value
 
     def drop(self, name: str, *labels: str) -> None:
         """Forget one series of a gauge."""
         with self._lock:
-            self._known(name, labels).numbers.pop(labels, None)
+            self._known(name, labels, Kind.GAUGE).numbers.pop(labels, None)
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Put one value into a histogram."""
@@ -79,23 +93,28 @@ class Metrics(Collector):
         self.observe_all(name, counts, value, *labels)
 
     def observe_all(self, name: str, counts: Sequence[int], total: float, *labels: str) -> None:
-        """Put many values into a histogram: how many fell into each bucket, and their sum."""
+        """Put many values into a histogram: how many fell into each bucket, and their sum.
+
+        Raises ValueError if `counts` has not one number a bucket, the one above the last bound included.
+        """
         with self._lock:
-            series = self._known(name, labels)
-            empty = _Distribution([0] * (len(series.metric.buckets) + 1))
-            distribution = series.distributions.setdefault(labels, empty)
+            series = self._known(name, labels, Kind.HISTOGRAM)
+            distribution = series.distributions.setdefault(labels, series.empty())
             distribution.counts = [a + b for a, b in zip(distribution.counts, counts, strict=True)]
             distribution.sum += total
 
     def value(self, name: str, *labels: str) -> float:
         """Return a counter or gauge; 0 if it was never told."""
         with self._lock:
-            return self._known(name, labels).numbers.get(labels, 0.0)
+            return self._known(name, labels, Kind.GAUGE, Kind.COUNTER).numbers.get(labels, 0.0)
 
     def quantile(self, name: str, share: float, *labels: str) -> float | None:
-        """Return the upper bound of the bucket in which the quantile lies; None without values."""
+        """Return the upper bound of the bucket in which the quantile lies; None without values.
+
+        Infinity if it lies above the last bound.
+        """
         with self._lock:
-            series = self._known(name, labels)
+            series = self._known(name, labels, Kind.HISTOGRAM)
             distribution = series.distributions.get(labels)
             if distribution is None or sum(distribution.counts) == 0:
                 return None
@@ -114,10 +133,12 @@ class Metrics(Collector):
         """Return the Prometheus text format."""
         return generate_latest(self._registry)
 
-    def _known(self, name: str, labels: Labels) -> _Series:
+    def _known(self, name: str, labels: Labels, *kinds: Kind) -> _Series:
         series = self._series[name]
+        if series.metric.kind not in kinds:
+            raise ValueError(f"{name} is a {series.metric.kind}, wanted a {' or '.join(kinds)}")
         if len(labels) != len(series.metric.labels):
-            raise KeyError(f"{name} has the labels {series.metric.labels}, given {labels}")
+            raise ValueError(f"{name} has the labels {series.metric.labels}, given {labels}")
         return series
 
 
@@ -125,10 +146,10 @@ def _family(series: _Series) -> Family:
     metric = series.metric
     if metric.kind is Kind.HISTOGRAM:
         histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-        bounds = [*(f"{bound:g}" for bound in metric.buckets), "+Inf"]
+        bounds = [*(str(float(bound)) for bound in metric.buckets), "+Inf"]
         for labels, distribution in series.distributions.items():
             buckets = list(zip(bounds, accumulate(distribution.counts), strict=True))
-            histogram.add_metric(labels, buckets, distribution.sum)
+            histogram.add_metric(_encodable(labels), buckets, distribution.sum)
         return histogram
     family: CounterMetricFamily | GaugeMetricFamily
     if metric.kind is Kind.COUNTER:
@@ -136,5 +157,10 @@ def _family(series: _Series) -> Family:
     else:
         family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, number in series.numbers.items():
-        family.add_metric(labels, number)
+        family.add_metric(_encodable(labels), number)
     return family
+
+
+def _encodable(labels: Labels) -> Labels:
+    """Return labels that UTF-8 can hold: the name of a file may not, and would break every scrape."""
+    return tuple(label.encode("utf-8", "replace").decode("utf-8") for label in labels)

@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 class PushAnswer(Protocol):
     """What became of pushed lines, once stored."""
 
-    next_offset: int
-    accepted: int
-    dead_letters: int
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last line."""
+
+    @property
+    def accepted(self) -> int:
+        """Lines stored as events."""
+
+    @property
+    def dead_letters(self) -> int:
+        """Lines refused and stored as dead letters."""
 
 
 class ServiceApi(Protocol):

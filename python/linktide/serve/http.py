@@ -35,10 +35,11 @@ from linktide.serve.reading import (
 from linktide.store.gate import Role
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from starlette.types import Receive, Scope, Send
 
+    from linktide.config import Config
     from linktide.serve.api import ServiceApi
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -69,10 +70,8 @@ class HttpLimits:
     """How long a client may take no bytes of its answer."""
 
 
-def build_app(
-    service: ServiceApi, *, limits: HttpLimits | None = None, hosts: Iterable[str] = ("127.0.0.1",)
-) -> Starlette:
-    """Return the application; `hosts` are the names it is bound to, accepted besides the loopback's."""
+def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None = None) -> Starlette:
+    """Return the application; requests may name the configured host and those of the loopback."""
     room = _Room(service, limits or HttpLimits())
     reports = _Reports(room)
     routes = [
@@ -86,7 +85,10 @@ def build_app(
         Route("/api/v1/events", _Push(room).push, methods=["POST"]),
     ]
     guard = Middleware(
-        Guard, hosts=hosts, routes=frozenset(route.path for route in routes), count=service.count_request
+        Guard,
+        hosts=(config.http_host,),
+        routes=frozenset(route.path for route in routes),
+        count=service.count_request,
     )
     app = Starlette(
         routes=routes,

@@ -7,6 +7,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 import anyio
 from starlette.exceptions import HTTPException
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_QUERY_BYTES = 1 << 20
-_TOPIC_BYTES = 1024
+_HEADER_BYTES = 4096
 _OFFSET = re.compile(r"[0-9]{1,19}", re.ASCII)
 _MAX_OFFSET = 2**63 - 1
 _DEFAULT_TOPIC = "push"
 _QUALITY = re.compile(r"\bq\s*=\s*([01](?:\.[0-9]{0,3})?)", re.ASCII)
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +149,20 @@ def read_stretch(request: Request) -> Stretch:
 
 
 def _header(request: Request, name: str) -> str | None:
-    """Return a header as UTF-8, None if absent; a file's name is sent that way."""
+    """Return a header, percent-encoded or plain UTF-8, None if absent; it may be any text."""
     found = [value for key, value in request.headers.raw if key == name.lower().encode("ascii")]
     if not found:
         return None
     if len(found) > 1:
         raise HTTPException(400, f"{name} came more than once; send it once.")
-    if len(found[0]) > _TOPIC_BYTES:
-        raise HTTPException(400, f"{name} is longer than {_TOPIC_BYTES} bytes.")
+    if len(found[0]) > _HEADER_BYTES:
+        raise HTTPException(400, f"{name} is longer than {_HEADER_BYTES} bytes.")
     try:
-        text = found[0].decode("utf-8")
+        text = unquote_to_bytes(found[0]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"{name} is not UTF-8.") from error
-    if not text or _CONTROLS.search(text):
-        raise HTTPException(400, f"{name} is empty or holds control characters.")
+    if not text or "\0" in text:
+        raise HTTPException(400, f"{name} is empty or holds a NUL character.")
     return text
 
 

@@ -7,15 +7,21 @@ import os
 import socket
 import threading
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from linktide.errors import ConfigError, StopError
 from linktide.serve.port_holder import port_holder
+from linktide.serve.service_file import ServiceFacts, remove_service_file, write_service_file
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.types import ASGIApp
+
+    from linktide.config import Config
 
 _BACKLOG = 128
 _START_SECONDS = 10.0
@@ -52,7 +58,9 @@ def bind(host: str, port: int) -> Bound:
         if listener is not None:
             listener.close()
         raise _not_bound(host, port, error) from error
-    return Bound(listener, host, int(listener.getsockname()[1]))
+    # The numeric address: a name such as localhost may lead a client to another one.
+    bound_host, bound_port = listener.getsockname()[:2]
+    return Bound(listener, str(bound_host), int(bound_port))
 
 
 def _not_bound(host: str, port: int, error: OSError) -> ConfigError:
@@ -70,26 +78,16 @@ def _not_bound(host: str, port: int, error: OSError) -> ConfigError:
 
 
 class HttpServer:
-    """Answers HTTP on a bound socket from `start` to `stop`; both are called once, by one thread."""
+    """Answers HTTP from `start` to `stop`. One thread calls it, in this order: start, announce, stop.
 
-    def __init__(self, app: ASGIApp, bound: Bound) -> None:
-        config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            # What it would log is told by our own routes, or is the noise of clients.
-            log_level="critical",
-            server_header=False,
-            backlog=_BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-        self._bound = bound
-        self._server = _Server(config)
+    Binds http_host and http_port at once; raises ConfigError as `bind` does.
+    """
+
+    def __init__(self, config: Config, app: ASGIApp) -> None:
+        self._database = config.database
+        self._bound = bind(config.http_host, config.http_port)
+        self._facts: ServiceFacts | None = None
+        self._server = _Server(_uvicorn_config(app))
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="linktide-http", daemon=True)
 
@@ -109,8 +107,21 @@ class HttpServer:
                 f" ({self._failure or f'nothing happened for {_START_SECONDS:g} s'})."
             ) from self._failure
 
+    def announce(self, started_at: datetime, version: str) -> None:
+        """Write the file by which commands find the service; the second time does nothing. Raises OSError.
+
+        Called once the database is open: who fails to open it must not overwrite the file of who holds it.
+        """
+        if self._facts is None:
+            started = started_at.astimezone(UTC).isoformat()
+            facts = ServiceFacts(os.getpid(), self._bound.host, self.port, started, version)
+            write_service_file(self._database, facts)
+            self._facts = facts
+
     def stop(self) -> None:
         """Take no new connections, let answers that run end for 2 s, cut the rest; returns within 3 s."""
+        if self._facts is not None:
+            remove_service_file(self._database, self._facts)
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(_STOP_SECONDS)
@@ -124,6 +135,24 @@ class HttpServer:
             self._failure = error
         finally:
             self._server.is_settled.set()
+
+
+def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        # What it would log is told by our own routes, or is the noise of clients.
+        log_level="critical",
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from linktide.errors import LinktideError, RetryError
 from linktide.serve import live_view
@@ -77,7 +77,9 @@ class ServiceState:
         self._lock = threading.Lock()
         self._open: _Open | None = None
         self._down_because: str | None = "the store is opening"
-        roles = [(name, "own") for name in config.tracked_domains] + [(name, "rival") for name in config.rivals]
+        roles = [(name, "own") for name in config.tracked_domains] + [
+            (name, "rival") for name in config.rivals
+        ]
         self._tracked = roles[:_TRACKED_CAP]
         metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self._tracked)))
         metrics.set("linktide_build_info", 1.0, live_view.version())
@@ -197,13 +199,15 @@ class ServiceState:
     def _now_open(self) -> _Open:
         with self._lock:
             if self._open is None:
-                raise RetryError(f"The store is not open now: {self._down_because}; try again in a few seconds.")
+                raise RetryError(
+                    f"The store is not open now: {self._down_because}; try again in a few seconds."
+                )
             return self._open
 
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
         lag = open_now.session.lag()
         sql = "SELECT source_name, topic, source_partition, next_offset, events, dead_letters FROM sources"
-        rows = open_now.readers.query(sql).table.to_pylist()
+        rows: list[dict[str, Any]] = open_now.readers.query(sql).table.to_pylist()
         by_name = {(part.cluster, part.topic, part.number): count for part, count in lag.items()}
         for row in rows:
             key = (row["source_name"], row["topic"], row["source_partition"])

@@ -55,14 +55,12 @@ _ANCHORS = (
 _OWN_ANCHOR_SHARE, _HOME_PAGE_SHARE, _IMAGE_SHARE = 0.6, 0.4, 0.07
 _SOURCE_PAGES, _TARGET_PAGES = 400, 60
 _FOLLOWED_SHARE_HISTORY, _FOLLOWED_SHARE_LIVE = 0.02, 0.15
-_UNTOLD_LOSS_SHARE = 0.4
 _SUSPECT_HOURS, _SUSPECT_LIVE_SECONDS = 60, 60
 
 
 class _Move(StrEnum):
     DISCOVER = "discover"
     SEE = "see"
-    RECRAWL = "recrawl"
     SUSPECT = "suspect"
     RESTORE = "restore"
     LOSE = "lose"
@@ -71,8 +69,7 @@ class _Move(StrEnum):
 # Tables of chance: (upper bound of the cumulated share, outcome).
 _MOVES = (
     (0.64, _Move.DISCOVER),
-    (0.77, _Move.SEE),
-    (0.81, _Move.RECRAWL),
+    (0.81, _Move.SEE),
     (0.85, _Move.SUSPECT),
     (0.88, _Move.RESTORE),
     (1.00, _Move.LOSE),
@@ -118,7 +115,7 @@ class Link:
     is_image: bool
 
     def described(self) -> dict[str, object]:
-        """Return the fields an event or a page entry carries about it."""
+        """Return the fields an event carries about it."""
         told: dict[str, object] = {"target_url": self.target_url}
         told |= {"alt": self.anchor, "link_type": "image"} if self.is_image else {"anchor": self.anchor}
         return told if self.rel is None else told | {"rel": list(self.rel)}
@@ -153,7 +150,6 @@ class SyntheticWeb:
         self._sources = sorted(self.domains, key=lambda _: self._random())
         self._live: list[Link] = []
         self._place: dict[tuple[str, str], int] = {}
-        self._pages: dict[str, dict[str, Link]] = {}
         self._lost: deque[Link] = deque(maxlen=_LOST_KEPT)
         self._later: list[tuple[int, int, Callable[[int], bytes | None]]] = []
         self._sequence = count()
@@ -235,8 +231,6 @@ class SyntheticWeb:
         match move:
             case _Move.SEE:
                 return _event("seen", at_us, link)
-            case _Move.RECRAWL:
-                return self._recrawl(link.source_url, at_us)
             case _Move.SUSPECT:
                 return self._suspect(link, at_us, is_live_part=is_live_part)
         self._forget(link)
@@ -248,7 +242,6 @@ class SyntheticWeb:
             return _event("seen", at_us, self._live[self._place[key]])
         self._place[key] = len(self._live)
         self._live.append(link)
-        self._pages.setdefault(link.source_url, {})[link.target_url] = link
         return _event("discovered", at_us, link)
 
     def _forget(self, link: Link) -> None:
@@ -257,20 +250,7 @@ class SyntheticWeb:
         if last is not link:
             self._live[place] = last
             self._place[last.source_url, last.target_url] = place
-        page = self._pages[link.source_url]
-        del page[link.target_url]
-        if not page:
-            del self._pages[link.source_url]
         self._lost.append(link)
-
-    def _recrawl(self, page_url: str, at_us: int) -> bytes:
-        """Look at one page completely; now and then a link is gone, which no event of its own says."""
-        links = list(self._pages[page_url].values())
-        if len(links) > 1 and self._random() < _UNTOLD_LOSS_SHARE:
-            gone = links.pop(int(self._random() * len(links)))
-            self._forget(gone)
-        told = {"complete": True, "http_code": 200, "links": [link.described() for link in links]}
-        return _line({"event": "page", "observed_at": iso_time(at_us), "source_url": page_url} | told)
 
     def _suspect(self, link: Link, at_us: int, *, is_live_part: bool) -> bytes:
         """Report an error that may pass, and plan what becomes of the link within the 72 hours."""

@@ -165,8 +165,7 @@ class Gate:
 
     def check(self, sql: str, role: Role) -> Statement:
         """Return the statement to run; raises RefusedQueryError with one sentence if it may not."""
-        if len(sql.encode(errors="replace")) > MAX_STATEMENT_BYTES:
-            raise RefusedQueryError(f"the statement is longer than {MAX_STATEMENT_BYTES} bytes")
+        _check_text(sql)
         kind = self._only_statement(sql)
         if kind == duckdb.StatementType.SELECT:
             self._check_select(sql, role)
@@ -180,7 +179,8 @@ class Gate:
 
     def close(self) -> None:
         """Release the parser; idempotent."""
-        self._parser.close()
+        with self._lock:
+            self._parser.close()
 
     def _check_explained(self, rest: str, role: Role) -> None:
         if rest.startswith("("):
@@ -194,16 +194,17 @@ class Gate:
         self._check_select(rest, role)
 
     def _only_statement(self, sql: str) -> duckdb.StatementType:
-        if "\0" in sql:
-            raise RefusedQueryError("the statement holds a NUL character")
         try:
             with self._lock:
                 statements = self._parser.extract_statements(sql)
-        except (duckdb.Error, UnicodeError, ValueError) as error:
+            kinds = [one.type for one in statements]
+        except duckdb.Error as error:
             raise RefusedQueryError(first_line(error)) from error
-        if len(statements) != 1:
-            raise RefusedQueryError(f"exactly one statement may run at a time, not {len(statements)}")
-        return statements[0].type
+        except ValueError as error:  # a kind that DuckDB's own Python enum does not know
+            raise RefusedQueryError("only SELECT and EXPLAIN may run here") from error
+        if len(kinds) != 1:
+            raise RefusedQueryError(f"exactly one statement may run at a time, not {len(kinds)}")
+        return kinds[0]
 
     def _check_select(self, sql: str, role: Role) -> None:
         try:
@@ -215,10 +216,23 @@ class Gate:
             if len(parsed["statements"]) != 1:
                 raise RefusedQueryError("exactly one statement may run at a time")
             _Walk(role).visit(parsed["statements"][0], frozenset())
-        except (duckdb.Error, UnicodeError) as error:
+        except duckdb.Error as error:
             raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # a form we do not know
+            raise RefusedQueryError("the statement has a form that cannot be checked here") from error
         except RecursionError as error:
             raise RefusedQueryError("the statement is nested too deeply") from error
+
+
+def _check_text(sql: str) -> None:
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError as error:
+        raise RefusedQueryError("the statement is not valid Unicode text") from error
+    if size > MAX_STATEMENT_BYTES:
+        raise RefusedQueryError(f"the statement is longer than {MAX_STATEMENT_BYTES} bytes")
+    if "\0" in sql:
+        raise RefusedQueryError("the statement holds a NUL character")
 
 
 def first_line(error: BaseException) -> str:

@@ -122,10 +122,12 @@ class ReaderPool:
         return QueryResult(table, self._monotonic() - started)
 
     def close(self) -> None:
-        """Close the readers; idempotent. A statement that runs ends with an error."""
+        """Interrupt what runs and close the readers; idempotent. Close the pool before its database."""
+        if self._is_closed:
+            return
         self._is_closed = True
-        for cursor in self._cursors:
-            self._release(cursor)
+        for _ in self._cursors:
+            self._release(self._interrupted())
         self._gate.close()
 
     def __enter__(self) -> Self:
@@ -135,6 +137,14 @@ class ReaderPool:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
+
+    def _interrupted(self) -> DuckDBPyConnection:
+        while True:
+            try:
+                return self._free.get(timeout=_WATCH_SECONDS)
+            except queue.Empty:  # again and again: an interrupt before the statement has begun is lost
+                for cursor in self._cursors:
+                    cursor.interrupt()
 
     @contextmanager
     def _cursor(self) -> Iterator[DuckDBPyConnection]:
@@ -250,19 +260,25 @@ def _resident_bytes() -> int:
 
 def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits) -> pa.Table:
     guard = _Guard(cursor, limits)
+    _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
-        cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-        try:
-            with guard:
-                return _read(cursor, sql, parameters, limits, guard)
-        finally:
-            # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
-            # guard has left: it must not interrupt this.
-            cursor.execute("ROLLBACK").fetchall()
-    except (duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
+        with guard:
+            return _read(cursor, sql, parameters, limits, guard)
+    except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
         raise RefusedQueryError(guard.refusal or first_line(error)) from error
+    finally:
+        # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
+        # guard has left: it must not interrupt this.
+        _control(cursor, "ROLLBACK")
+
+
+def _control(cursor: DuckDBPyConnection, statement: str) -> None:
+    try:
+        cursor.execute(statement).fetchall()
+    except duckdb.Error as error:
+        raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
 def _read(

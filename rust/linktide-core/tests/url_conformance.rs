@@ -202,7 +202,11 @@ fn mutate(url: &str, other: &str, random: &mut Random) -> String {
 /// The invariants of the design for one text; true if it has a normalised form.
 fn has_invariants(normalizer: &mut Normalizer, input: &str, out: &mut Vec<u8>, again: &mut Vec<u8>) -> bool {
     out.clear();
-    let Ok(got) = normalizer.normalize(input.as_bytes(), None, out) else {
+    again.clear();
+    let got = normalizer.normalize(input.as_bytes(), None, out);
+    let parsed = normalizer.normalize_parsed(input.as_bytes(), None, again);
+    assert_eq!((&got, &*out), (&parsed, &*again), "the short way differs for {input:?}");
+    let Ok(got) = got else {
         assert!(out.is_empty(), "{input:?}");
         return false;
     };
@@ -227,7 +231,13 @@ fn has_invariants(normalizer: &mut Normalizer, input: &str, out: &mut Vec<u8>, a
     true
 }
 
-/// `LINKTIDE_URL_MUTATIONS` enlarges the run.
+/// The lines of the file that `LINKTIDE_URLS` names, if it is set: real URLs to test besides.
+fn real_urls() -> Vec<String> {
+    let text = std::env::var("LINKTIDE_URLS").map(|path| std::fs::read_to_string(path).unwrap());
+    text.map_or_else(|_| Vec::new(), |text| text.lines().map(str::to_owned).collect())
+}
+
+/// `LINKTIDE_URL_MUTATIONS` enlarges the run, `LINKTIDE_URLS` gives it real URLs to begin with.
 #[test]
 fn invariants_hold_for_mutated_urls() {
     let (Some(list), Some(text)) = (suffixes(), data("conformance/urltestdata.json")) else { return };
@@ -240,6 +250,7 @@ fn invariants_hold_for_mutated_urls() {
     seeds.extend(
         linktide_core::url::POLICY.iter().flat_map(|row| row.vectors).map(|vector| vector.input.to_owned()),
     );
+    seeds.extend(real_urls());
     let mut normalizer = Normalizer::new(list);
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let (mut out, mut again, mut good) = (Vec::new(), Vec::new(), 0);

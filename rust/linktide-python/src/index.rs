@@ -72,7 +72,7 @@ impl PyIndex {
     /// Take a batch; returns the ids of links whose stored observations `finish` needs.
     fn begin(&self, py: Python<'_>, batch: &PyEventBatch) -> PyArray {
         let batch = batch.batch.clone();
-        let link_ids = py.detach(|| self.lock().begin(batch));
+        let link_ids = py.detach(|| self.lock().begin(&batch));
         PyArray::from_array_ref(std::sync::Arc::new(UInt64Array::from(link_ids)))
     }
 

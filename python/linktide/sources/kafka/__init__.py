@@ -1,6 +1,6 @@
 """Kafka as a source, through kafka-python, whose fetched bytes go undecoded to the core."""
 
-from linktide.sources.kafka.settings import KafkaSettings
+from linktide.sources.kafka.settings import KafkaSettings, kafka_settings
 from linktide.sources.kafka.source import KafkaSource
 
-__all__ = ["KafkaSettings", "KafkaSource"]
+__all__ = ["KafkaSettings", "KafkaSource", "kafka_settings"]

@@ -65,13 +65,13 @@ class Cluster:
             refused = sorted(self._metadata.unauthorized_topics)
             if refused:
                 raise ConfigError(
-                    f"kafka_topics = {', '.join(refused)} may not be read by kafka_sasl_username = "
+                    f"kafka.topics = {', '.join(refused)} may not be read by kafka.sasl_username = "
                     f"{self._settings.sasl_username!r}: allow it to describe and read them."
                 )
             names = ", ".join(missing)
             if monotonic() >= deadline:
                 raise ConfigError(
-                    f"kafka_topics = {names} does not exist on the cluster at kafka_bootstrap_servers = "
+                    f"kafka.topics = {names} does not exist on the cluster at kafka.bootstrap_servers = "
                     f"{self._settings.servers_text}: create it or correct the name."
                 )
             if not has_warned:

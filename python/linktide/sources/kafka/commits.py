@@ -66,7 +66,7 @@ class OffsetHints:
         self.failures += 1
         if self.failures == 1:
             log.warning(
-                "Offsets cannot be committed to Kafka under kafka_group_id = %s (%s). Nothing is lost, but "
+                "Offsets cannot be committed to Kafka under kafka.group_id = %s (%s). Nothing is lost, but "
                 "lag tools will show too much; further failures are only counted.",
                 self._group_id,
                 error,

@@ -11,6 +11,7 @@ from kafka.errors import (
     IncompatibleBrokerVersion,
     KafkaConfigurationError,
     KafkaError,
+    KafkaTimeoutError,
     SaslAuthenticationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
@@ -42,11 +43,12 @@ def connect(
     for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
         path = getattr(settings, name)
         if path is not None and not path.is_file():
-            raise ConfigError(f"kafka_{name} = {path} is not a file.")
+            raise ConfigError(f"kafka.{name} = {path} is not a file.")
     made: list[KafkaNetClient] = []
+    failures: list[Exception] = []
 
     def make_client(**configs: object) -> KafkaNetClient:
-        made.append(KafkaNetClient(**configs))
+        made.append(_ListeningClient(failures.append, **configs))
         return made[-1]
 
     limits = {"bootstrap_timeout_ms": max(1, int(timeout_seconds * 1000)), "kafka_client": make_client}
@@ -56,17 +58,38 @@ def connect(
         for client in made:
             # The class keeps its half-made client to itself when it fails, with a running thread in it.
             client.close()
-        raise _refusal(settings, error, timeout_seconds) from error
+        cause = error
+        if isinstance(error, KafkaTimeoutError) and failures:
+            # It says only that time ran out; why, the connections knew. A broker that refuses a login
+            # sometimes hangs up before it says so.
+            refusals = [one for one in failures if isinstance(one, SaslAuthenticationFailedError)]
+            cause = (refusals or failures)[-1]
+        raise _refusal(settings, cause, timeout_seconds) from error
+
+
+class _ListeningClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python has no types
+    """Hears why connections fail; kafka-python only logs it."""
+
+    def __init__(self, hear: Callable[[Exception], None], **configs: object) -> None:
+        super().__init__(**configs)
+        connect_plainly = self._manager.get_connection
+
+        def get_connection(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 -- kafka-python has no types
+            connection = connect_plainly(*arguments, **options)
+            connection.init_future.add_errback(hear)
+            return connection
+
+        self._manager.get_connection = get_connection
 
 
 def _refusal(
     settings: KafkaSettings, error: Exception, timeout_seconds: float
 ) -> BrokerUnreachableError | ConfigError:
-    servers = f"kafka_bootstrap_servers = {settings.servers_text}"
+    servers = f"kafka.bootstrap_servers = {settings.servers_text}"
     if isinstance(error, SaslAuthenticationFailedError):
         return BrokerUnreachableError(
-            f"The Kafka cluster at {servers} refused the login of kafka_sasl_username = "
-            f"{settings.sasl_username!r} by kafka_sasl_mechanism = {settings.sasl_mechanism}: {error}."
+            f"The Kafka cluster at {servers} refused the login of kafka.sasl_username = "
+            f"{settings.sasl_username!r} by kafka.sasl_mechanism = {settings.sasl_mechanism}: {error}."
         )
     if isinstance(error, (AuthorizationError, IncompatibleBrokerVersion)):
         return BrokerUnreachableError(f"The Kafka cluster at {servers} refused us: {error}.")
@@ -74,8 +97,11 @@ def _refusal(
         error, (KafkaConfigurationError, IllegalArgumentError, OSError, ValueError, AssertionError)
     ):
         return ConfigError(f"The Kafka settings cannot be used ({servers}): {error}.")
+    login = (
+        f", the login of kafka.sasl_username = {settings.sasl_username!r}" if settings.sasl_username else ""
+    )
     return BrokerUnreachableError(
         f"No Kafka broker answered at {servers} within {timeout_seconds:g} s "
-        f"(kafka_security_protocol = {settings.security_protocol}): check the addresses and that a broker "
-        "listens there."
+        f"(kafka.security_protocol = {settings.security_protocol}; {error}): check the addresses{login} and "
+        "that a broker listens there."
     )

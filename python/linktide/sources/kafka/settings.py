@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from linktide.config import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +20,10 @@ class KafkaSettings:
     group_id: str | None = None
     """Offsets are written under it as a hint for lag tools; the stored ones alone decide. None: not."""
     client_id: str = "linktide"
-    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
-    offset_gap_policy: Literal["continue", "stop"] = "continue"
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    isolation_level: str = "read_committed"
+    offset_gap_policy: str = "continue"
+    """"continue" or "stop": what to do where the log does not hold the stored position."""
+    security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: str | None = field(default=None, repr=False)
@@ -77,3 +80,23 @@ class KafkaSettings:
             "metadata_max_age_ms": int(self.metadata_refresh_seconds * 1000),
             "metrics_enabled": False,
         }
+
+
+def kafka_settings(config: Config) -> KafkaSettings:
+    """Return what the configuration says about Kafka."""
+    return KafkaSettings(
+        bootstrap_servers=config.kafka_bootstrap_servers,
+        topics=config.kafka_topics,
+        group_id=config.kafka_group_id,
+        isolation_level=config.kafka_isolation_level,
+        offset_gap_policy=config.kafka_offset_gap_policy,
+        security_protocol=config.kafka_security_protocol,
+        sasl_mechanism=config.kafka_sasl_mechanism,
+        sasl_username=config.kafka_sasl_username,
+        sasl_password=config.kafka_sasl_password,
+        ssl_cafile=config.kafka_ssl_cafile,
+        ssl_certfile=config.kafka_ssl_certfile,
+        ssl_keyfile=config.kafka_ssl_keyfile,
+        ssl_check_hostname=config.kafka_ssl_check_hostname,
+        open_timeout_seconds=config.start_retry_seconds,
+    )

@@ -190,7 +190,7 @@ class KafkaSource:
         return self._cluster
 
     def _install_hook(self, cluster: Cluster) -> None:
-        reason = "kafka_raw_fetch = false"
+        reason = "so it was asked"
         if self._settings.is_raw_fetch_wanted:
             self._factory = hook.install(cluster.consumer, self._scan, next(iter(self._partitions)))
             reason = "the hook into its fetcher did not take hold, install a version linktide was tested with"
@@ -281,10 +281,14 @@ class KafkaSource:
         for tp in before.keys() - self._partitions.keys():
             self._next.pop(tp, None)
 
-    def _resolve_out_of_range(self, cluster: Cluster, error: OffsetOutOfRangeError) -> None:
+    def _look_again(self, cluster: Cluster) -> None:
+        """Learn first whether the topic is still the same: a recreated one looks like any other gap."""
         cluster.refresh()
         if cluster.take_news():
             self._follow(cluster)
+
+    def _resolve_out_of_range(self, cluster: Cluster, error: OffsetOutOfRangeError) -> None:
+        self._look_again(cluster)
         for tp, offset in error.args[0].items():
             if self._next.get(tp) != offset:
                 # It has been placed anew meanwhile: the topic was recreated.
@@ -300,7 +304,11 @@ class KafkaSource:
                 self._jump(cluster, tp, OffsetGap(GapKind.ABOVE_END, offset, start))
 
     def _resolve_truncation(self, cluster: Cluster, error: LogTruncationError) -> None:
+        self._look_again(cluster)
         for tp, divergence in error.divergent_offsets.items():
+            if tp in self._jumps:
+                # Placed anew since kafka-python compared the logs: the topic was recreated.
+                continue
             offset = self._next.get(tp, 0)
             resumed = offset if divergence is None else divergence.offset
             self._jump(cluster, tp, OffsetGap(GapKind.TRUNCATED, offset, resumed))
@@ -313,7 +321,7 @@ class KafkaSource:
             f"{gap.stored_offset}: {_GAP_TEXT[gap.kind]}"
         )
         if self._settings.offset_gap_policy == "stop":
-            raise StopError(f"{told} (kafka_offset_gap_policy = stop; continue would go on from {where}).")
+            raise StopError(f"{told} (kafka.offset_gap_policy = stop; continue would go on from {where}).")
         log.error("%s. Going on from %s.", told, where)
         self._gaps[self._partitions[tp]] = gap
         self._jumps[tp] = gap

@@ -1,11 +1,6 @@
-//! Which node to push next: first in, first out, but hubs wait.
+//! Which node to push next: first in, first out.
 
 use std::collections::VecDeque;
-
-/// A node with more out-links than this waits.
-const DELAY_FROM: u32 = 32;
-/// Degree classes 2^5 to 2^31.
-const CLASSES: usize = 27;
 
 /// A set of bits by node id.
 #[derive(Debug, Clone, Default)]
@@ -45,36 +40,25 @@ impl NodeSet {
     }
 }
 
-/// Nodes whose residual is over the threshold. A node of d > 32 out-links waits until about d edges were
-/// pushed for others: what reaches it meanwhile is pushed on together, and two hubs that feed one another
-/// cannot each be pushed per event. "About": d is rounded down to a power of two, so that every delay is
-/// one of 27 and each keeps its own first-in-first-out list, already in order of due time.
-#[derive(Debug, Clone)]
+/// Nodes whose residual is over the threshold, each once, in order of arrival.
+///
+/// Order decides how often a hub is pushed, so it is most of the cost. Arrival order lets a hub gather
+/// what the whole queue before it sends. Rejected after measuring (`benches/authority.rs`): letting a hub
+/// of d links wait for d edges and then go first pushes it before the queue has sent its part, many times
+/// the edges in large batches; arrival order plus such a wait gains nothing that pays for its state.
+#[derive(Debug, Clone, Default)]
 pub(super) struct PushQueue {
     queued: NodeSet,
-    ready: VecDeque<u32>,
-    delayed: Vec<VecDeque<(u64, u32)>>,
-    next_due: u64,
-    waiting: usize,
+    nodes: VecDeque<u32>,
 }
 
 impl PushQueue {
-    pub(super) fn new() -> Self {
-        Self {
-            queued: NodeSet::default(),
-            ready: VecDeque::new(),
-            delayed: vec![VecDeque::new(); CLASSES],
-            next_due: u64::MAX,
-            waiting: 0,
-        }
-    }
-
     pub(super) fn resize(&mut self, nodes: usize) {
         self.queued.resize(nodes);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ready.len() + self.waiting
+        self.nodes.len()
     }
 
     #[cfg(test)]
@@ -82,50 +66,26 @@ impl PushQueue {
         self.queued.contains(node)
     }
 
-    /// Adds a node of `degree` out-links at `clock` edges, unless it is in.
+    /// Adds a node, unless it is in.
     #[inline]
-    pub(super) fn push(&mut self, node: u32, degree: impl FnOnce() -> u32, clock: u64) {
+    pub(super) fn push(&mut self, node: u32) {
         if self.queued.insert(node) {
-            self.enter(node, degree(), clock);
+            self.nodes.push_back(node);
         }
     }
 
-    fn enter(&mut self, node: u32, degree: u32, clock: u64) {
-        if degree <= DELAY_FROM {
-            return self.ready.push_back(node);
-        }
-        let octave = degree.ilog2();
-        let due = clock + (1 << octave);
-        if let Some(class) = self.delayed.get_mut(octave as usize - 5) {
-            class.push_back((due, node));
-            self.waiting += 1;
-            self.next_due = self.next_due.min(due);
-        }
-    }
-
-    /// The node to push at `clock` edges: a hub whose wait is over, else the oldest other node, else the
-    /// hub that has waited longest.
-    pub(super) fn pop(&mut self, clock: u64) -> Option<u32> {
-        let node = if clock >= self.next_due {
-            self.pop_delayed()?
-        } else {
-            self.ready.pop_front().or_else(|| self.pop_delayed())?
-        };
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        let node = self.nodes.pop_front()?;
         self.queued.remove(node);
         Some(node)
     }
 
-    fn pop_delayed(&mut self) -> Option<u32> {
-        let due = |class: &VecDeque<(u64, u32)>| class.front().map_or(u64::MAX, |(due, _)| *due);
-        let (_, node) = self.delayed.iter_mut().min_by_key(|class| due(class))?.pop_front()?;
-        self.waiting -= 1;
-        self.next_due = self.delayed.iter().map(due).min().unwrap_or(u64::MAX);
-        Some(node)
+    pub(super) fn clear(&mut self) {
+        while self.pop().is_some() {}
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let delayed: usize = self.delayed.iter().map(VecDeque::capacity).sum();
-        self.queued.memory_bytes() + 4 * self.ready.capacity() + 16 * delayed
+        self.queued.memory_bytes() + 4 * self.nodes.capacity()
     }
 }
 
@@ -134,23 +94,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hub_waits_its_degree_and_no_node_is_twice_in() {
-        let mut queue = PushQueue::new();
+    fn nodes_come_out_once_in_order_of_arrival() {
+        let mut queue = PushQueue::default();
         queue.resize(100);
-        queue.push(70, || 64, 0);
-        for node in 0..10 {
-            queue.push(node, || 3, 0);
-            queue.push(node, || 3, 0);
+        for node in [70, 3, 70, 99, 3] {
+            queue.push(node);
         }
-        assert_eq!(queue.len(), 11);
-        assert_eq!(queue.pop(0), Some(0));
-        assert_eq!(queue.pop(63), Some(1));
-        assert_eq!(queue.pop(64), Some(70));
-        for node in 2..10 {
-            assert_eq!(queue.pop(64), Some(node));
-        }
-        queue.push(80, || 1 << 20, 64);
-        queue.push(81, || 40, 64);
-        assert_eq!([queue.pop(64), queue.pop(64), queue.pop(64)], [Some(81), Some(80), None]);
+        assert_eq!((queue.len(), queue.contains(3), queue.contains(4)), (3, true, false));
+        assert_eq!([queue.pop(), queue.pop()], [Some(70), Some(3)]);
+        queue.push(70);
+        assert_eq!([queue.pop(), queue.pop(), queue.pop()], [Some(99), Some(70), None]);
     }
 }

@@ -112,8 +112,8 @@ pub struct DrainOutcome {
     pub is_drained: bool,
 }
 
-/// Whether a batch is so large that [`super::AuthorityVector::solve`] beats pushing: above 3 % of the live
-/// links (measured: at 3.2 % sweeps took a quarter of the time of pushes, at 0.3 % 0.4 to 2.6 times it).
+/// Whether a batch is so large that [`super::AuthorityVector::solve`] costs less than pushing: above about
+/// 3 % of the live links (measured on a web crawl; see `benches/authority.rs` for other graphs).
 #[must_use]
 pub fn is_bulk(changed_links: u64, live_links: u64) -> bool {
     changed_links as f64 > 0.03 * live_links as f64

@@ -68,7 +68,8 @@ impl AuthorityVector {
         }
         self.r = self.exact_residuals(graph);
         self.sum_exactly();
-        self.recheck_all(graph);
+        self.queue.clear();
+        self.recheck_all();
     }
 
     /// Greatest |x + r − b − αPᵀx| over all nodes: rounding only, if the rules were kept. One pass over

@@ -6,7 +6,7 @@ use super::queue::{NodeSet, PushQueue};
 use super::settings::{check_epsilon, check_prior};
 use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
-use crate::graph::{LinkChange, LinkGraph};
+use crate::graph::{LinkChange, LinkGraph, reserve_eighth};
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
@@ -40,7 +40,7 @@ impl AuthorityVector {
             x: Vec::new(),
             r: Vec::new(),
             priors: FxHashMap::default(),
-            queue: PushQueue::new(),
+            queue: PushQueue::default(),
             moved: Vec::new(),
             moved_set: NodeSet::default(),
             sum_x: ExactSum::default(),
@@ -56,6 +56,8 @@ impl AuthorityVector {
         if from >= to {
             return;
         }
+        reserve_eighth(&mut self.x, to - from);
+        reserve_eighth(&mut self.r, to - from);
         self.x.resize(to, 0.0);
         self.r.resize(to, 0.0);
         self.queue.resize(to);
@@ -63,7 +65,7 @@ impl AuthorityVector {
         for node in from..to {
             let node = node as u32;
             self.add_residual(node, self.prior(node));
-            self.recheck(graph, node);
+            self.recheck(node);
         }
     }
 
@@ -96,8 +98,8 @@ impl AuthorityVector {
             self.push_node(graph, source);
         }
         // Both ends, whatever they were before: the threshold itself may have shrunk with x.
-        self.recheck(graph, source);
-        self.recheck(graph, target);
+        self.recheck(source);
+        self.recheck(target);
     }
 
     /// Sets the prior b of one node; 0 for a page that is forgotten, once its links are dropped.
@@ -112,7 +114,7 @@ impl AuthorityVector {
         }
         self.add_residual(node, prior - self.prior(node));
         self.priors.insert(node, prior);
-        self.recheck(graph, node);
+        self.recheck(node);
         Ok(())
     }
 
@@ -120,11 +122,10 @@ impl AuthorityVector {
     ///
     /// # Errors
     /// ε is not a positive number; nothing changes then.
-    pub fn set_epsilon(&mut self, graph: &LinkGraph, epsilon: f64) -> Result<(), AuthorityError> {
+    pub fn set_epsilon(&mut self, epsilon: f64) -> Result<(), AuthorityError> {
         check_epsilon(epsilon)?;
         self.settings.epsilon = epsilon;
-        self.grow(graph);
-        self.recheck_all(graph);
+        self.recheck_all();
         Ok(())
     }
 
@@ -137,7 +138,7 @@ impl AuthorityVector {
             Budget::Edges(edges) => self.work().saturating_add(edges.max(1)),
         };
         while self.work() < end {
-            let Some(node) = self.queue.pop(self.edges) else { break };
+            let Some(node) = self.queue.pop() else { break };
             if self.is_over(node) {
                 self.push_node(graph, node);
             }
@@ -165,7 +166,7 @@ impl AuthorityVector {
         if total > 0.0 {
             let share = self.settings.alpha * pushed / total;
             for (weight, targets) in graph.segments(node) {
-                sum_change += self.spread(graph, targets, share * weight);
+                sum_change += self.spread(targets, share * weight);
             }
             self.edges += u64::from(graph.out_degree(node));
         }
@@ -174,7 +175,7 @@ impl AuthorityVector {
 
     /// Adds `amount` to the residual of every target, queues those now over the threshold and returns the
     /// change of Σ|r|. The loop all time goes to: it reads and writes r alone unless a node is queued.
-    fn spread(&mut self, graph: &LinkGraph, targets: &[u32], amount: f64) -> f64 {
+    fn spread(&mut self, targets: &[u32], amount: f64) -> f64 {
         let floor = self.floor();
         let mut sum_change = 0.0;
         for &target in targets {
@@ -184,22 +185,22 @@ impl AuthorityVector {
             *slot += amount;
             sum_change += after - before;
             if after > floor && after > threshold(floor, self.settings.threshold, &self.x, target) {
-                self.queue.push(target, || graph.out_degree(target), self.edges);
+                self.queue.push(target);
             }
         }
         sum_change
     }
 
     /// Queues a node that is over its threshold.
-    fn recheck(&mut self, graph: &LinkGraph, node: u32) {
+    fn recheck(&mut self, node: u32) {
         if self.is_over(node) {
-            self.queue.push(node, || graph.out_degree(node), self.edges);
+            self.queue.push(node);
         }
     }
 
-    pub(super) fn recheck_all(&mut self, graph: &LinkGraph) {
+    pub(super) fn recheck_all(&mut self) {
         for node in 0..self.r.len() {
-            self.recheck(graph, node as u32);
+            self.recheck(node as u32);
         }
     }
 
@@ -302,7 +303,7 @@ impl AuthorityVector {
         }
     }
 
-    /// Whether no residual is over the threshold.
+    /// Whether the queue is empty, so that no residual is over the threshold.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.queue.len() == 0

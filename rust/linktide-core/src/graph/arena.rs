@@ -36,6 +36,13 @@ pub(super) fn class_size(class: u8) -> u32 {
     (1 << octave) + (step_index % 4 + 1) * (1 << (octave - 2))
 }
 
+/// Makes room for `more`, growing by an eighth: doubling would break the promised bytes per link and node.
+pub(crate) fn reserve_eighth<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(list.len() / 8).max(256));
+    }
+}
+
 /// The blocks of all out-lists. Freed blocks are chained through their own first slot, so the free lists
 /// cost no memory.
 #[derive(Debug, Clone)]
@@ -68,7 +75,7 @@ impl Arena {
         if offset + size >= VACANT as usize {
             return Err(GraphError::ArenaFull { slots: offset });
         }
-        self.reserve(size);
+        reserve_eighth(&mut self.slots, size);
         self.slots.resize(offset + size, VACANT);
         Ok(offset as u32)
     }
@@ -94,13 +101,6 @@ impl Arena {
             rest -= class_size(piece);
         }
         Some(offset)
-    }
-
-    /// Growth by an eighth: doubling would break the promised bytes per link.
-    fn reserve(&mut self, size: usize) {
-        if self.slots.capacity() - self.slots.len() < size {
-            self.slots.reserve_exact(size.max(self.slots.len() / 8).max(1024));
-        }
     }
 
     pub(super) fn free(&mut self, offset: u32, class: u8) {

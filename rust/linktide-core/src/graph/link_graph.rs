@@ -1,6 +1,6 @@
 //! The link graph: out-lists, weights by class, in-degrees.
 
-use super::arena::{Arena, VACANT};
+use super::arena::{Arena, VACANT, reserve_eighth};
 use super::out_list::OutList;
 use super::pair_counts::PairCounts;
 use super::{GraphError, LinkChange, WeightClass};
@@ -70,6 +70,8 @@ impl LinkGraph {
     pub fn add_node(&mut self) -> Result<u32, GraphError> {
         let node = u32::try_from(self.lists.len()).ok().filter(|&node| node != VACANT);
         let node = node.ok_or(GraphError::NodesFull)?;
+        reserve_eighth(&mut self.lists, 1);
+        reserve_eighth(&mut self.in_degrees, 1);
         self.lists.push(OutList::EMPTY);
         self.in_degrees.push(0);
         Ok(node)

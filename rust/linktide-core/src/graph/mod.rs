@@ -11,6 +11,7 @@ mod pair_counts;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use arena::reserve_eighth;
 pub use domain_pairs::{DomainPairs, PairChange};
 pub use link_graph::LinkGraph;
 

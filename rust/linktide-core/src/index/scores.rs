@@ -63,7 +63,7 @@ impl Index {
     /// Drain to `epsilon` and take the scores that moved enough.
     pub(super) fn publish(&mut self, epsilon: f64) -> Result<Vec<ScoreRow>, CoreError> {
         if self.citation.settings().epsilon.to_bits() != epsilon.to_bits() {
-            self.citation.set_epsilon(&self.graph, epsilon)?;
+            self.citation.set_epsilon(epsilon)?;
         }
         self.citation.grow(&self.graph);
         if is_bulk(self.edges_moved, self.graph.link_count()) {
@@ -75,7 +75,8 @@ impl Index {
         let move_points = MIN_MOVE_POINTS.max(2.0 * bound_in_points(epsilon, Threshold::Const));
         let mut rows = Vec::new();
         for node in self.citation.take_moved() {
-            let citation = self.citation.x(node);
+            // x + r: one step ahead of x, and untouched by what a source links to meanwhile.
+            let citation = self.citation.estimate(node);
             let authority = display_score(citation, prior);
             let Some(domain) = self.domains.of_node(node) else { continue };
             if (authority - domain.published).abs() >= move_points {
@@ -116,6 +117,6 @@ impl Index {
     pub fn shown_authority(&self, domain: u32) -> Option<f64> {
         let node = self.domains.get(domain)?.node()?;
         let prior = self.citation.settings().prior;
-        self.authority().is_shown.then(|| display_score(self.citation.x(node), prior))
+        self.authority().is_shown.then(|| display_score(self.citation.estimate(node), prior))
     }
 }

@@ -26,17 +26,20 @@ pub(super) struct ClusterInput<'u> {
     pub host: usize,
     /// Where in the host the registrable domain begins.
     pub domain: usize,
+    /// Where the path begins, after host and port.
+    pub path: usize,
+    /// Where the `?` is, or the length of the text.
+    pub query: usize,
 }
 
 impl ClusterScratch {
     /// xxh3-64 of the cluster form.
     pub(super) fn key(&mut self, input: &ClusterInput<'_>) -> u64 {
-        let text = input.text.get(www_length(input)..).unwrap_or_default();
-        let path = text.iter().position(|&byte| byte == b'/').unwrap_or(text.len());
-        let query = text.iter().position(|&byte| byte == b'?').unwrap_or(text.len());
+        let www = www_length(input);
+        let text = input.text.get(www..).unwrap_or_default();
+        let (path, query) = (input.path - www, input.query - www);
         let kept = path + kept_path(text.get(path..query).unwrap_or_default());
-        let has_double_slash =
-            text.get(path..kept).is_some_and(|path| path.windows(2).any(|two| two == b"//"));
+        let has_double_slash = has_double_slash(text.get(path..kept).unwrap_or_default());
         self.split_pairs(text, query);
         let is_contiguous = kept == query || query == text.len();
         if is_contiguous && !has_double_slash && self.is_sorted(text) {
@@ -78,6 +81,12 @@ impl ClusterScratch {
             self.form.extend_from_slice(text.get(pair.clone()).unwrap_or_default());
         }
     }
+}
+
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are compared at a time")]
+fn has_double_slash(path: &[u8]) -> bool {
+    let next = path.get(1..).unwrap_or_default();
+    path.iter().zip(next).fold(false, |found, (&one, &two)| found | ((one == b'/') & (two == b'/')))
 }
 
 fn name<'u>(text: &'u [u8], pair: &Range<usize>) -> &'u [u8] {
@@ -123,8 +132,13 @@ mod tests {
 
     fn key(host: &str, domain: &str, tail: &str) -> u64 {
         let text = format!("{host}{tail}");
-        let input =
-            ClusterInput { text: text.as_bytes(), host: host.len(), domain: host.len() - domain.len() };
+        let input = ClusterInput {
+            text: text.as_bytes(),
+            host: host.len(),
+            domain: host.len() - domain.len(),
+            path: text.find('/').unwrap(),
+            query: text.find('?').unwrap_or(text.len()),
+        };
         ClusterScratch::default().key(&input)
     }
 

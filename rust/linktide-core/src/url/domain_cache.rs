@@ -9,7 +9,9 @@ const SLOTS: usize = 8_192;
 /// Longer hosts are rare and are looked up each time.
 const MAX_CACHED_BYTES: usize = 60;
 
+// One slot is one cache line.
 #[derive(Clone)]
+#[repr(align(64))]
 struct Slot {
     host: [u8; MAX_CACHED_BYTES],
     length: u8,

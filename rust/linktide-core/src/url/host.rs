@@ -7,10 +7,6 @@ use super::outcome::{UrlFlags, UrlReason};
 const MAX_LABEL_BYTES: usize = 63;
 const MAX_HOST_BYTES: usize = 253;
 
-/// Names that mean "this machine" or "this network" wherever they are read: RFC 6761, 6762, 8375 and
-/// ICANN's `.internal`.
-const LOCAL_SUFFIXES: [&[u8]; 5] = [b"localhost", b"localdomain", b"local", b"internal", b"home.arpa"];
-
 /// A host that may stand in a normalised URL.
 pub(super) struct Host<'h> {
     /// The bytes to write: lower-case ASCII, no trailing dot.
@@ -32,40 +28,51 @@ pub(super) fn check_host(host: &[u8]) -> Result<Host<'_>, UrlReason> {
         return Err(UrlReason::Host);
     }
     let mut flags = UrlFlags::empty();
-    for label in name.split(|&byte| byte == b'.') {
-        if label.is_empty() || label.len() > MAX_LABEL_BYTES || !label.iter().all(|&byte| is_name_byte(byte))
-        {
+    let mut rest = name;
+    loop {
+        let length = rest.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(rest.len());
+        if length == 0 || length > MAX_LABEL_BYTES {
             return Err(UrlReason::Host);
         }
-        if label.starts_with(b"xn--") {
+        if rest.starts_with(b"xn--") {
             flags |= UrlFlags::PUNYCODE;
         }
+        match rest.get(length) {
+            None => break,
+            Some(b'.') => rest = rest.get(length + 1..).unwrap_or_default(),
+            Some(_) => return Err(UrlReason::Host),
+        }
     }
-    if is_local_name(name) {
+    if is_local(name, rest) {
         flags |= UrlFlags::LOCAL;
     }
     Ok(Host { bytes: name, flags })
 }
 
-const fn is_name_byte(byte: u8) -> bool {
+/// A byte of a label, after IDNA.
+pub(super) const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
 }
 
-fn is_local_name(name: &[u8]) -> bool {
-    LOCAL_SUFFIXES.iter().any(|suffix| {
-        name.strip_suffix(*suffix).is_some_and(|front| front.is_empty() || front.ends_with(b"."))
-    })
+/// Names that mean "this machine" or "this network" wherever they are read: RFC 6761, 6762, 8375 and
+/// ICANN's `.internal`.
+fn is_local(name: &[u8], last_label: &[u8]) -> bool {
+    match last_label {
+        b"localhost" | b"localdomain" | b"local" | b"internal" => true,
+        b"arpa" => name == b"home.arpa" || name.ends_with(b".home.arpa"),
+        _ => false,
+    }
 }
 
 /// The address a serialised host is. After the WHATWG parser a host ends in a digit label only if it is
 /// a dotted quad, so names are told apart by their last byte.
 fn parse_address(host: &[u8]) -> Option<IpAddr> {
+    if !host.last().is_some_and(|&last| last.is_ascii_digit() || last == b']') {
+        return None;
+    }
     let text = std::str::from_utf8(host).ok()?;
     if let Some(inner) = text.strip_prefix('[') {
         return inner.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
-    }
-    if !text.ends_with(|last: char| last.is_ascii_digit()) {
-        return None;
     }
     text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
 }
@@ -140,10 +147,10 @@ mod tests {
         for host in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "[2001:db8::1]"] {
             assert_eq!(flags(host), UrlFlags::IP, "{host}");
         }
-        for host in ["localhost", "a.localhost", "nas.local", "x.internal", "r.home.arpa"] {
+        for host in ["localhost", "a.localhost", "nas.local", "x.internal", "r.home.arpa", "home.arpa"] {
             assert_eq!(flags(host), UrlFlags::LOCAL, "{host}");
         }
-        for host in ["notlocal", "local.example", "mylocalhost", "a1"] {
+        for host in ["notlocal", "xhome.arpa", "arpa", "local.example", "mylocalhost", "a1"] {
             assert_eq!(flags(host), UrlFlags::empty(), "{host}");
         }
         assert_eq!(flags("xn--bcher-kva.example"), UrlFlags::PUNYCODE);

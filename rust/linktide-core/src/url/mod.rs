@@ -2,8 +2,8 @@
 //! its flags and the key of its cluster.
 //!
 //! The rules are the table [`POLICY`] (level *index*). A URL is parsed by ada-url (WHATWG), then one
-//! byte pass over ada's text applies the policy and appends to the caller's buffer. So there is one
-//! implementation of the policy, whatever parsed the text before it.
+//! byte pass over ada's text applies the policy and appends to the caller's buffer. A plain URL takes the
+//! short way: the same pass over the text itself. So there is one implementation of the policy.
 //!
 //! ```
 //! use linktide_core::url::{Normalizer, PublicSuffixList};

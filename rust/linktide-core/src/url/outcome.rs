@@ -88,6 +88,9 @@ impl UrlFlags {
     /// The host is itself a public suffix, so it is its own site.
     pub const IS_SUFFIX: Self = Self(1 << 13);
 
+    /// Not stored: the pass met text that only the parser understands.
+    pub(super) const NEEDS_PARSER: Self = Self(1 << 31);
+
     const NAMES: [(Self, &'static str); 14] = [
         (Self::IP, "IP"),
         (Self::PRIVATE_IP, "PRIVATE_IP"),
@@ -121,6 +124,10 @@ impl UrlFlags {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    pub(super) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// The stable names of the bits that are set.

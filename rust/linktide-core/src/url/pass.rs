@@ -1,12 +1,12 @@
 //! The policy pass: one walk over the text of a URL that is parsed already, appending the normalised URL.
 //!
 //! The input must be what the WHATWG parser serialises for http(s): a lower-case scheme, `//`, an ASCII
-//! host, a path that begins with `/` and holds no dot segments. A faster parser may hand over its own
-//! text as long as it is that.
+//! host, a path that begins with `/` and holds no dot segments. [`append_plain`] goes the same way with
+//! a text that needs no parser to be that.
 
 use std::ops::Range;
 
-use super::host::check_host;
+use super::host::{Host, check_host, is_name_byte};
 use super::outcome::{UrlFlags, UrlReason};
 use super::path::append_path;
 use super::query::append_query;
@@ -16,40 +16,82 @@ use super::query::append_query;
 pub(super) struct Written {
     pub url: Range<usize>,
     pub host: Range<usize>,
+    /// Where the path begins, after host and port.
+    pub path: usize,
+    /// Where the `?` is, or the end of the URL.
+    pub query: usize,
     pub flags: UrlFlags,
 }
 
 /// Append the normalised form of the serialised URL `text`.
 ///
 /// # Errors
-/// [`UrlReason::Host`] (P5), or [`UrlReason::Scheme`] if the text is not http(s). `out` may then hold a
-/// part of the URL: the caller takes it back.
+/// [`UrlReason::Host`] (P5), or [`UrlReason::Scheme`] if the text is not http(s); `out` is then as it was.
 pub(super) fn append_url(text: &[u8], out: &mut Vec<u8>) -> Result<Written, UrlReason> {
     let scheme = scheme_length(text).ok_or(UrlReason::Scheme)?;
     let (scheme, rest) = text.split_at_checked(scheme).ok_or(UrlReason::Scheme)?;
     let authority_length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
     let (authority, tail) = rest.split_at_checked(authority_length).ok_or(UrlReason::Host)?;
-    let (authority, mut flags) = drop_userinfo(authority);
+    let (authority, flags) = drop_userinfo(authority);
     let (host, port) = split_port(authority);
     let host = check_host(host)?;
-    flags |= host.flags;
+    let mut written = write(scheme, &host, port, tail, out);
+    written.flags = (written.flags | flags).without(UrlFlags::NEEDS_PARSER);
+    Ok(written)
+}
+
+/// The short way: append the normalised form of a URL text that no parser has seen, if it is so plain
+/// that the parser would leave it as it is, but for what the pass does anyway. Else `None`, and `out` is
+/// as it was. Most URLs on pages are that plain.
+pub(super) fn append_plain(text: &[u8], out: &mut Vec<u8>) -> Option<Written> {
+    let (scheme, rest) = text.split_at_checked(scheme_length(text)?)?;
+    let is_host_byte = |byte: u8| byte == b'.' || is_name_byte(byte);
+    let length = rest.iter().position(|&byte| !is_host_byte(byte)).unwrap_or(rest.len());
+    let (name, tail) = rest.split_at_checked(length)?;
+    // Ports, user names, upper case and IDNA are the parser's, and whatever may be an IPv4 address.
+    if !matches!(tail.first(), None | Some(b'/' | b'?' | b'#')) || ends_in_number(name) {
+        return None;
+    }
+    let host = check_host(name).ok()?;
+    if host.bytes.len() != name.len() || host.flags.contains(UrlFlags::PUNYCODE) {
+        return None;
+    }
+    let written = write(scheme, &host, b"", tail, out);
+    if written.flags.contains(UrlFlags::NEEDS_PARSER) {
+        out.truncate(written.url.start);
+        return None;
+    }
+    Some(written)
+}
+
+fn ends_in_number(name: &[u8]) -> bool {
+    let start = name.iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1);
+    name.get(start).is_none_or(u8::is_ascii_digit)
+}
+
+fn write(scheme: &[u8], host: &Host<'_>, port: &[u8], tail: &[u8], out: &mut Vec<u8>) -> Written {
+    let mut flags = host.flags;
     if !port.is_empty() {
         flags |= UrlFlags::HAS_PORT;
     }
-
     let start = out.len();
     out.extend_from_slice(scheme);
     let host_start = out.len();
     out.extend_from_slice(host.bytes);
     let host_end = out.len();
     out.extend_from_slice(port);
-    append_tail(tail, out, &mut flags);
-    Ok(Written { url: start..out.len(), host: host_start..host_end, flags })
+    let path = out.len();
+    let query = append_tail(tail, out, &mut flags);
+    Written { url: start..out.len(), host: host_start..host_end, path, query, flags }
 }
 
-/// Path, query and fragment.
-fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) {
+/// Append path and query, drop the fragment; returns where the query begins in `out`.
+fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
+    if tail.first() != Some(&b'/') {
+        out.push(b'/');
+    }
     let mut read = append_path(tail, out, flags);
+    let query = out.len();
     if tail.get(read) == Some(&b'?') {
         read += 1;
         read += append_query(tail.get(read..).unwrap_or_default(), out, flags);
@@ -57,6 +99,7 @@ fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) {
     if tail.get(read) == Some(&b'#') {
         *flags |= UrlFlags::HAD_FRAGMENT;
     }
+    query
 }
 
 fn scheme_length(text: &[u8]) -> Option<usize> {

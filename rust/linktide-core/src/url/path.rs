@@ -21,9 +21,13 @@ pub(super) fn append_path(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) 
             Some(b'%') => read += push_percent(stopped, out, flags),
             Some(&byte) => {
                 may_hold_session |= matches!(byte, b';' | b'(');
-                push_stopped(byte, out);
+                push_stopped(byte, out, flags);
                 read += 1;
             }
+        }
+        // Perhaps a dot segment, written plainly or as `%2e`: the parser resolves those.
+        if out.ends_with(b"/.") {
+            *flags |= UrlFlags::NEEDS_PARSER;
         }
     }
     if may_hold_session && drop_sessions(out, start) {

@@ -27,9 +27,10 @@ const fn classes() -> [u8; 256] {
 
 const fn classify(byte: u8) -> u8 {
     match byte {
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => UNRESERVED,
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'~' => UNRESERVED,
+        b'.' => UNRESERVED | PATH_STOP,
         b'/' | b':' | b'@' | b'!' | b'$' | b')' | b'*' | b'+' | b',' | b'=' => 0,
-        // `;` and `(` may start a session id.
+        // `;` and `(` may start a session id, `.` a dot segment.
         b';' | b'(' | b'?' => PATH_STOP,
         // WHATWG encodes `'` in queries only.
         b'&' | b'\'' => QUERY_STOP,
@@ -61,7 +62,13 @@ fn push_triple(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Append one byte that stopped a scan and is no delimiter there: encoded if it has to be, else itself.
-pub(super) fn push_stopped(byte: u8, out: &mut Vec<u8>) {
+///
+/// Flags bytes that the WHATWG parser would not simply pass on or encode: it removes TAB, LF, CR and
+/// outer spaces and turns `\` into `/`. Text that is not ASCII goes to it too, to have U+FFFD found.
+pub(super) fn push_stopped(byte: u8, out: &mut Vec<u8>, flags: &mut UrlFlags) {
+    if !byte.is_ascii_graphic() || byte == b'\\' {
+        *flags |= UrlFlags::NEEDS_PARSER;
+    }
     if class(byte) & ENCODED != 0 || byte == b'\'' {
         push_triple(byte, out);
     } else {

@@ -56,7 +56,7 @@ impl<'o> QueryWriter<'o> {
             self.end_pair();
             self.begin_pair();
         } else {
-            push_stopped(byte, self.out);
+            push_stopped(byte, self.out, self.flags);
         }
     }
 

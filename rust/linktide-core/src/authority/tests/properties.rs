@@ -99,7 +99,7 @@ impl World {
             Op::Drain(edges) => self.drain(Budget::Edges(edges)),
             Op::Epsilon(epsilon) => {
                 for vector in &mut self.vectors {
-                    vector.set_epsilon(&self.graph, epsilon).unwrap();
+                    vector.set_epsilon(epsilon).unwrap();
                 }
             }
             Op::Compact => self.graph.compact().unwrap(),
@@ -374,7 +374,7 @@ fn settings_and_values_out_of_range_are_errors() {
     let mut world = World::new(1e-2);
     let vector = &mut world.vectors[0];
     assert!(vector.set_prior(&world.graph, 4, 1.0).is_err());
-    assert!(vector.set_epsilon(&world.graph, -1.0).is_err());
+    assert!(vector.set_epsilon(-1.0).is_err());
     assert!(vector.restore(&world.graph, &[1.0, f64::NAN]).is_err());
     world.drain(Budget::Unlimited);
     world.check_drained();

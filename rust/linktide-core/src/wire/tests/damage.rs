@@ -49,7 +49,8 @@ fn an_unknown_compression_is_named() {
 
 #[test]
 fn broken_compression_costs_its_batch_alone() {
-    let compressions: [(i16, Compression, fn(&[u8]) -> Vec<u8>); 6] = [
+    type Case = (i16, Compression, fn(&[u8]) -> Vec<u8>);
+    let compressions: [Case; 6] = [
         (1, Compression::Gzip, build::gzip),
         (2, Compression::Snappy, build::snappy),
         (2, Compression::Snappy, |body| build::xerial(body, 16)),
@@ -95,7 +96,7 @@ fn absurd_counts_cost_their_batch_alone() {
     for (records, last_offset_delta) in
         [(-1, 2), (3, -1), (3, 1), (i32::MAX, i32::MAX), (i32::MIN, i32::MIN), (4, 3), (2, 2), (0, 2)]
     {
-        let spec = Spec { records, last_offset_delta, ..middle() };
+        let spec = Spec { last_offset_delta, records, ..middle() };
         let reason = reason_between(&spec.bytes());
         let is_expected = matches!(reason, Damage::Counts { .. } | Damage::Record { .. });
         assert!(is_expected, "{records} {last_offset_delta}: {reason}");

@@ -1,0 +1,41 @@
+"""A batch damaged on the broker's disk: fetched once more, then handed on as damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kafka_reading import poll_up_to, source_of, unpack
+from kafka_topics import produce_batches
+
+if TYPE_CHECKING:
+    from kafka_broker import KafkaCluster
+
+pytestmark = pytest.mark.broker
+VALUES = [b"value-%03d" % number for number in range(40)]
+
+
+def damage(broker: KafkaCluster, topic: str, value: bytes) -> None:
+    """Flip a bit of a value in the log file, while the broker is stopped."""
+    broker.stop()
+    segment = broker.folder / "node-0" / f"{topic}-0" / "00000000000000000000.log"
+    data = bytearray(segment.read_bytes())
+    data[data.index(value)] ^= 0x20
+    segment.write_bytes(data)
+    broker.start()
+    broker.wait_ready()
+
+
+def test_a_damaged_batch_is_fetched_again_then_handed_on(own_broker: KafkaCluster) -> None:
+    own_broker.create_topic("damaged")
+    produce_batches(own_broker, "damaged", VALUES, records_per_batch=10)
+    damage(own_broker, "damaged", b"value-013")
+    source = source_of(own_broker, "damaged")
+    source.open({})
+    chunks = poll_up_to(source, 40)
+    assert source.damaged_refetches == 1
+    source.close()
+    assert [(c.first_offset, c.next_offset, c.is_damaged) for c in chunks] == [(0, 10, False), (10, 40, True)]
+    assert b"Value-013" in chunks[1].data
+    sound = [value for value in VALUES if not value.startswith(b"value-01")]
+    assert [value for _, _, value in unpack(chunks)] == sound

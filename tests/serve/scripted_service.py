@@ -1,0 +1,105 @@
+"""A service that does as a test says, and a client that speaks to its application without a socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import httpx
+import pyarrow as pa
+
+from linktide.config import Config
+from linktide.serve.http import HttpLimits, build_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import ASGIApp
+
+    from linktide.store.gate import Role
+
+BASE = "http://127.0.0.1:8640"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    next_offset: int
+    accepted: int
+    dead_letters: int
+
+
+def nothing() -> None:
+    """Be what happens before a call unless a test says otherwise."""
+
+
+@dataclass
+class ScriptedService:
+    """Answers from its fields; a field that is an exception is raised."""
+
+    table: pa.Table | Exception = field(default_factory=lambda: pa.table({"n": pa.array([1, 2])}))
+    stored: Stored | Exception = field(default_factory=lambda: Stored(2, 2, 0))
+    told: Mapping[str, object] | Exception = field(default_factory=lambda: {"pid": 1})
+    text: bytes | Exception = b"# HELP linktide_x X.\n"
+    reason: str | None = None
+    before: Callable[[], None] = nothing
+    """Runs first in every query and push, in their thread."""
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    counted: list[tuple[str, int]] = field(default_factory=list)
+
+    def query(self, sql: str, *, max_rows: int | None, role: Role) -> pa.Table:
+        self.calls.append((sql, max_rows, role))
+        self.before()
+        return given(self.table)
+
+    def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Stored:
+        self.calls.append((data, topic, topic_id, first_offset))
+        self.before()
+        return given(self.stored)
+
+    def status(self) -> Mapping[str, object]:
+        return given(self.told)
+
+    def top(self) -> Mapping[str, object]:
+        return given(self.told)
+
+    def exposition(self) -> bytes:
+        return given(self.text)
+
+    def not_ready_because(self) -> str | None:
+        return self.reason
+
+    def count_request(self, route: str, status: int) -> None:
+        self.counted.append((route, status))
+
+
+def given(value: T | Exception) -> T:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def application(service: ScriptedService, limits: HttpLimits | None = None) -> ASGIApp:
+    return build_app(service, Config(), limits=limits)
+
+
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
+
+
+def ask(
+    service: ScriptedService,
+    method: str,
+    path: str,
+    *,
+    limits: HttpLimits | None = None,
+    **request: Any,  # noqa: ANN401 - what httpx takes
+) -> httpx.Response:
+    """Send one request to a new application of the service."""
+
+    async def send() -> httpx.Response:
+        async with client_of(application(service, limits)) as client:
+            return await client.request(method, path, **request)
+
+    return anyio.run(send)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hand_made_store import Store
+
+from linktide.store.gate import VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOC = Path(__file__).parents[2] / "docs" / "sql.md"
+TYPES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+Columns = list[tuple[str, str]]
+
+
+def sections() -> dict[str, str]:
+    parts = re.split(r"^## (\w+)\n", DOC.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def table_of(text: str) -> Columns:
+    """Return (column, type) of every row of the section's table."""
+    found = []
+    for names, kind in re.findall(r"^\| ([a-z_, ]+) \| ([A-Z]+) \|", text, flags=re.MULTILINE):
+        found += [(name.strip(), TYPES.get(kind, kind)) for name in names.split(",")]
+    return found
+
+
+def documented() -> dict[str, Columns]:
+    found: dict[str, Columns] = {}
+    for view, text in sections().items():
+        columns = table_of(text)
+        if like := re.search(r"Columns of `(\w+)`", text):
+            without = re.search(r"without ((?:`\w+`(?:, )?)+)(?:and after `(\w+)`)?", text)
+            gone = set(re.findall(r"`(\w+)`", without[1])) if without else set()
+            inherited = [one for one in found[like[1]] if one[0] not in gone]
+            after = without[2] if without else None
+            place = [name for name, _ in inherited].index(after) + 1 if after else len(inherited)
+            columns = inherited[:place] + columns + inherited[place:]
+        found[view] = columns
+    return found
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(tmp_path_factory.mktemp("docs") / "a.duckdb") as one:
+        yield one
+
+
+def test_the_gate_knows_just_the_documented_views(store: Store) -> None:
+    there = store.all("SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal")
+    assert tuple(sections()) == VIEWS
+    assert {name for (name,) in there} == set(VIEWS)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
+    relation = store.database.connection.sql(f"FROM {view}")
+    real = list(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
+    assert documented()[view] == real
