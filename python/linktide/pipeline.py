@@ -226,6 +226,9 @@ class Session:
         started = self._monotonic()
         writer = self._parts.writer
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
+        for chunk in chunks:
+            if chunk.gap is not None:
+                self._parts.report.gapped(chunk.partition)
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
         counts = {count[0]: count for count in events.by_source()}
         advances, moved = [], {}
