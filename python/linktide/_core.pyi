@@ -1,7 +1,9 @@
 """The Rust core. Takes bytes and Arrow data, releases the GIL, returns Arrow data."""
 
-from collections.abc import Buffer, Sequence
-from typing import Any, Final, Protocol, final, type_check_only
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, TypeAlias, final, type_check_only
+
+from typing_extensions import Buffer
 
 __all__ = [
     "URL_POLICY_VERSION",
@@ -56,7 +58,7 @@ def decode_event(
 ) -> dict[str, Any] | tuple[str, str]:
     """Decode one message: the fields found, or (reason, detail). For tests and tools, not for streams."""
 
-_Distribution = tuple[list[int], float]
+_Distribution: TypeAlias = tuple[list[int], float]
 
 @final
 class BatchDecoder:
@@ -134,9 +136,7 @@ class Index:
     def numbers(self) -> dict[str, float]:
         """Return numbers of the whole index, by name."""
 
-    def domain_numbers(
-        self, names: Sequence[str]
-    ) -> list[tuple[int, int, int, int, float | None] | None]:
+    def domain_numbers(self, names: Sequence[str]) -> list[tuple[int, int, int, int, float | None] | None]:
         """Return (live backlinks, new, restored, lost, authority or None) of each named domain."""
 
 @final

@@ -73,7 +73,14 @@ class Decoder:
         """Decode (source id, chunk) pairs in order; the GIL is released."""
         return self._decoder.decode(
             [
-                (source_id, one.codec.value, one.data, one.first_offset, one.received_at_us, list(one.aborted))
+                (
+                    source_id,
+                    one.codec.value,
+                    one.data,
+                    one.first_offset,
+                    one.received_at_us,
+                    list(one.aborted),
+                )
                 for source_id, one in chunks
             ]
         )

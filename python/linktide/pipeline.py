@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError
+from linktide.metrics.batch import StoredBatch
+from linktide.sources.chunk_queue import ChunkQueue
 from linktide.sources.source import Position
 from linktide.store.rebuild import WriterRow, observations_of
 from linktide.store.writer import Advance, StoreBatch
@@ -56,48 +58,6 @@ class _Batch:
     is_catching_up: bool
     size_bytes: int
     decode_seconds: float
-
-
-class ChunkQueue:
-    """Undecoded chunks, bounded by bytes: `put` presses back on the sources."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._changed = threading.Condition()
-        self._chunks: deque[Chunk] = deque()
-        self._is_closed = False
-        self.used_bytes = 0
-
-    def put(self, chunk: Chunk) -> None:
-        """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._is_closed
-                or not self._chunks
-                or self.used_bytes + len(chunk.data) <= self._max_bytes
-            )
-            if self._is_closed:
-                return
-            self._chunks.append(chunk)
-            self.used_bytes += len(chunk.data)
-            self._changed.notify_all()
-
-    def get(self, timeout_seconds: float) -> Chunk | None:
-        """Take the oldest chunk; None if none came in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._chunks or self._is_closed, timeout_seconds)
-            if not self._chunks:
-                return None
-            chunk = self._chunks.popleft()
-            self.used_bytes -= len(chunk.data)
-            self._changed.notify_all()
-            return chunk
-
-    def close(self) -> None:
-        """Take in nothing more; what is there can still be taken out."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
 
 
 @dataclass(slots=True)
@@ -163,7 +123,7 @@ class Session:
             thread.start()
         try:
             self._store_batches()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again below, once the threads are gone
             self._fail(error)
         finally:
             self._is_over.set()
@@ -267,12 +227,12 @@ class Session:
         writer = self._parts.writer
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
-        counts = {source_id: rest for source_id, *rest in events.by_source()}
+        counts = {count[0]: count for count in events.by_source()}
         advances, moved = [], {}
         for partition, source_id in ids.items():
             last = next(chunk for chunk in reversed(chunks) if chunk.partition == partition)
             before = positions.get(partition)
-            accepted, refused, newest = counts.get(source_id, (0, 0, None))
+            _, accepted, refused, newest = counts.get(source_id, (source_id, 0, 0, None))
             advances.append(
                 Advance(
                     partition,
@@ -345,12 +305,14 @@ class Session:
                 fetcher.committed.update(batch.positions)
         parts.report.stored(
             batch.events,
-            timing,
-            now_us=self._now_us(),
-            size_bytes=batch.size_bytes,
-            decode_seconds=batch.decode_seconds,
-            apply_seconds=applied - started,
-            is_catching_up=batch.is_catching_up,
+            StoredBatch(
+                timing,
+                now_us=self._now_us(),
+                size_bytes=batch.size_bytes,
+                decode_seconds=batch.decode_seconds,
+                apply_seconds=applied - started,
+                is_catching_up=batch.is_catching_up,
+            ),
         )
 
     def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:

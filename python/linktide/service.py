@@ -62,7 +62,7 @@ def kafka_source(config: Config) -> Source | None:
 class Service:
     """One database, its sources and its readers."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the builder takes its parts by name
         self,
         config: Config,
         *,
@@ -74,13 +74,15 @@ class Service:
     ) -> None:
         """Name the parts; nothing is opened before `run`.
 
-        `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and `run`
-        returns when all of them are stored. `at_fail_point` is the kill tests' bomb.
+        `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and
+        `run` returns when all of them are stored. `at_fail_point` is the kill tests' bomb.
         """
         self._config = config
         self._has_http = config.http_enabled if has_http is None else has_http
         self._at_fail_point = at_fail_point
-        self._push = None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
+        self._push = (
+            None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
+        )
         given = [kafka_source(config)] if sources is None else list(sources)
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
@@ -92,12 +94,13 @@ class Service:
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
 
-        Raises StopError, or RetryError if the very first session could not begin; while running, what may pass
-        is retried for ever and `/-/ready` says why it is not ready.
+        Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
+        what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         with self._signals(), self._http():
             pause = _FIRST_PAUSE_SECONDS
             has_run = False
+            give_up_at = time.monotonic() + self._config.start_retry_seconds
             while not self._stop.is_set():
                 try:
                     with self._session() as session:
@@ -106,9 +109,8 @@ class Service:
                         session.run()
                     break
                 except RetryError as error:
-                    if not has_run:
+                    if not has_run and time.monotonic() >= give_up_at:
                         raise
-                    self.state.is_down(str(error))
                     self._metrics.add("linktide_service_restarts_total")
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)
@@ -154,6 +156,9 @@ class Service:
                 _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
             self._close_store(writer)
+        except LinktideError as error:
+            self.state.is_down(str(error))
+            raise
         finally:
             self.state.is_down("the store is closed")
             close_sources(self._sources)
@@ -173,8 +178,8 @@ class Service:
         if database.pins.url_policy_version != URL_POLICY_VERSION:
             database.close()
             raise ConfigError(
-                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this program "
-                f"applies {URL_POLICY_VERSION}: import the data into a new database."
+                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
+                f"program applies {URL_POLICY_VERSION}: import the data into a new database."
             )
         return database
 
@@ -216,7 +221,7 @@ class Service:
 
 
 def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> Totals:
-    """Take files into the index of a database on which no service runs; a killed import goes on where it was."""
+    """Take files into a database on which no service runs; a killed import goes on where it was."""
     source = FileSource(paths, now_us=now_us)
 
     def tell(totals: Totals) -> None:

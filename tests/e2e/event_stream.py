@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bad_values import BAD_VALUES
+
 from oracle import histories
 from oracle.events import DeadLetter, Event, Kind, Origin
 
@@ -84,7 +85,12 @@ def draw_pairs(chance: random.Random, links: int) -> list[tuple[str, str, str, s
     while len(drawn) < links:
         source, target = (f"site{chance.randrange(120)}.com" for _ in range(2))
         drawn.add(
-            (f"https://{source}/{chance.randrange(40)}", f"https://{target}/{chance.randrange(10)}", source, target)
+            (
+                f"https://{source}/{chance.randrange(40)}",
+                f"https://{target}/{chance.randrange(10)}",
+                source,
+                target,
+            )
         )
     return sorted(drawn)
 

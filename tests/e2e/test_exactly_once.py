@@ -15,12 +15,12 @@ import pytest
 from event_stream import draw_stream
 from kafka_topics import producing
 from linktide_process import LinktideProcess
-from oracle.compare import assert_same
-from oracle.model import derive
-from pipeline import whole
 from topic_contents import ends_of, read_topic
 
 from linktide.store.writer import FAIL_POINTS
+from oracle.compare import assert_same
+from oracle.model import derive
+from pipeline import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def finish(service: LinktideProcess, broker: KafkaCluster, topic: str, stream: E
 def test_killed_at_random_moments(own_broker: KafkaCluster, tmp_path: Path) -> None:
     seed = int(os.environ.get("LINKTIDE_KILL_SEED") or random.SystemRandom().randrange(1 << 32))
     print(f"LINKTIDE_KILL_SEED={seed}")  # noqa: T201 -- repeats this run
-    chance = random.Random(seed)  # noqa: S311 -- repeatable
+    chance = random.Random(seed)
     stream = draw_stream(chance, RECORDS, links=2_500)
     own_broker.create_topic("events", PARTITIONS)
     half = len(stream.values) // 2
@@ -92,7 +92,9 @@ def test_killed_at_random_moments(own_broker: KafkaCluster, tmp_path: Path) -> N
     seconds = []
     for number in range(KILLS):
         begin, end = (half + half * edge // KILLS for edge in (number, number + 1))
-        with LinktideProcess(tmp_path, SCRIPT, "--fetch-bytes=32768", *settings(own_broker, "events")) as service:
+        with LinktideProcess(
+            tmp_path, SCRIPT, "--fetch-bytes=32768", *settings(own_broker, "events")
+        ) as service:
             if chance.random() < START_KILL_SHARE:
                 service.live_for(chance.uniform(0, 2))
             else:
@@ -110,7 +112,7 @@ def test_killed_at_random_moments(own_broker: KafkaCluster, tmp_path: Path) -> N
 
 @pytest.mark.timeout(600)
 def test_killed_at_every_fail_point(broker: KafkaCluster, tmp_path: Path) -> None:
-    chance = random.Random(11)  # noqa: S311 -- repeatable
+    chance = random.Random(11)
     stream = draw_stream(chance, 12_000, links=600)
     broker.create_topic("fail-points", PARTITIONS)
     send(broker, "fail-points", stream.values, chance)

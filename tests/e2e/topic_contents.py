@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafka_reading import decode_plainly
+
 from oracle.events import Origin
 
 if TYPE_CHECKING:

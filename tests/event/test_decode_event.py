@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +19,8 @@ from linktide import _core
 RECORD_AT = datetime(2026, 8, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECORD_US = (RECORD_AT - EPOCH) // timedelta(microseconds=1)
+LAST_US = RECORD_US + 31 * 86_400_000_000
+"""Later than the last of the real events."""
 LINK_TYPES = ("text", "image", "frame", "form", "redirect", "canonical", "alternate", "rss")
 LOSSES = (
     "notfound",
@@ -213,3 +218,16 @@ def test_a_tombstone_is_refused_and_a_short_limit_too(name: str) -> None:
     tombstone = _core.decode_event(None, RECORD_US)
     assert isinstance(tombstone, tuple)
     assert tombstone[0] == "TOMBSTONE"
+
+
+def test_real_events_read_the_same() -> None:
+    folder = Path(os.environ.get("LINKTIDE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    path = folder / "fpb_link_events.ndjson.zst"
+    if not path.exists():
+        pytest.skip(f"{path} is absent; set LINKTIDE_DATA to the folder that holds it")
+    with zstandard.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            result = _core.decode_event(line.encode(), LAST_US)
+            assert isinstance(result, dict), result
+            extra = json.loads(result["extra"]) if result["extra"] is not None else None
+            assert result | {"extra": extra} == reading(json.loads(line))

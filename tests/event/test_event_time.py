@@ -87,7 +87,8 @@ def test_nearly_times(text: str) -> None:
 def test_one_wrong_character(at: datetime, place: int, character: str) -> None:
     good = at.isoformat() + "Z"
     text = good[:place] + character + good[place + 1 :]
-    if text[17:19] != "60":
+    # Python has no year 0 and no leap second; both are tested in the core.
+    if text[17:19] != "60" and not text.startswith("0000"):
         assert read(json.dumps(text)) == wanted(text)
 
 

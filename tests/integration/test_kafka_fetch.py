@@ -21,7 +21,7 @@ EVENT = b'{"event":"seen","source_url":"https://%d.example/","target_url":"https
 
 
 def events(count: int) -> list[bytes]:
-    chance = random.Random(7)  # noqa: S311 -- no secret
+    chance = random.Random(7)
     return [EVENT % (chance.randrange(10**6), number) for number in range(count)]
 
 
@@ -76,7 +76,7 @@ def test_tombstones_headers_and_empty_values(broker: KafkaCluster) -> None:
 
 def test_a_message_larger_than_every_fetch_limit(broker: KafkaCluster) -> None:
     broker.create_topic("large", max_message_bytes=str(20 << 20))
-    large = random.Random(1).randbytes(10 << 20)  # noqa: S311 -- no secret
+    large = random.Random(1).randbytes(10 << 20)
     with producing(broker, max_request_size=20 << 20, batch_size=1) as producer:
         for value in (b"before", large, b"after"):
             producer.send("large", value)

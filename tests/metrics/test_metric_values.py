@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from math import inf
 from typing import TYPE_CHECKING
@@ -161,12 +162,17 @@ def test_no_count_is_lost_between_threads() -> None:
             metrics.observe("linktide_test_delay_seconds", 0.1)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(20):
-        metrics.exposition()
-    for thread in threads:
-        thread.join()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            metrics.exposition()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(usual)
     seen = scraped(metrics)
     assert seen["linktide_test_events_total", ()] == 8_000
     assert seen["linktide_test_delay_seconds_count", ()] == 8_000

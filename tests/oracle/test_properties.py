@@ -133,7 +133,7 @@ def test_a_star_can_be_summed_by_hand() -> None:
 
 
 def test_solution_of_a_random_graph_leaves_no_residual() -> None:
-    chance = random.Random(5)  # noqa: S311
+    chance = random.Random(5)
     nodes = [str(number) for number in range(300)]
     edges = {(chance.choice(nodes[:250]), chance.choice(nodes)) for _ in range(2_000)}
     score = solve(nodes, edges)

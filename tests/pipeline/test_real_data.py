@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from oracle.compare import assert_same
 from oracle.corpora import FPB_FILE, data_folder, fpb_lines, identified_events, page_href_lines
 from oracle.events import Origin
 from oracle.model import derive
-
-import os
-
 from pipeline import whole
 
 if TYPE_CHECKING:

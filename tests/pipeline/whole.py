@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from oracle.compare import query_of
-from oracle.corpora import Identity
 
 from linktide import _core
 from linktide.config import load
@@ -18,20 +16,28 @@ from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.suffixes import read_suffix_list
+from oracle.compare import query_of
+from oracle.corpora import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from oracle.compare import Query
-
     from linktide.index import LinkIndex
     from linktide.sources.source import Chunk, Source
+    from oracle.compare import Query
 
 NOW_US = 1_900_000_000_000_000
 """Record time of all memory chunks: later than every event of the test data."""
 LINKS = Partition("memory", "links", "", 0)
-REASONS = {1: "URL_SCHEME", 2: "RELATIVE_URL", 3: "URL_HOST", 4: "URL_TOO_LONG", 5: "URL_INVALID", 6: "URL_INVALID"}
+REASONS = {
+    1: "URL_SCHEME",
+    2: "RELATIVE_URL",
+    3: "URL_HOST",
+    4: "URL_TOO_LONG",
+    5: "URL_INVALID",
+    6: "URL_INVALID",
+}
 """Dead-letter reason of a normaliser's code."""
 
 
@@ -51,7 +57,9 @@ def run(path: Path, sources: Sequence[Source], **settings: object) -> None:
     Service(config, sources=sources, stop_when_exhausted=True, has_http=False).run()
 
 
-def memory(lines: Sequence[bytes], *, lines_per_chunk: int = 5000, partition: Partition = LINKS) -> MemorySource:
+def memory(
+    lines: Sequence[bytes], *, lines_per_chunk: int = 5000, partition: Partition = LINKS
+) -> MemorySource:
     """Return a source of these lines."""
     chunks = chunk_lines(partition, lines, lines_per_chunk=lines_per_chunk, received_at_us=NOW_US)
     return MemorySource(chunks)
@@ -95,8 +103,11 @@ def _identity(target_url: str, source: dict[str, Any], target: dict[str, Any]) -
     if not target_url.strip():
         return "MISSING_FIELD"
     code = source["reason"] or target["reason"]
-    return REASONS[code] if code else Identity(source["url"], target["url"], source["domain"], target["domain"])
+    return (
+        REASONS[code] if code else Identity(source["url"], target["url"], source["domain"], target["domain"])
+    )
 
 
 def _rows(batch: object) -> list[dict[str, Any]]:
-    return pa.record_batch(batch).to_pylist()
+    rows: list[dict[str, Any]] = pa.record_batch(batch).to_pylist()
+    return rows

@@ -75,7 +75,7 @@ def check_invariants(path: Path) -> int:
 @pytest.mark.slow
 def test_killed_at_any_point_it_holds_whole_batches_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
-    chance = random.Random(7)  # noqa: S311 - a repeatable choice of moments
+    chance = random.Random(7)
     last = 0
     for point in (*FAIL_POINTS, *chance.choices(FAIL_POINTS, k=3)):
         code, told = run_writer(path, point, chance.randint(1, 3), batches=12)

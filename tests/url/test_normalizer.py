@@ -118,7 +118,7 @@ def test_real_hrefs_keep_the_invariants(real: UrlNormalizer, hrefs: pa.Table) ->
 
 
 def test_mutated_real_hrefs_are_stable(real: UrlNormalizer, hrefs: pa.Table) -> None:
-    chance = random.Random(5)  # noqa: S311 - a repeatable choice, no secret
+    chance = random.Random(5)
     texts = [text for text in _column(hrefs, "href").to_pylist() if text and text.startswith("http")]
     pieces = [
         "%",

@@ -31,6 +31,19 @@ class Totals:
     """Undecoded."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """How a batch was stored."""
+
+    timing: CommitTiming
+    now_us: int
+    size_bytes: int
+    """Undecoded."""
+    decode_seconds: float
+    apply_seconds: float
+    is_catching_up: bool
+
+
 class BatchReport:
     """Turns stored batches into metric values."""
 
@@ -40,19 +53,9 @@ class BatchReport:
         self.totals = Totals()
         self._recent: deque[tuple[int, int]] = deque(maxlen=1024)
 
-    def stored(
-        self,
-        events: EventBatch,
-        timing: CommitTiming,
-        *,
-        now_us: int,
-        size_bytes: int,
-        decode_seconds: float,
-        apply_seconds: float,
-        is_catching_up: bool,
-    ) -> None:
+    def stored(self, events: EventBatch, stored: StoredBatch) -> None:
         """Hear of a stored batch."""
-        metrics = self._metrics
+        metrics, timing, now_us = self._metrics, stored.timing, stored.now_us
         refused = 0
         for kind, count in events.by_kind():
             metrics.add("linktide_pipeline_events_total", count, kind)
@@ -63,22 +66,22 @@ class BatchReport:
         metrics.observe("linktide_pipeline_batch_events", len(events))
         store_seconds = timing.begin_seconds + timing.insert_seconds + timing.commit_seconds
         for stage, seconds in (
-            ("decode", decode_seconds),
-            ("apply", apply_seconds),
+            ("decode", stored.decode_seconds),
+            ("apply", stored.apply_seconds),
             ("store", store_seconds),
         ):
             metrics.observe("linktide_pipeline_stage_seconds", seconds, stage)
         metrics.observe("linktide_store_commit_seconds", timing.commit_seconds)
-        metrics.set("linktide_pipeline_is_catching_up", float(is_catching_up))
+        metrics.set("linktide_pipeline_is_catching_up", float(stored.is_catching_up))
         metrics.set("linktide_pipeline_last_commit_timestamp_seconds", now_us / 1e6)
-        if not is_catching_up:
+        if not stored.is_catching_up:
             fresh, delays = events.delays(now_us, _BUCKETS[_FRESHNESS], _BUCKETS[_SOURCE_DELAY])
             metrics.observe_all(_FRESHNESS, *fresh)
             metrics.observe_all(_SOURCE_DELAY, *delays)
         self._recent.append((now_us, len(events)))
         before = self.totals
         self.totals = Totals(
-            before.events + len(events), before.dead_letters + refused, before.bytes + size_bytes
+            before.events + len(events), before.dead_letters + refused, before.bytes + stored.size_bytes
         )
         if self._on_stored is not None:
             self._on_stored(self.totals)

@@ -111,7 +111,7 @@ def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.R
 
 @contextmanager
 def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
-    """Stream one row a domain: domain_key, domain_name, has_node; newest citation, authority, scored_at or null.
+    """Stream one row a domain: domain_key, domain_name, has_node; citation, authority, scored_at or null.
 
     A domain has a node in the graph once one of its links was sighted.
     """

@@ -61,7 +61,7 @@ impl Columns {
         push_url(&mut self.target_url, &mut self.raw_target_url, target, raw_target);
         self.rel.append_option(event.rel.as_ref().map(|rel| rel.text.as_ref()));
         self.anchor.append_option(event.anchor.as_deref());
-        self.link_type.append_option(event.link_type.map(|kind| kind.as_str()));
+        self.link_type.append_option(event.link_type.map(super::super::event::LinkType::as_str));
         self.extra.append_option(event.extra.as_deref());
         self.attributes.extend(others(event).map(|(field, value)| (field, value.as_ref().into())));
         self.attribute_ends.push(self.attributes.len() as u32);

@@ -378,8 +378,8 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = 0x8080_8080_8080_8080;
 
-/// Bytes up to the first quote, backslash or control character; eight at a time.
-fn plain_run(bytes: &[u8]) -> usize {
+/// Bytes up to the first that a JSON string cannot hold as it is (quote, backslash, control); eight at a time.
+pub(super) fn plain_run(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);

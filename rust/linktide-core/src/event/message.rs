@@ -35,6 +35,7 @@ impl<'a> Message<'a> {
             message.put(unescape(key), value);
         }
         scanner.end()?;
+        // A stable sort of the reversed list puts the last of equal names first, and that one stays.
         message.unknown.reverse();
         message.unknown.sort_by(|(one, _), (two, _)| one.cmp(two));
         message.unknown.dedup_by(|(one, _), (two, _)| one == two);
@@ -67,8 +68,8 @@ impl<'a> Message<'a> {
 
     /// The attributes that are there, in the order of the fields.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (AttributeField, Raw<'a>)> {
-        let all = AttributeField::ALL.iter().copied().zip(self.attributes);
-        all.filter(|(_, value)| !value.is_null())
+        let there = self.attributes.iter().enumerate().filter(|(_, value)| !value.is_null());
+        there.filter_map(|(place, &value)| Some((*AttributeField::ALL.get(place)?, value)))
     }
 
     /// The event inside a `CloudEvents` envelope, or `None` if this is no envelope.
@@ -98,12 +99,14 @@ impl<'a> Message<'a> {
     /// All fields but those that have a place of their own, as one JSON object in the order of the names'
     /// bytes; values as they were written. `None` if there are none.
     pub(super) fn extra(&self, is_own: impl Fn(Column) -> bool) -> Option<String> {
-        let columns = Column::ALL.iter().map(|&(name, column)| (name, column, self.get(column)));
-        let columns = columns.filter(|(_, column, value)| !value.is_null() && !is_own(*column));
-        let attributes = self.attributes().map(|(field, value)| (field.as_str(), value));
-        let unknown = self.unknown.iter().map(|(name, value)| (name.as_ref(), *value));
-        let mut fields: Vec<(&str, Raw<'_>)> =
-            columns.map(|(name, _, value)| (name, value)).chain(attributes).chain(unknown).collect();
+        let mut fields: Vec<(&str, Raw<'_>)> = Vec::new();
+        for (&(name, column), &value) in Column::ALL.iter().zip(&self.columns) {
+            if !value.is_null() && !is_own(column) {
+                fields.push((name, value));
+            }
+        }
+        fields.extend(self.attributes().map(|(field, value)| (field.as_str(), value)));
+        fields.extend(self.unknown.iter().map(|(name, value)| (name.as_ref(), *value)));
         if fields.is_empty() {
             return None;
         }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{Kind, Raw, unicode_escape};
+use super::json::{Kind, Raw, plain_run, unicode_escape};
 
 /// The text of a JSON string; borrowed unless it holds an escape.
 pub(super) fn unescape(raw: Raw<'_>) -> Cow<'_, str> {
@@ -46,10 +46,14 @@ fn unescape_inner(inner: &str) -> String {
 /// Appends `text` as a JSON string, with the shortest escapes and no more of them than JSON asks for.
 pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
+    let (plain, rest) = text.split_at_checked(plain_run(text.as_bytes())).unwrap_or(("", text));
+    out.push_str(plain);
+    for character in rest.chars() {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),

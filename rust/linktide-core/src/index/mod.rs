@@ -123,7 +123,7 @@ impl Index {
     }
 
     /// Take a batch; returns the ids of links whose stored observations [`Index::finish`] needs.
-    pub fn begin(&mut self, batch: Arc<EventBatch>) -> Vec<u64> {
+    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
         self.stage(batch)
     }
 
@@ -138,7 +138,7 @@ impl Index {
         self.take_effect(&pending)?;
         self.rev += 1;
         let scores = self.publish(self.options.epsilon_busy)?;
-        let tables = self.tables(&pending, scores)?;
+        let tables = self.tables(&pending, &scores)?;
         self.untouch(&pending);
         Ok(Changes { tables, rev: self.rev, clock: self.clock() })
     }
@@ -153,7 +153,7 @@ impl Index {
             return Ok(None);
         }
         self.rev += 1;
-        let tables = vec![("domain_scores", self.score_rows(scores)?)];
+        let tables = vec![("domain_scores", self.score_rows(&scores)?)];
         Ok(Some(Changes { tables, rev: self.rev, clock: self.clock() }))
     }
 

@@ -9,7 +9,7 @@ use crate::error::CoreError;
 use crate::url::key;
 
 /// (live backlinks, new, restored, lost, shown authority) of one domain.
-pub type DomainNumbers = (u32, u64, u64, u64, Option<f64>);
+pub(super) type DomainNumbers = (u32, u64, u64, u64, Option<f64>);
 
 impl Index {
     /// Numbers of the whole index, by name.
@@ -45,7 +45,13 @@ impl Index {
         let index = self.domains.find(key(self.options.seed, name.as_bytes()))?;
         let domain = self.domains.get(index)?;
         let authority = self.shown_authority(index);
-        Some((domain.live_backlinks, domain.recent_new, domain.recent_restored, domain.recent_lost, authority))
+        Some((
+            domain.live_backlinks,
+            domain.recent_new,
+            domain.recent_restored,
+            domain.recent_lost,
+            authority,
+        ))
     }
 
     /// Scores of all domains: `domain_name`, `citation`, `residual`.

@@ -8,13 +8,16 @@ use super::cluster::{ClusterInput, ClusterScratch};
 use super::domain_cache::DomainCache;
 use super::outcome::{NormalizedUrl, UrlFlags, UrlReason};
 use super::pass::{Written, append_plain, append_url};
-use super::scheme::{Start, start_of};
+use super::scheme::{Start, host_text_length, start_of};
 use super::suffixes::PublicSuffixList;
 
 /// A longer input or base is refused before any work (P26).
 pub const MAX_INPUT_BYTES: usize = 64 * 1024;
 /// A longer normalised URL is refused (P26).
 pub const MAX_OUTPUT_BYTES: usize = 8_192;
+/// A host written longer than this is refused unparsed. 253 bytes of punycode are at most some 250 letters,
+/// so 3,000 bytes if each is four triples; and ada's IDNA takes quadratic time on combining marks.
+const MAX_HOST_TEXT_BYTES: usize = 3_072;
 /// `//host` without a base is read against this one, which gives it https (P3).
 const HTTPS_BASE: &str = "https://base.invalid/";
 
@@ -131,11 +134,15 @@ fn parse(input: &str, base: Option<&str>) -> Result<(Url, UrlFlags), UrlReason> 
         Start::OtherScheme => return Err(UrlReason::Scheme),
         Start::HttpOnly | Start::SlashHost | Start::Relative => true,
     };
+    if start != Start::Relative && host_text_length(input) > MAX_HOST_TEXT_BYTES {
+        return Err(UrlReason::Host);
+    }
     if let Some(base) = base.filter(|_| needs_base) {
         if base.len() > MAX_INPUT_BYTES {
             return Err(UrlReason::TooLong);
         }
-        if matches!(start_of(base), Start::Absolute | Start::HttpOnly) {
+        let is_web = matches!(start_of(base), Start::Absolute | Start::HttpOnly);
+        if is_web && host_text_length(base) <= MAX_HOST_TEXT_BYTES {
             if let Ok(url) = Url::parse(input, Some(base)) {
                 return Ok((url, UrlFlags::WAS_RELATIVE));
             }

@@ -67,6 +67,15 @@ pub(super) fn start_of(url: &str) -> Start {
     if is_slash(bytes.next()) && is_slash(bytes.next()) { Start::SlashHost } else { Start::Relative }
 }
 
+/// Length of the host as written in a URL that has one, without user name but with the port.
+pub(super) fn host_text_length(url: &str) -> usize {
+    let start = url.find(':').filter(|_| start_of(url) != Start::SlashHost).map_or(0, |colon| colon + 1);
+    let rest = url.get(start..).unwrap_or_default();
+    let rest = rest.trim_start_matches(|letter: char| letter <= ' ' || matches!(letter, '/' | '\\'));
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    authority.len() - authority.rfind('@').map_or(0, |at| at + 1)
+}
+
 fn significant(url: &str) -> impl Iterator<Item = u8> + '_ {
     url.bytes().skip_while(|byte| *byte <= b' ').filter(|byte| !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
@@ -127,6 +136,19 @@ mod tests {
             ("", Start::Relative),
         ] {
             assert_eq!(start_of(url), wanted, "{url:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_measured_as_it_is_written() {
+        for (url, length) in [
+            ("http://a.com/b:c@d", 5),
+            (" HTTP:\t\\/u:p@x@a.com:80?b", 8),
+            ("//é.com#b", 6),
+            ("http:a", 1),
+            ("http://", 0),
+        ] {
+            assert_eq!(host_text_length(url), length, "{url:?}");
         }
     }
 

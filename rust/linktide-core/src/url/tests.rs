@@ -89,6 +89,21 @@ fn limits_are_exact() {
     assert_eq!(reason("b", Some(&format!("{fragment}b"))), Some(UrlReason::TooLong));
 }
 
+/// Soft hyphens vanish from a host, so without the limit these would be `a.com`. The limit is there for
+/// combining marks, on which the parser takes quadratic time.
+#[test]
+fn hosts_written_too_long_are_refused_unparsed() {
+    let mut out = Vec::new();
+    let long = |count: usize| format!("a{}.com", "\u{ad}".repeat(count));
+    let mut reason =
+        |url: &str, base: Option<&str>| normalizer().normalize(url.as_bytes(), base, &mut out).err();
+    assert_eq!(reason(&format!("http://{}/", long(1_500)), None), None);
+    assert_eq!(reason(&format!("http://{}/", long(1_600)), None), Some(UrlReason::Host));
+    assert_eq!(reason(&format!("//{}/", long(1_600)), None), Some(UrlReason::Host));
+    assert_eq!(reason("b", Some(&format!("http://{}/", long(1_600)))), Some(UrlReason::Relative));
+    assert_eq!(reason(&format!("http://{}@a.com/", long(9_000)), None), None);
+}
+
 #[test]
 fn bytes_that_are_not_utf8_are_refused() {
     let mut out = Vec::new();
