@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from linktide.errors import LinktideError, RetryError
 from linktide.serve import live_view
@@ -207,7 +207,7 @@ class ServiceState:
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
         lag = open_now.session.lag()
         sql = "SELECT source_name, topic, source_partition, next_offset, events, dead_letters FROM sources"
-        rows: list[dict[str, object]] = open_now.readers.query(sql).table.to_pylist()
+        rows: list[dict[str, Any]] = open_now.readers.query(sql).table.to_pylist()
         by_name = {(part.cluster, part.topic, part.number): count for part, count in lag.items()}
         for row in rows:
             key = (row["source_name"], row["topic"], row["source_partition"])

@@ -1,7 +1,7 @@
 //! CPU time of the wire room per record: `cargo bench -p linktide-core --bench wire`.
 //!
 //! Records of about 260 bytes in batches of 1,000 and of 10. Prints the median and the least of the rounds.
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::hint::black_box;
 use std::io::Write;
