@@ -21,7 +21,7 @@ from base64 import urlsafe_b64encode
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -216,10 +216,10 @@ class KafkaCluster:
         self.kill()
         shutil.rmtree(self.folder)
 
-    def tool(self, main_class: str, *arguments: str) -> str:
+    def tool(self, main_class: str, *arguments: str, stdin: BinaryIO | None = None) -> str:
         """Run a Java tool of Kafka to its end and return what it printed; BrokerError if it fails."""
         command = self._java(main_class, *arguments)
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             text = (result.stderr.strip() or result.stdout.strip()).splitlines() or ["no output"]
             raise BrokerError(f"{main_class} failed: {text[-1]}")
