@@ -126,8 +126,11 @@ class ReaderPool:
         if self._is_closed:
             return
         self._is_closed = True
-        for _ in self._cursors:
-            self._release(self._interrupted())
+        left = list(self._cursors)
+        while left:
+            cursor = self._interrupted(left)
+            left.remove(cursor)
+            self._release(cursor)
         self._gate.close()
 
     def __enter__(self) -> Self:
@@ -138,12 +141,12 @@ class ReaderPool:
         """Close."""
         self.close()
 
-    def _interrupted(self) -> DuckDBPyConnection:
+    def _interrupted(self, left: Sequence[DuckDBPyConnection]) -> DuckDBPyConnection:
         while True:
             try:
                 return self._free.get(timeout=_WATCH_SECONDS)
             except queue.Empty:  # again and again: an interrupt before the statement has begun is lost
-                for cursor in self._cursors:
+                for cursor in left:
                     cursor.interrupt()
 
     @contextmanager
@@ -277,6 +280,8 @@ def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: Q
 def _control(cursor: DuckDBPyConnection, statement: str) -> None:
     try:
         cursor.execute(statement).fetchall()
+    except duckdb.InterruptException as error:  # only a pool that closes interrupts here; the cursor is dropped
+        raise RefusedQueryError("the database is being closed; try again in a moment") from error
     except duckdb.Error as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
