@@ -21,6 +21,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use rustc_hash::FxHashSet;
 
 use crate::authority::AuthorityVector;
 use crate::batch::EventBatch;
@@ -97,6 +98,8 @@ pub struct Index {
     new_nodes: Vec<u32>,
     /// Edges of the domain graph that changed since the last drain.
     edges_moved: u64,
+    /// Nodes whose score moved more than people may miss, but less than the bound of a busy drain allows to write.
+    held_back: FxHashSet<u32>,
     pending: Option<Pending>,
 }
 
@@ -120,6 +123,7 @@ impl Index {
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
             edges_moved: 0,
+            held_back: FxHashSet::default(),
             pending: None,
         })
     }
