@@ -82,9 +82,10 @@ class KafkaSource:
         return self._factory is not None
 
     @property
-    def is_reachable(self) -> bool:
-        """False from the moment the brokers were given up until one answers again."""
-        return not self._trouble
+    def trouble(self) -> str | None:
+        """Why the topics cannot be read, from the moment the brokers were given up until one answers."""
+        reason = self._trouble
+        return f"Kafka at {self._settings.servers_text} cannot be read ({reason})." if reason else None
 
     @property
     def damaged_refetches(self) -> int:
