@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from oracle import histories
 from oracle.events import DeadLetter, Event, Kind, Origin
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from topic_contents import Record
