@@ -81,7 +81,7 @@ def draw_stream(chance: random.Random, records: int, links: int) -> EventStream:
 
 def draw_pairs(chance: random.Random, links: int) -> list[tuple[str, str, str, str]]:
     """Draw (source URL, target URL, source domain, target domain); a few lie within one domain."""
-    drawn = set()
+    drawn: set[tuple[str, str, str, str]] = set()
     while len(drawn) < links:
         source, target = (f"site{chance.randrange(120)}.com" for _ in range(2))
         drawn.add(
