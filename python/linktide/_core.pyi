@@ -14,6 +14,7 @@ __all__ = [
     "UrlNormalizer",
     "dead_letter_reasons",
     "decode_event",
+    "decode_only",
     "read_records",
     "scan_record_batches",
 ]
@@ -57,6 +58,14 @@ def decode_event(
     value: bytes | None, record_time_us: int, max_event_bytes: int = 1048576
 ) -> dict[str, Any] | tuple[str, str]:
     """Decode one message: the fields found, or (reason, detail). For tests and tools, not for streams."""
+
+def decode_only(
+    codec: str, data: bytes, first_offset: int, received_at_us: int, max_event_bytes: int
+) -> tuple[int, int]:
+    """Unpack a chunk and decode its events without looking into URLs: (accepted, refused). For benches.
+
+    Raises ValueError for an unknown codec.
+    """
 
 _Distribution: TypeAlias = tuple[list[int], float]
 

@@ -89,7 +89,9 @@ class Service:
         self._report = BatchReport(self._metrics, on_stored)
         self._stop = threading.Event()
         self._server: HttpServer | None = None
-        self.state = ServiceState(config, self._metrics, self._report, self._push, now_us)
+        self.state = ServiceState(
+            config, self._metrics, self._report, self._push, now_us=now_us, is_stopping=self._stop.is_set
+        )
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
@@ -118,7 +120,6 @@ class Service:
 
     def stop(self) -> None:
         """End `run` after what is under way; may be called from any thread."""
-        self.state.is_down("the service is stopping")
         self._stop.set()
 
     @property

@@ -56,7 +56,7 @@ def test_what_cannot_be_done_is_one_sentence(broker: KafkaCluster, tmp_path: Pat
 
 def test_a_line_the_broker_refuses_stops_the_sending(broker: KafkaCluster, tmp_path: Path) -> None:
     broker.create_topic("small", max_message_bytes="1000")
-    (tmp_path / "a.ndjson").write_text(random.Random(1).randbytes(5000).hex())  # noqa: S311 -- no secret
+    (tmp_path / "a.ndjson").write_text(random.Random(1).randbytes(5000).hex())
     sending = produce_files(settings_for(broker), "small", [tmp_path / "a.ndjson"])
     with pytest.raises(BrokerUnreachableError, match=r"did not acknowledge what was sent to topic 'small'"):
         list(sending)

@@ -1,7 +1,12 @@
-//! The event contract for Python: its dead-letter reasons, and one message decoded for tests and tools.
+//! The event contract for Python: its dead-letter reasons, and one message decoded for tests and tools,
+//! and a chunk decoded for benches.
 
+use linktide_core::batch::judge;
 use linktide_core::event::{DecodeContext, Event, Reason, decode};
+use linktide_core::wire::{ChunkRef, Codec, Unpacker};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyDict;
 
 /// Every dead-letter reason and its sentence for the operator, in the order of the documentation.
@@ -23,6 +28,28 @@ fn decode_event(
         Ok(event) => Ok(fields(py, &event)?.into_any().unbind()),
         Err(refused) => Ok((refused.reason.name(), refused.detail).into_pyobject(py)?.into_any().unbind()),
     }
+}
+
+/// Unpack a chunk and decode its events without looking into their URLs: (accepted, refused). For benches.
+///
+/// Raises `ValueError` for an unknown codec.
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
+#[pyfunction]
+fn decode_only(
+    py: Python<'_>,
+    codec: &str,
+    data: PyBackedBytes,
+    first_offset: i64,
+    received_at_us: i64,
+    max_event_bytes: usize,
+) -> PyResult<(u64, u64)> {
+    let codec = Codec::from_name(codec).ok_or_else(|| {
+        PyValueError::new_err(format!("codec {codec:?} is not known, want kafka, ndjson or framed"))
+    })?;
+    Ok(py.detach(|| {
+        let chunk = ChunkRef { codec, data: &data, first_offset, received_at_us, aborted: &[] };
+        judge(&mut Unpacker::default(), &chunk, max_event_bytes)
+    }))
 }
 
 fn fields<'py>(py: Python<'py>, event: &Event<'_>) -> PyResult<Bound<'py, PyDict>> {
@@ -49,5 +76,6 @@ fn fields<'py>(py: Python<'py>, event: &Event<'_>) -> PyResult<Bound<'py, PyDict
 /// Adds the names of this file to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(dead_letter_reasons, module)?)?;
-    module.add_function(wrap_pyfunction!(decode_event, module)?)
+    module.add_function(wrap_pyfunction!(decode_event, module)?)?;
+    module.add_function(wrap_pyfunction!(decode_only, module)?)
 }

@@ -82,9 +82,10 @@ class KafkaSource:
         return self._factory is not None
 
     @property
-    def is_reachable(self) -> bool:
-        """False from the moment the brokers were given up until one answers again."""
-        return not self._trouble
+    def trouble(self) -> str | None:
+        """Why the topics cannot be read, from the moment the brokers were given up until one answers."""
+        reason = self._trouble
+        return f"Kafka at {self._settings.servers_text} cannot be read ({reason})." if reason else None
 
     @property
     def damaged_refetches(self) -> int:
@@ -190,12 +191,12 @@ class KafkaSource:
         return self._cluster
 
     def _install_hook(self, cluster: Cluster) -> None:
-        reason = "so it was asked"
+        reason = "that was asked for"
         if self._settings.is_raw_fetch_wanted:
             self._factory = hook.install(cluster.consumer, self._scan, next(iter(self._partitions)))
             reason = "the hook into its fetcher did not take hold, install a version linktide was tested with"
         if self._factory is None:
-            log.warning("kafka-python decodes the records itself, at about ten times the cost: %s.", reason)
+            log.warning("kafka-python decodes the records itself, at many times the cost: %s.", reason)
 
     def _place(self, cluster: Cluster, tp: TopicPartition, position: Position | None) -> None:
         """Set where a partition is read from; None: its earliest record."""

@@ -5,6 +5,7 @@
 mod columns;
 mod counts;
 mod decoder;
+mod judge;
 
 use arrow_array::{Array, StringArray};
 use arrow_buffer::ScalarBuffer;
@@ -15,6 +16,7 @@ use crate::links::attribute::Field;
 
 pub use counts::{Distribution, SourceCount};
 pub use decoder::{BatchDecoder, Chunk, DecoderOptions};
+pub use judge::judge;
 
 /// Accepted link events, one row each, in arrival order.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod input;
 mod numbers;
 mod rederive;
 mod restore;
+mod rows;
 mod scores;
 mod stage;
 mod tables;
@@ -29,6 +30,7 @@ use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
 
 pub use input::observations;
+pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
 pub use restore::{RestoredDomain, RestoredLink};
 pub use scores::{AuthorityState, Score};

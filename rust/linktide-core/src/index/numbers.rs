@@ -9,7 +9,7 @@ use crate::error::CoreError;
 use crate::url::key;
 
 /// (live backlinks, new, restored, lost, shown authority) of one domain.
-pub(super) type DomainNumbers = (u32, u64, u64, u64, Option<f64>);
+pub type DomainNumbers = (u32, u64, u64, u64, Option<f64>);
 
 impl Index {
     /// Numbers of the whole index, by name.
@@ -62,7 +62,7 @@ impl Index {
         let names = self.scores().map(|score| Some(score.domain_name)).collect::<StringArray>();
         let citations = Float64Array::from_iter_values(self.scores().map(|score| score.citation));
         let residuals = Float64Array::from_iter_values(self.scores().map(|score| score.residual));
-        super::tables::rows(
+        super::rows::rows(
             "scores",
             vec![
                 ("domain_name", Arc::new(names)),

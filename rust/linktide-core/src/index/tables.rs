@@ -10,6 +10,7 @@ use arrow_array::{
 };
 
 use super::Index;
+use super::rows::{known, rows, times, u64s};
 use super::scores::ScoreRow;
 use super::stage::{LifeRow, Pending, RunRow, TallyKind, Touched};
 use crate::batch::{EventBatch, text};
@@ -318,22 +319,4 @@ impl<'a> First<'a> {
         first.others = (!others.is_empty()).then(|| crate::event::json_object(&others));
         first
     }
-}
-
-/// Columns to a record batch.
-pub(super) fn rows(table: &'static str, columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, CoreError> {
-    RecordBatch::try_from_iter(columns).map_err(|source| CoreError::Rows { table, source })
-}
-
-pub(super) fn u64s(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter_values(values))
-}
-
-/// Times in µs UTC, null where there is none.
-pub(super) fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-}
-
-fn known(at: i64) -> Option<i64> {
-    (at != NEVER).then_some(at)
 }

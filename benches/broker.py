@@ -1,0 +1,76 @@
+"""The real Kafka of the bench: one node on the same cores, the events in one lz4 topic, and what it sends."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "broker"))
+
+from kafka_broker import KafkaCluster
+from kafka_jars import KAFKA_VERSION, missing_programs
+
+from linktide.config import load
+from linktide.index import scan_record_batches
+from linktide.service import now_us
+from linktide.sources.kafka import KafkaSource, kafka_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from linktide.sources.source import Chunk
+
+TOPIC = "links"
+_PARTITIONS = 4
+_BATCH_BYTES = 256 << 10
+"""About 1,000 records a batch before compression."""
+
+__all__ = ["KAFKA_VERSION", "TOPIC", "fetch_all", "missing_programs", "produce", "running"]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[KafkaCluster]:
+    """Lend one node that answers; its files lie in `folder` and go with it."""
+    cluster = KafkaCluster.create(folder)
+    try:
+        cluster.start()
+        cluster.wait_ready()
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+def produce(cluster: KafkaCluster, keyed_lines: Path) -> None:
+    """Write lines of `key TAB value` into the topic by Kafka's own producer, lz4, one partition a key."""
+    cluster.create_topic(TOPIC, _PARTITIONS)
+    with keyed_lines.open("rb") as file:
+        cluster.tool(
+            "org.apache.kafka.tools.ConsoleProducer",
+            "--bootstrap-server", cluster.bootstrap_servers[0],
+            "--topic", TOPIC,
+            "--compression-codec", "lz4",
+            "--batch-size", str(_BATCH_BYTES),
+            "--reader-property", "parse.key=true",
+            "--command-property", "linger.ms=100",
+            stdin=file,
+        )  # fmt: skip
+
+
+def fetch_all(cluster: KafkaCluster, events: int, folder: Path) -> Sequence[Chunk]:
+    """Return the topic's undecoded chunks as the product's own source fetches them."""
+    config = load(
+        flags={"kafka_bootstrap_servers": ",".join(cluster.bootstrap_servers), "kafka_topics": TOPIC},
+        environ={},
+        folder=folder,
+    )
+    source = KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
+    source.open({})
+    chunks: list[Chunk] = []
+    try:
+        while sum(chunk.next_offset - chunk.first_offset for chunk in chunks) < events:
+            chunks += source.poll(1.0)
+    finally:
+        source.close()
+    return chunks

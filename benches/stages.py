@@ -1,0 +1,354 @@
+"""One measurement in a process of its own: `stages.py STAGE --capture FILE` prints one line of JSON.
+
+Its own process, because memory, allocator and caches of one stage must not reach into the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+import capture
+from linktide import _core
+from linktide.config import load
+from linktide.index import Decoder, IndexOptions, LinkIndex, scan_record_batches
+from linktide.service import Service, now_us
+from linktide.sources.kafka import KafkaSource, kafka_settings
+from linktide.sources.memory import MemorySource
+from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.store.rebuild import WriterRow, observations_of
+from linktide.store.writer import Advance, StoreBatch, StoreWriter
+from linktide.suffixes import read_suffix_list
+from measure import Usage, cpu_seconds_of, load_average, peak_rss_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from linktide.config import Config
+    from linktide.metrics.batch import Totals
+    from linktide.sources.source import Chunk, Partition, Source
+
+_MAX_EVENT_BYTES = 1 << 20
+_SEED = 7
+_BATCH_EVENTS = 20_000
+_MEMCPY_ROUNDS = 20
+_GAUGES = ("linktide_authority_error_bound", "linktide_authority_error_target")
+
+
+@dataclass(slots=True)
+class Result:
+    """What one measurement found."""
+
+    events: int
+    """Accepted and refused."""
+    usage: Usage
+    more: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    """CPU seconds by part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is measured, and on what."""
+
+    capture: Path
+    folder: Path
+    """Of its own, empty, for database files."""
+    servers: str = ""
+    topic: str = ""
+    broker_pid: int = 0
+
+
+def unpack(request: Request) -> Result:
+    """Turn chunks into records: checksums, decompression, one Arrow column of values."""
+    data = capture.read(request.capture)
+    before = Usage.now()
+    for chunk in data.chunks:
+        _core.read_records(chunk.codec.value, chunk.data, chunk.first_offset, chunk.received_at_us)
+    return Result(data.events, Usage.now().since(before))
+
+
+def decode(request: Request) -> Result:
+    """Turn chunks into events of the contract, URLs untouched."""
+    data = capture.read(request.capture)
+    refused = 0
+    before = Usage.now()
+    for chunk in data.chunks:
+        _, bad = _core.decode_only(
+            chunk.codec.value, chunk.data, chunk.first_offset, chunk.received_at_us, _MAX_EVENT_BYTES
+        )
+        refused += bad
+    return Result(data.events, Usage.now().since(before), {"dead_letters": refused})
+
+
+def normalise(request: Request) -> Result:
+    """Turn chunks into batches for the index: decoded, normalised, keyed."""
+    data = capture.read(request.capture)
+    decoder = Decoder(read_suffix_list(None)[0], _SEED, _MAX_EVENT_BYTES)
+    accepted = 0
+    before = Usage.now()
+    for chunks in _batches(data.chunks):
+        accepted += len(decoder.decode([(1, chunk) for chunk in chunks]))
+    return Result(data.events, Usage.now().since(before), {"dead_letters": data.events - accepted})
+
+
+def memory(request: Request) -> Result:
+    """Run the whole service on the memory source into a new file: start, last commit, checkpoint, close."""
+    data = capture.read(request.capture)
+    config = _config(request)
+    return _whole(config, MemorySource(data.chunks), data.events)
+
+
+def kafka(request: Request) -> Result:
+    """Run the whole service on a topic of a real broker into a new file."""
+    events = capture.read(request.capture).events
+    config = _config(request, kafka_bootstrap_servers=request.servers, kafka_topics=request.topic)
+    source = KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
+    broker_before = cpu_seconds_of(request.broker_pid)
+    result = _whole(config, source, events)
+    result.more["broker_cpu_seconds"] = cpu_seconds_of(request.broker_pid) - broker_before
+    return result
+
+
+def parts(request: Request) -> Result:
+    """Do the same work one part after the other on one thread, so that each part's CPU can be told."""
+    data = capture.read(request.capture)
+    clock = _PartClock()
+    with _store(request.folder) as (database, text):
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=clock.at)
+        index = LinkIndex(IndexOptions(_SEED))
+        decoder = Decoder(text, _SEED, _MAX_EVENT_BYTES)
+        positions: dict[Partition, int] = {}
+        before = Usage.now()
+        for chunks in _batches(data.chunks):
+            clock.begin()
+            batch = decoder.decode([(writer.source_id_of(chunk.partition), chunk) for chunk in chunks])
+            clock.end("decode")
+            rows = index.apply(batch, lambda link_ids: observations_of(database, link_ids))
+            numbers = index.numbers()
+            row = WriterRow(
+                rows.rev,
+                rows.clock_us,
+                int(numbers["live_links"]),
+                numbers["authority_error_bound"],
+                bool(numbers["authority_is_shown"]),
+            )
+            clock.end("apply")
+            writer.commit(StoreBatch(rows.tables, _advances(writer, chunks, positions), row))
+            writer.checkpoint_if_due()
+        writer.checkpoint()
+        usage = Usage.now().since(before)
+    return Result(data.events, usage, stages=dict(clock.seconds))
+
+
+def floor(request: Request) -> Result:
+    """Do only what cannot be left out: DuckDB appends the same rows, the bytes are copied once.
+
+    The rows are those of `parts`; the database has plain tables of the same columns and no offsets, and is
+    checkpointed at the same size of its WAL.
+    """
+    data = capture.read(request.capture)
+    index = LinkIndex(IndexOptions(_SEED))
+    decoder = Decoder(read_suffix_list(None)[0], _SEED, _MAX_EVENT_BYTES)
+    path = request.folder / "floor.duckdb"
+    connection = duckdb.connect(str(path), config={"checkpoint_threshold": "64MB", "threads": 2})
+    wall = cpu = 0.0
+    for chunks in _batches(data.chunks):
+        rows = index.apply(decoder.decode([(1, chunk) for chunk in chunks]), _nothing_stored)
+        tables = {name: pa.table(pa.record_batch(one)) for name, one in rows.tables.items()}
+        before = Usage.now()
+        _append(connection, tables)
+        spent = Usage.now().since(before)
+        wall, cpu = wall + spent.wall, cpu + spent.cpu
+    before = Usage.now()
+    connection.execute("CHECKPOINT").fetchall()
+    connection.close()
+    spent = Usage.now().since(before)
+    more = {"file_bytes": path.stat().st_size, "copy_seconds": _copy_seconds(data.chunks)}
+    return Result(data.events, Usage(wall + spent.wall, cpu + spent.cpu), more)
+
+
+STAGES: Mapping[str, Callable[[Request], Result]] = {
+    stage.__name__: stage for stage in (unpack, decode, normalise, parts, memory, kafka, floor)
+}
+
+
+class _PartClock:
+    """Adds up the CPU time of this process between points."""
+
+    _PART_OF_POINT: Mapping[str, str] = {
+        "begin": "apply",
+        "fenced": "fence",
+        "written": "insert",
+        "advanced": "fence",
+        "committed": "commit",
+        "checkpoint": "commit",
+        "checkpointed": "checkpoint",
+    }
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._last = 0.0
+
+    def begin(self) -> None:
+        self._last = time.process_time()
+
+    def end(self, part: str) -> None:
+        now = time.process_time()
+        self.seconds[part] += now - self._last
+        self._last = now
+
+    def at(self, point: str) -> None:
+        """Take a point of the store writer."""
+        self.end(self._PART_OF_POINT[point])
+
+
+class _Watch:
+    """Hears of every stored batch: remembers the error bound, and stops the service when all is stored."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self.service: Service | None = None
+        self.bound = self.target = self.worst_share = 0.0
+
+    def stored(self, totals: Totals) -> None:
+        """Hear of a batch."""
+        if self.service is None:
+            return
+        gauges = {
+            line.partition(" ")[0]: line for line in self.service.state.exposition().decode().splitlines()
+        }
+        self.bound, self.target = (float(gauges[name].partition(" ")[2]) for name in _GAUGES)
+        if self.target > 0:
+            self.worst_share = max(self.worst_share, self.bound / self.target)
+        if totals.events + totals.dead_letters >= self._events:
+            self.service.stop()
+
+
+def _whole(config: Config, source: Source, events: int) -> Result:
+    watch = _Watch(events)
+    service = Service(
+        config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=watch.stored
+    )
+    watch.service = service
+    before = Usage.now()
+    service.run()
+    usage = Usage.now().since(before)
+    stored = service.totals.events + service.totals.dead_letters
+    if stored != events:
+        raise RuntimeError(f"{config.database.name} holds {stored} events and dead letters, wanted {events}")
+    more = {
+        "dead_letters": service.totals.dead_letters,
+        "file_bytes": config.database.stat().st_size,
+        "rss_bytes": peak_rss_bytes(),
+        "error_bound": watch.bound,
+        "error_target": watch.target,
+        "worst_bound_over_target": watch.worst_share,
+    }
+    return Result(events, usage, more)
+
+
+def _config(request: Request, **flags: object) -> Config:
+    path = request.folder / "bench.duckdb"
+    return load(flags={"database": path, **flags}, environ={}, folder=request.folder)
+
+
+def _batches(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
+    """Cut chunks into batches of the default size."""
+    batch: list[Chunk] = []
+    events = 0
+    for chunk in chunks:
+        batch.append(chunk)
+        events += chunk.next_offset - chunk.first_offset
+        if events >= _BATCH_EVENTS:
+            yield batch
+            batch, events = [], 0
+    if batch:
+        yield batch
+
+
+def _advances(writer: StoreWriter, chunks: Sequence[Chunk], positions: dict[Partition, int]) -> list[Advance]:
+    advances = []
+    for partition in dict.fromkeys(chunk.partition for chunk in chunks):
+        end = max(chunk.next_offset for chunk in chunks if chunk.partition == partition)
+        source_id = writer.source_id_of(partition)
+        advances.append(Advance(partition, source_id, positions.get(partition), end))
+        positions[partition] = end
+    return advances
+
+
+@contextmanager
+def _store(folder: Path) -> Iterator[tuple[Database, str]]:
+    text, version = read_suffix_list(None)
+    settings = StoreSettings(folder / "parts.duckdb")
+    database = Database.open(settings, PinVersions("", version, text), datetime.now(UTC))
+    try:
+        yield database, text
+    finally:
+        database.close()
+
+
+def _nothing_stored(_link_ids: pa.Array) -> pa.Table:
+    return pa.table({})
+
+
+def _append(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    connection.execute("BEGIN").fetchall()
+    for name, rows in tables.items():
+        connection.register("batch", rows)
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS FROM batch LIMIT 0").fetchall()
+        connection.execute(f"INSERT INTO {name} FROM batch").fetchall()
+        connection.unregister("batch")
+    connection.execute("COMMIT").fetchall()
+
+
+def _copy_seconds(chunks: Sequence[Chunk]) -> float:
+    """Return the time of copying all bytes once, the least of some rounds."""
+    whole = b"".join(chunk.data for chunk in chunks)
+    least = float("inf")
+    for _ in range(_MEMCPY_ROUNDS):
+        began = time.perf_counter()
+        bytearray(whole)
+        least = min(least, time.perf_counter() - began)
+    return least
+
+
+def main() -> int:
+    """Measure one stage and print what was found."""
+    parser = argparse.ArgumentParser(description="Measure one stage in this process.", allow_abbrev=False)
+    parser.add_argument("stage", choices=sorted(STAGES))
+    parser.add_argument("--capture", type=Path, required=True)
+    parser.add_argument("--servers", default="")
+    parser.add_argument("--topic", default="")
+    parser.add_argument("--broker-pid", type=int, default=0)
+    given = parser.parse_args()
+    load_before = load_average()
+    with tempfile.TemporaryDirectory(prefix="linktide-bench-", dir=given.capture.parent) as folder:
+        request = Request(given.capture, Path(folder), given.servers, given.topic, given.broker_pid)
+        result = STAGES[given.stage](request)
+    told = {
+        "events": result.events,
+        "wall_seconds": result.usage.wall,
+        "cpu_seconds": result.usage.cpu,
+        "load_average": load_before,
+        "more": result.more,
+        "parts": result.stages,
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
