@@ -60,7 +60,7 @@ class Pushed:
 class ServiceState:
     """Implements `serve.api.ServiceApi` on whatever session is open now."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - built in one place
         self,
         config: Config,
         metrics: Metrics,
