@@ -91,7 +91,9 @@ class Service:
         self._metrics = Metrics()
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
-        self.state = ServiceState(config, self._metrics, self._report, self._push, now_us, self._stop.is_set)
+        self.state = ServiceState(
+            config, self._metrics, self._report, self._push, now_us=now_us, is_stopping=self._stop.is_set
+        )
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.

@@ -60,12 +60,13 @@ class Pushed:
 class ServiceState:
     """Implements `serve.api.ServiceApi` on whatever session is open now."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - built in one place
+    def __init__(  # noqa: PLR0913 - what it tells of comes from six parts of the service
         self,
         config: Config,
         metrics: Metrics,
         report: BatchReport,
         push: PushSource | None,
+        *,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:
