@@ -19,6 +19,7 @@ from linktide.errors import StopError
 from linktide.sources.kafka import hook
 from linktide.sources.kafka.cluster import Cluster
 from linktide.sources.kafka.commits import OffsetHints
+from linktide.sources.kafka.connect import never
 from linktide.sources.kafka.framing import frame_records
 from linktide.sources.source import Chunk, Codec, GapKind, OffsetGap, Partition, Position
 
@@ -59,11 +60,14 @@ class KafkaSource:
         scan: ScanBatches,
         now_us: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        is_stopping: Callable[[], bool] = never,
     ) -> None:
+        """Take the parts; `is_stopping` is asked every few seconds while `open` waits."""
         self._settings = settings
         self._scan = scan
         self._now_us = now_us
         self._monotonic = monotonic
+        self._is_stopping = is_stopping
         self._pause = threading.Event().wait
         self._cluster: Cluster | None = None
         self._hints: OffsetHints | None = None
@@ -109,10 +113,10 @@ class KafkaSource:
         """
         self.close()
         deadline = self._monotonic() + self._settings.open_timeout_seconds
-        cluster = Cluster.connect(self._settings, self._settings.open_timeout_seconds)
+        cluster = Cluster.connect(self._settings, self._settings.open_timeout_seconds, self._is_stopping)
         self._cluster = cluster
         try:
-            self._partitions = cluster.wait_for_topics(deadline, self._monotonic)
+            self._partitions = cluster.wait_for_topics(deadline, self._monotonic, self._is_stopping)
             cluster.consumer.assign(list(self._partitions))
             self._install_hook(cluster)
             for tp, partition in self._partitions.items():
