@@ -19,7 +19,8 @@ def _start(folder: Path, *, is_secure: bool = False) -> Iterator[KafkaCluster]:
         pytest.skip(reason)
     cluster = KafkaCluster.create(folder, has_sasl=is_secure, has_ssl=is_secure)
     try:
-        cluster.start()
+        # A run that is killed, by a timeout for one, must leave no broker behind.
+        cluster.start(dies_with_caller=True)
         cluster.wait_ready()
         yield cluster
     finally:

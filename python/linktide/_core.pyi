@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, TypeAlias, final, type_check_only
 
+from typing_extensions import Buffer
+
 __all__ = [
     "URL_POLICY_VERSION",
     "BatchDecoder",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError
 from linktide.metrics.batch import StoredBatch
+from linktide.sources.chunk_queue import ChunkQueue
 from linktide.sources.source import Position
 from linktide.store.rebuild import WriterRow, observations_of
 from linktide.store.writer import Advance, StoreBatch
@@ -57,50 +58,6 @@ class _Batch:
     is_catching_up: bool
     size_bytes: int
     decode_seconds: float
-
-
-class ChunkQueue:
-    """Undecoded chunks, bounded by bytes: `put` presses back on the sources."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._changed = threading.Condition()
-        self._chunks: deque[Chunk] = deque()
-        self._is_closed = False
-        self.used_bytes = 0
-
-    def put(self, chunk: Chunk) -> None:
-        """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._is_closed
-                    or not self._chunks
-                    or self.used_bytes + len(chunk.data) <= self._max_bytes
-                )
-            )
-            if self._is_closed:
-                return
-            self._chunks.append(chunk)
-            self.used_bytes += len(chunk.data)
-            self._changed.notify_all()
-
-    def get(self, timeout_seconds: float) -> Chunk | None:
-        """Take the oldest chunk; None if none came in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._chunks or self._is_closed, timeout_seconds)
-            if not self._chunks:
-                return None
-            chunk = self._chunks.popleft()
-            self.used_bytes -= len(chunk.data)
-            self._changed.notify_all()
-            return chunk
-
-    def close(self) -> None:
-        """Take in nothing more; what is there can still be taken out."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
 
 
 @dataclass(slots=True)
@@ -183,6 +140,10 @@ class Session:
     def lag(self) -> dict[Partition, int]:
         """Return the records not yet fetched, by partition."""
         return {partition: lag for one in self._fetchers for partition, lag in dict(one.lag).items()}
+
+    def trouble(self) -> str | None:
+        """Return why a source cannot be read for the moment; None if all can."""
+        return next((told for one in self._fetchers if (told := one.source.trouble) is not None), None)
 
     @property
     def queue_bytes(self) -> int:
@@ -269,6 +230,9 @@ class Session:
         started = self._monotonic()
         writer = self._parts.writer
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
+        for chunk in chunks:
+            if chunk.gap is not None:
+                self._parts.report.gapped(chunk.partition)
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
         counts = {count[0]: count for count in events.by_source()}
         advances, moved = [], {}

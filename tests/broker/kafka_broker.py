@@ -7,6 +7,7 @@ stands in `cluster.json` in its folder, so another process can open, stop or kil
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import secrets
@@ -28,10 +29,11 @@ from kafka_jars import KAFKA_VERSION, BrokerError, cache_folder, fetch_jars, mis
 from kafka_settings import LOGGING, SCRAM_USER, NodePorts, make_certificate, render_properties
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.05
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,11 @@ class KafkaCluster:
         """Addresses of the SSL listeners; their certificate is `ca.pem` in the folder."""
         return [f"127.0.0.1:{ports.ssl}" for ports in self.ports if ports.ssl]
 
-    def start(self, node: int | None = None) -> None:
-        """Start one node, or all; returns at once, without waiting for readiness."""
+    def start(self, node: int | None = None, *, dies_with_caller: bool = False) -> None:
+        """Start one node, or all; returns at once, without waiting for readiness.
+
+        With `dies_with_caller` the kernel kills the nodes when the calling thread ends, however it ends.
+        """
         for each in self._nodes(node):
             if self.pid(each) is not None:
                 continue
@@ -113,6 +118,7 @@ class KafkaCluster:
                 process = subprocess.Popen(
                     self._java("kafka.Kafka", str(self._properties(each))),
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                    preexec_fn=_die_with_caller() if dies_with_caller else None,  # noqa: PLW1509 -- one system call
                 )  # fmt: skip
             (self.folder / f"node-{each}.pid").write_text(str(process.pid))
             # The cluster outlives this object by design, so nobody waits on the Popen.
@@ -201,8 +207,8 @@ class KafkaCluster:
     def _forget(self, node: int) -> None:
         path = self.folder / f"node-{node}.pid"
         with suppress(FileNotFoundError, ValueError, ChildProcessError):
-            # A node started by this very process stays a zombie until somebody waits for it.
-            os.waitpid(int(path.read_text()), os.WNOHANG)
+            # A node started by this very process stays a zombie until somebody waits; it is dying already.
+            os.waitpid(int(path.read_text()), 0)
         path.unlink(missing_ok=True)
 
     def destroy(self) -> None:
@@ -250,6 +256,15 @@ class KafkaCluster:
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
             main_class, *arguments,
         ]  # fmt: skip
+
+
+def _die_with_caller() -> Callable[[], None]:
+    libc = ctypes.CDLL(None)
+
+    def ask_kernel() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+    return ask_kernel
 
 
 def _free_ports(nodes: int, *, has_sasl: bool, has_ssl: bool) -> tuple[NodePorts, ...]:

@@ -28,11 +28,10 @@ def now_us() -> int:
 
 def source_of(cluster: KafkaCluster, *topics: str, **settings: Any) -> KafkaSource:  # noqa: ANN401 -- any setting
     """Return a source over a cluster, not open; it looks for new metadata twice a second."""
-    chosen = {
-        "bootstrap_servers": tuple(cluster.bootstrap_servers),
-        "metadata_refresh_seconds": 0.5,
-    } | settings
-    return KafkaSource(KafkaSettings(topics=topics, **chosen), scan=scan_record_batches, now_us=now_us)
+    settings.setdefault("bootstrap_servers", tuple(cluster.bootstrap_servers))
+    settings.setdefault("metadata_refresh_seconds", 0.5)
+    chosen = KafkaSettings(topics=topics, **settings)
+    return KafkaSource(chosen, scan=scan_record_batches, now_us=now_us)
 
 
 def poll_until(source: KafkaSource, is_enough: Callable[[list[Chunk]], bool]) -> list[Chunk]:

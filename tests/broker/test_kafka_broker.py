@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def test_a_stopped_node_keeps_its_topics_and_leaves_no_process(own_broker: Clust
     own_broker.stop()
     assert own_broker.pid(0) is None
     assert not Path(f"/proc/{pid}").exists()
-    own_broker.start()
+    own_broker.start(dies_with_caller=True)
     own_broker.wait_ready()
     with own_broker.admin() as admin:
         topics = admin.describe_topics(["kept"])
@@ -39,11 +40,26 @@ def test_another_process_can_open_and_kill_it(own_broker: Cluster) -> None:
     assert own_broker.pid(0) is None
 
 
+def test_a_killed_caller_takes_its_nodes_along(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from kafka_broker import KafkaCluster\n"
+        "cluster = KafkaCluster.create(Path(sys.argv[2])); cluster.start(dies_with_caller=True)\n"
+        "assert cluster.pid(0) is not None\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-c", script, str(SCRIPT.parent), str(tmp_path / "kafka")]
+    assert subprocess.run(command, check=False).returncode == -9
+    deadline = time.monotonic() + 10
+    while KafkaCluster.open(tmp_path / "kafka").pid(0) is not None:
+        assert time.monotonic() < deadline
+
+
 def test_a_node_that_dies_is_reported_with_its_last_word(own_broker: Cluster) -> None:
     own_broker.stop()
     properties = own_broker.folder / "node-0.properties"
     properties.write_text(properties.read_text().replace("node.id=0", "node.id=7"))
-    own_broker.start()
+    own_broker.start(dies_with_caller=True)
     with pytest.raises(BrokerError, match="Kafka node 0 died: "):
         own_broker.wait_ready()
 

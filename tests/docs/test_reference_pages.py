@@ -47,4 +47,4 @@ def test_the_readme_names_commands_and_pages_that_exist() -> None:
     assert {"init", "import", "query", "produce", "run"} <= named
     assert named <= set(main.commands)
     links = set(re.findall(r"\]\(([^)]+)\)", README))
-    assert all((ROOT / link).is_file() for link in links)
+    assert all((ROOT / link).exists() for link in links)

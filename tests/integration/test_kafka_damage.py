@@ -22,7 +22,7 @@ def damage(broker: KafkaCluster, topic: str, value: bytes) -> None:
     data = bytearray(segment.read_bytes())
     data[data.index(value)] ^= 0x20
     segment.write_bytes(data)
-    broker.start()
+    broker.start(dies_with_caller=True)
     broker.wait_ready()
 
 

@@ -107,14 +107,15 @@ def test_a_broker_that_comes_back_is_read_on(
     source.open({})
     before = poll_up_to(source, 50)
     getattr(own_broker, how)()
-    poll_while(source, lambda: source.is_reachable)
+    poll_while(source, lambda: source.trouble is None)
     source.commit({before[0].partition: Position(50)})
     poll_while(source, lambda: len(errors_in(caplog)) == 0)
-    own_broker.start()
+    assert (source.trouble or "").startswith(f"Kafka at {own_broker.bootstrap_servers[0]} cannot be read (")
+    own_broker.start(dies_with_caller=True)
     own_broker.wait_ready()
     produce_batches(own_broker, "events", VALUES, records_per_batch=10)
     after = poll_up_to(source, 100)
-    assert source.is_reachable
+    assert source.trouble is None
     source.close()
     assert values_of([*before, *after]) == VALUES * 2
     assert len(errors_in(caplog)) == 1
@@ -130,7 +131,7 @@ def test_a_broker_that_is_down_at_the_start_is_waited_for_then_named(own_broker:
         BrokerUnreachableError, match=rf"answered at kafka.bootstrap_servers = {servers} within 1 s"
     ):
         source_of(own_broker, "events", open_timeout_seconds=1.0).open({})
-    own_broker.start()
+    own_broker.start(dies_with_caller=True)
     source = source_of(own_broker, "events", open_timeout_seconds=60.0)
     source.open({})
     assert values_of(poll_up_to(source, 50)) == VALUES

@@ -58,9 +58,9 @@ def test_every_listener_is_read_raw(secured: KafkaCluster, listener: str) -> Non
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
 def test_a_refused_login_names_the_user_and_not_the_password(secured: KafkaCluster, mechanism: str) -> None:
     source = source_of(secured, "secured", open_timeout_seconds=10, **sasl(secured, mechanism, "wrong-one"))
-    with pytest.raises(
-        BrokerUnreachableError, match=r"refused the login of kafka.sasl_username = 'linktide'"
-    ) as caught:
+    # Kafka hangs up on most refused SCRAM logins before it says why.
+    refusal = "the login of kafka.sasl_username = 'linktide'"
+    with pytest.raises(BrokerUnreachableError, match=refusal) as caught:
         source.open({})
     assert "wrong-one" not in str(caught.value)
 
@@ -68,7 +68,9 @@ def test_a_refused_login_names_the_user_and_not_the_password(secured: KafkaClust
 def test_a_certificate_nobody_vouches_for_is_refused(secured: KafkaCluster, tmp_path: Path) -> None:
     settings = ssl(secured) | {"ssl_cafile": None}
     source = source_of(secured, "secured", open_timeout_seconds=2, **settings)
-    with pytest.raises(BrokerUnreachableError, match=r"kafka.security_protocol = SSL"):
+    with pytest.raises(
+        BrokerUnreachableError, match=r"kafka.security_protocol = SSL.*CERTIFICATE_VERIFY_FAILED"
+    ):
         source.open({})
     missing = tmp_path / "none.pem"
     with pytest.raises(ConfigError, match=rf"kafka.ssl_cafile = {missing} is not a file"):

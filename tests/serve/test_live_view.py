@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hand_made_store import Store, Story, day
+from hand_made_store import NOW, Store, Story, day
 from rich.console import Console
 
 from linktide.cli.top_view import top_view
@@ -158,7 +158,7 @@ def test_without_tracked_domains_nothing_is_asked_about_them(read: Read) -> None
 def test_the_live_view_draws_what_top_tells(read: Read) -> None:
     told = json.loads(json.dumps(top(ASKED, read)))
     drawn = io.StringIO()
-    Console(width=140, file=drawn).print(top_view(told, 40))
+    Console(width=140, file=drawn).print(top_view(told, 40, NOW))
     text = drawn.getvalue()
     for shown in (
         "a.own",

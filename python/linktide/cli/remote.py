@@ -10,10 +10,10 @@ import httpx
 import pyarrow as pa
 
 from linktide.errors import ExitCode, LinktideError
+from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from linktide.config import Config
     from linktide.sources.source import Chunk
@@ -112,11 +112,6 @@ class RunningService:
         except httpx.HTTPError as error:
             sentence = f"The service at {self._client.base_url} (pid {self.pid}) does not answer: {error}."
             raise RemoteError(sentence, ExitCode.FAILURE) from error
-
-
-def service_file(database: Path) -> Path:
-    """Return where a running service says how it is reached."""
-    return database.with_name(database.name + ".service.json")
 
 
 def find_service(config: Config) -> RunningService | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from linktide._core import EventBatch
     from linktide.metrics.values import Metrics
+    from linktide.sources.source import Partition
     from linktide.store.writer import CheckpointResult, CommitTiming
 
 _BUCKETS = {metric.name: metric.buckets for metric in CATALOG}
@@ -85,6 +86,11 @@ class BatchReport:
         )
         if self._on_stored is not None:
             self._on_stored(self.totals)
+
+    def gapped(self, partition: Partition) -> None:
+        """Hear that a partition goes on elsewhere than where it stood; stays told until the next start."""
+        labels = (partition.cluster, partition.topic, str(partition.number))
+        self._metrics.set("linktide_sources_has_offset_gap", 1.0, *labels)
 
     def checkpointed(self, checkpoint: CheckpointResult) -> None:
         """Hear of a checkpoint, done or put off."""

@@ -79,8 +79,8 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ),
     _gauge("linktide_sources_lag_records", "Records not yet fetched.", "source", "topic", "partition"),
     _gauge(
-        "linktide_sources_offset_gap_records",
-        "Records lost before they could be read.",
+        "linktide_sources_has_offset_gap",
+        "1 if records were lost before they could be read: the log does not hold the stored position.",
         "source",
         "topic",
         "partition",

@@ -1,5 +1,7 @@
 //! CPU time to decode one event, by kind of message: `cargo bench -p linktide-core --bench decode_event`.
 
+#![allow(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints, and fails loudly")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! CPU time of the wire room per record: `cargo bench -p linktide-core --bench wire`.
 //!
 //! Records of about 260 bytes in batches of 1,000 and of 10. Prints the median and the least of the rounds.
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::hint::black_box;
 use std::io::Write;
@@ -23,7 +23,9 @@ fn varint(out: &mut Vec<u8>, value: i64) {
 
 /// A link event whose hosts, paths and times vary as those of a crawl do.
 fn value(index: usize) -> Vec<u8> {
-    let mix = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut mix = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mix = (mix ^ (mix >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mix ^= mix >> 27;
     let (a, b) = (mix >> 40, mix & 0xfff_ffff);
     format!(
         r#"{{"event":"discovered","observed_at":"2026-01-0{}T10:{:02}:{:02}Z","source_url":"https://www.host-{}.example/articles/{b:x}/index.html","target_url":"https://target-{}.example/page/{a:x}?ref={}","rel":["nofollow"],"anchor":"anchor text {}","http_code":200}}"#,

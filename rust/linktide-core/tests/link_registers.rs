@@ -1,5 +1,7 @@
 //! The O(1) step equals a fresh derivation, after every observation, in any arrival order.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
 use linktide_core::event::LossReason;
 use linktide_core::links::life::{Evidence, Life, Observation};
 use linktide_core::links::register::Registers;

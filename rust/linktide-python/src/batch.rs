@@ -56,13 +56,8 @@ fn chunk(tuple: &ChunkTuple) -> PyResult<Chunk<'_>> {
     let codec = Codec::from_name(codec).ok_or_else(|| {
         PyValueError::new_err(format!("codec {codec:?} is not known, want kafka, ndjson or framed"))
     })?;
-    let records = ChunkRef {
-        codec,
-        data,
-        first_offset: *first_offset,
-        received_at_us: *received_at_us,
-        aborted,
-    };
+    let records =
+        ChunkRef { codec, data, first_offset: *first_offset, received_at_us: *received_at_us, aborted };
     Ok(Chunk { source_id: *source_id, records })
 }
 

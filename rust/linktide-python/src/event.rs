@@ -63,10 +63,10 @@ fn fields<'py>(py: Python<'py>, event: &Event<'_>) -> PyResult<Bound<'py, PyDict
     fields.set_item("source_url", event.source_url.as_ref())?;
     fields.set_item("target_url", event.target_url.as_deref())?;
     fields.set_item("base", event.base.as_deref())?;
-    fields.set_item("lost_reason", event.lost_reason.map(|reason| reason.as_str()))?;
+    fields.set_item("lost_reason", event.lost_reason.map(linktide_core::event::LossReason::as_str))?;
     fields.set_item("rel", event.rel.as_ref().map(|rel| rel.text.as_ref()))?;
     fields.set_item("anchor", event.anchor.as_deref())?;
-    fields.set_item("link_type", event.link_type.map(|link_type| link_type.as_str()))?;
+    fields.set_item("link_type", event.link_type.map(linktide_core::event::LinkType::as_str))?;
     fields.set_item("attributes", attributes)?;
     fields.set_item("event_id", event.event_id.as_deref())?;
     fields.set_item("extra", event.extra.as_deref())?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::UInt64Array;
 use linktide_core::error::CoreError;
-use linktide_core::index::{Changes, Index, IndexOptions, observations};
+use linktide_core::index::{Changes, DomainNumbers, Index, IndexOptions, observations};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch};
@@ -72,12 +72,12 @@ impl PyIndex {
     /// Take a batch; returns the ids of links whose stored observations `finish` needs.
     fn begin(&self, py: Python<'_>, batch: &PyEventBatch) -> PyArray {
         let batch = batch.batch.clone();
-        let link_ids = py.detach(|| self.lock().begin(batch));
+        let link_ids = py.detach(|| self.lock().begin(&batch));
         PyArray::from_array_ref(std::sync::Arc::new(UInt64Array::from(link_ids)))
     }
 
     /// Complete the batch; `stored` holds the observations of the links that `begin` named.
-    #[pyo3(signature = (stored = Vec::new()))]
+    #[pyo3(signature = (stored = Vec::new()), text_signature = "($self, stored=())")]
     fn finish(&self, py: Python<'_>, stored: Vec<PyRecordBatch>) -> PyResult<PyChanges> {
         let stored: Vec<_> = stored.into_iter().map(PyRecordBatch::into_inner).collect();
         let changes = py.detach(|| {
@@ -104,8 +104,8 @@ impl PyIndex {
     }
 
     /// (live backlinks, new, restored, lost, authority or None) of each named domain; None if unknown.
-    #[expect(clippy::type_complexity, reason = "a tuple is what Python reads")]
-    fn domain_numbers(&self, names: Vec<String>) -> Vec<Option<(u32, u64, u64, u64, Option<f64>)>> {
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
+    fn domain_numbers(&self, names: Vec<String>) -> Vec<Option<DomainNumbers>> {
         let index = self.lock();
         names.iter().map(|name| index.domain_numbers(name)).collect()
     }

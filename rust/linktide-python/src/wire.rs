@@ -61,7 +61,10 @@ fn scan_record_batches(py: Python<'_>, data: Data, fetch_offset: i64) -> (i64, u
 /// Raises `ValueError` for an unknown codec and for values of 2 GiB or more together.
 #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
 #[pyfunction]
-#[pyo3(signature = (codec, data, first_offset, received_at_us, aborted = Vec::new()))]
+#[pyo3(
+    signature = (codec, data, first_offset, received_at_us, aborted = Vec::new()),
+    text_signature = "(codec, data, first_offset, received_at_us, aborted=())"
+)]
 fn read_records(
     py: Python<'_>,
     codec: &str,

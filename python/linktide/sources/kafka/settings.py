@@ -40,7 +40,7 @@ class KafkaSettings:
     open_timeout_seconds: float = 30.0
     """How long an unreachable broker or a missing topic is waited for at the start."""
     is_raw_fetch_wanted: bool = True
-    """False: records are decoded by kafka-python, at about ten times the cost."""
+    """False: records are decoded by kafka-python, at many times the cost."""
 
     @property
     def servers_text(self) -> str:

@@ -1,12 +1,22 @@
 //! The columns of a batch while it grows.
 
+use std::borrow::Cow;
+
 use arrow_array::builder::StringBuilder;
 
-use super::decoder::{Url, others};
 use super::{DeadLetter, EventBatch};
 use crate::event::{Event, LossReason};
 use crate::links::attribute::Field;
 use crate::wire::Record;
+
+/// One URL after normalisation.
+#[derive(Debug, Default)]
+pub(super) struct Url {
+    pub(super) text: Vec<u8>,
+    pub(super) domain: (u16, u16),
+    pub(super) key: u64,
+    pub(super) domain_key: u64,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Columns {
@@ -61,7 +71,7 @@ impl Columns {
         push_url(&mut self.target_url, &mut self.raw_target_url, target, raw_target);
         self.rel.append_option(event.rel.as_ref().map(|rel| rel.text.as_ref()));
         self.anchor.append_option(event.anchor.as_deref());
-        self.link_type.append_option(event.link_type.map(|kind| kind.as_str()));
+        self.link_type.append_option(event.link_type.map(super::super::event::LinkType::as_str));
         self.extra.append_option(event.extra.as_deref());
         self.attributes.extend(others(event).map(|(field, value)| (field, value.as_ref().into())));
         self.attribute_ends.push(self.attributes.len() as u32);
@@ -103,4 +113,9 @@ fn push_url(urls: &mut StringBuilder, raws: &mut StringBuilder, url: &Url, raw: 
     let text = std::str::from_utf8(&url.text).unwrap_or_default();
     urls.append_value(text);
     raws.append_option((text != raw).then_some(raw));
+}
+
+/// Attributes of an event beside anchor, rel and link type.
+fn others<'e>(event: &'e Event<'_>) -> impl Iterator<Item = (Field, &'e Cow<'e, str>)> {
+    event.attributes.iter().map(|(field, value)| (Field::from(*field), value))
 }

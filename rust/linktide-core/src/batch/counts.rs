@@ -29,10 +29,14 @@ impl EventBatch {
     /// Accepted events by the name of their kind.
     #[must_use]
     pub fn by_kind(&self) -> Vec<(&'static str, u64)> {
-        let kinds = EventKind::ALL.iter().map(|kind| {
-            let count = self.kind.iter().filter(|&&code| code == *kind as u8).count();
-            (kind.as_str(), count as u64)
-        });
+        let mut counts = [0u64; 256];
+        for &code in &self.kind {
+            if let Some(count) = counts.get_mut(usize::from(code)) {
+                *count += 1;
+            }
+        }
+        let kinds =
+            EventKind::ALL.iter().filter_map(|kind| Some((kind.as_str(), *counts.get(*kind as usize)?)));
         kinds.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -60,7 +64,10 @@ impl EventBatch {
     /// From the observation to its record, by event, in such buckets.
     #[must_use]
     pub fn source_delay(&self, bounds: &[f64]) -> Distribution {
-        distribution(self.record_at.iter().zip(self.observed_at.iter()).map(|(&record, &seen)| record - seen), bounds)
+        distribution(
+            self.record_at.iter().zip(self.observed_at.iter()).map(|(&record, &seen)| record - seen),
+            bounds,
+        )
     }
 }
 

@@ -1,14 +1,12 @@
 //! Bytes of several chunks to one batch: unpack, decode, normalise, key.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::columns::Columns;
+use super::columns::{Columns, Url};
 use super::{DeadLetter, EventBatch};
 use crate::event::{DecodeContext, Event, Reason, Rejection, decode};
-use crate::links::attribute::Field;
 use crate::url::{Normalizer, PublicSuffixList, UrlReason, key};
 use crate::wire::{ChunkRef, DamagedBatch, Record, Unpacker};
 
@@ -45,15 +43,6 @@ impl std::fmt::Debug for BatchDecoder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("BatchDecoder").field("options", &self.options).finish_non_exhaustive()
     }
-}
-
-/// One URL after normalisation.
-#[derive(Debug, Default)]
-pub(super) struct Url {
-    pub(super) text: Vec<u8>,
-    pub(super) domain: (u16, u16),
-    pub(super) key: u64,
-    pub(super) domain_key: u64,
 }
 
 /// The two URLs of an event; the source is kept because the next event often has the same.
@@ -174,7 +163,7 @@ fn refuse_batch(chunk: &Chunk<'_>, damaged: &DamagedBatch) -> DeadLetter {
         source_id: chunk.source_id,
         offset: first as u64,
         reason: Reason::BadBatch,
-        detail: format!("offsets {first} to {}: {}", damaged.next_offset - 1, damaged.reason),
+        detail: format!("offsets {first} to {}: {}", first.max(damaged.next_offset - 1), damaged.reason),
         record_at: chunk.records.received_at_us,
         received_at: chunk.records.received_at_us,
         bytes: Some(head(bytes)),
@@ -185,9 +174,4 @@ fn refuse_batch(chunk: &Chunk<'_>, damaged: &DamagedBatch) -> DeadLetter {
 
 fn head(bytes: &[u8]) -> Vec<u8> {
     bytes.get(..bytes.len().min(DEAD_LETTER_BYTES)).unwrap_or_default().to_vec()
-}
-
-/// Attributes of an event beside anchor, rel and link type.
-pub(super) fn others<'e>(event: &'e Event<'_>) -> impl Iterator<Item = (Field, &'e Cow<'e, str>)> {
-    event.attributes.iter().map(|(field, value)| (Field::from(*field), value))
 }

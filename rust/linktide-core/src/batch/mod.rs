@@ -117,7 +117,8 @@ impl EventBatch {
 
     /// Attributes that the row carried, anchor, rel and link type included.
     pub fn carried(&self, row: usize) -> impl Iterator<Item = (Field, &str)> {
-        let named = [(Field::ANCHOR, &self.anchor), (Field::REL, &self.rel), (Field::LINK_TYPE, &self.link_type)];
+        let named =
+            [(Field::ANCHOR, &self.anchor), (Field::REL, &self.rel), (Field::LINK_TYPE, &self.link_type)];
         let named = named.into_iter().filter_map(move |(field, column)| Some((field, text(column, row)?)));
         named.chain(self.other_attributes(row).iter().map(|(field, value)| (*field, value.as_ref())))
     }
@@ -126,7 +127,8 @@ impl EventBatch {
     #[must_use]
     pub fn other_attributes(&self, row: usize) -> &[(Field, Box<str>)] {
         let end = self.attribute_ends.get(row).map_or(0, |&end| end as usize);
-        let start = row.checked_sub(1).and_then(|before| self.attribute_ends.get(before)).map_or(0, |&s| s as usize);
+        let start =
+            row.checked_sub(1).and_then(|before| self.attribute_ends.get(before)).map_or(0, |&s| s as usize);
         self.attributes.get(start..end).unwrap_or_default()
     }
 

@@ -100,10 +100,16 @@ impl From<Fault> for Rejection {
     }
 }
 
-/// A value as an error sentence shows it: control characters escaped, cut to 80 characters.
+/// A value as an error sentence shows it: what cannot be seen is escaped, cut to 80 characters.
 pub(super) fn shown(text: &str) -> String {
     const LIMIT: usize = 80;
-    let mut cut: String = text.chars().take(LIMIT).flat_map(char::escape_debug).collect();
+    let mut cut = String::new();
+    for character in text.chars().take(LIMIT) {
+        match character {
+            '"' | '\'' | '\\' => cut.push(character),
+            other => cut.extend(other.escape_debug()),
+        }
+    }
     if text.chars().nth(LIMIT).is_some() {
         cut.push('…');
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{BinaryArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 
-use super::tables::{rows as table_rows, times, u64s};
+use super::rows::{rows as table_rows, times, u64s};
 use crate::batch::EventBatch;
 use crate::error::CoreError;
 

@@ -47,7 +47,7 @@ impl Index {
         if before.passes_authority() == after.passes_authority() {
             return Ok(());
         }
-        let node = |index: u32| self.domains.get(index).and_then(|domain| domain.node());
+        let node = |index: u32| self.domains.get(index).and_then(super::super::links::domains::Domain::node);
         let (Some(source), Some(target)) = (node(after.source_domain), node(after.target_domain)) else {
             return Ok(());
         };

@@ -2,7 +2,8 @@
 
 use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt8Type, UInt64Type};
 use arrow_array::{
-    Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray, RecordBatch, StringArray, StringViewArray,
+    Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray, RecordBatch, StringArray,
+    StringViewArray,
 };
 
 use super::{Index, RestoredDomain, RestoredLink, StoredObservation};
@@ -30,11 +31,13 @@ impl Texts<'_> {
 }
 
 fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Texts<'a>, CoreError> {
-    let column = batch.column_by_name(name).map(|column| column.as_any());
+    let column = batch.column_by_name(name).map(arrow_array::Array::as_any);
     column
         .and_then(|any| {
             let plain = any.downcast_ref().map(Texts::Plain);
-            plain.or_else(|| any.downcast_ref().map(Texts::View)).or_else(|| any.downcast_ref().map(Texts::Large))
+            plain
+                .or_else(|| any.downcast_ref().map(Texts::View))
+                .or_else(|| any.downcast_ref().map(Texts::Large))
         })
         .ok_or(CoreError::Column { name, wanted: "text" })
 }
@@ -91,7 +94,8 @@ impl Index {
         let names = texts(batch, "domain_name")?;
         let published = numbers::<Float64Type>(batch, "authority")?;
         let column = batch.column_by_name("has_node").and_then(|column| column.as_any().downcast_ref());
-        let has_node: &BooleanArray = column.ok_or(CoreError::Column { name: "has_node", wanted: "boolean" })?;
+        let has_node: &BooleanArray =
+            column.ok_or(CoreError::Column { name: "has_node", wanted: "boolean" })?;
         for row in 0..batch.num_rows() {
             self.restore_domain(&RestoredDomain {
                 key: keys.value(row),
@@ -172,7 +176,11 @@ impl<'a> RegisterColumns<'a> {
             started_at: time(self.started_at),
             last_seen: time(self.last_seen),
             firm_at: time(self.firm_at),
-            firm_reason: self.firm_reason.get(row).and_then(LossReason::parse).unwrap_or(LossReason::PAGE_ERROR),
+            firm_reason: self
+                .firm_reason
+                .get(row)
+                .and_then(LossReason::parse)
+                .unwrap_or(LossReason::PAGE_ERROR),
             suspect_at: time(self.suspect_at),
             suspect_before_at: time(self.suspect_before_at),
             ..Registers::default()

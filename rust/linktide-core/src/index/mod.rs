@@ -11,6 +11,7 @@ mod input;
 mod numbers;
 mod rederive;
 mod restore;
+mod rows;
 mod scores;
 mod stage;
 mod tables;
@@ -29,6 +30,7 @@ use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
 
 pub use input::observations;
+pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
 pub use restore::{RestoredDomain, RestoredLink};
 pub use scores::{AuthorityState, Score};
@@ -123,7 +125,7 @@ impl Index {
     }
 
     /// Take a batch; returns the ids of links whose stored observations [`Index::finish`] needs.
-    pub fn begin(&mut self, batch: Arc<EventBatch>) -> Vec<u64> {
+    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
         self.stage(batch)
     }
 
@@ -138,7 +140,7 @@ impl Index {
         self.take_effect(&pending)?;
         self.rev += 1;
         let scores = self.publish(self.options.epsilon_busy)?;
-        let tables = self.tables(&pending, scores)?;
+        let tables = self.tables(&pending, &scores)?;
         self.untouch(&pending);
         Ok(Changes { tables, rev: self.rev, clock: self.clock() })
     }
@@ -153,7 +155,7 @@ impl Index {
             return Ok(None);
         }
         self.rev += 1;
-        let tables = vec![("domain_scores", self.score_rows(scores)?)];
+        let tables = vec![("domain_scores", self.score_rows(&scores)?)];
         Ok(Some(Changes { tables, rev: self.rev, clock: self.clock() }))
     }
 

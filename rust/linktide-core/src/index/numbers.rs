@@ -45,7 +45,13 @@ impl Index {
         let index = self.domains.find(key(self.options.seed, name.as_bytes()))?;
         let domain = self.domains.get(index)?;
         let authority = self.shown_authority(index);
-        Some((domain.live_backlinks, domain.recent_new, domain.recent_restored, domain.recent_lost, authority))
+        Some((
+            domain.live_backlinks,
+            domain.recent_new,
+            domain.recent_restored,
+            domain.recent_lost,
+            authority,
+        ))
     }
 
     /// Scores of all domains: `domain_name`, `citation`, `residual`.
@@ -56,7 +62,7 @@ impl Index {
         let names = self.scores().map(|score| Some(score.domain_name)).collect::<StringArray>();
         let citations = Float64Array::from_iter_values(self.scores().map(|score| score.citation));
         let residuals = Float64Array::from_iter_values(self.scores().map(|score| score.residual));
-        super::tables::rows(
+        super::rows::rows(
             "scores",
             vec![
                 ("domain_name", Arc::new(names)),

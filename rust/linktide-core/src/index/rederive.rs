@@ -30,7 +30,8 @@ struct Derived<'a> {
 
 impl Index {
     pub(super) fn rederive(&mut self, pending: &mut Pending, stored: Vec<StoredObservation>) {
-        let marked: Vec<u32> = (0..pending.touched.len() as u32).filter(|&at| pending.is_marked(at)).collect();
+        let marked: Vec<u32> =
+            (0..pending.touched.len() as u32).filter(|&at| pending.is_marked(at)).collect();
         if marked.is_empty() {
             return;
         }
@@ -39,7 +40,7 @@ impl Index {
         for observation in stored {
             by_link.entry(observation.link_id).or_default().push(observation);
         }
-        let mut rows = self.rows_of_marked(pending);
+        let mut rows = Self::rows_of_marked(pending);
         for at_touched in marked {
             let Some(touched) = pending.touched.get(at_touched as usize) else { continue };
             let before = by_link.remove(&touched.before.link_id).unwrap_or_default();
@@ -49,7 +50,7 @@ impl Index {
         }
     }
 
-    fn rows_of_marked(&self, pending: &Pending) -> FxHashMap<u32, Vec<usize>> {
+    fn rows_of_marked(pending: &Pending) -> FxHashMap<u32, Vec<usize>> {
         let slots: FxHashMap<u64, u32> = (0u32..)
             .zip(&pending.touched)
             .filter(|(_, touched)| touched.is_marked)
@@ -92,7 +93,9 @@ impl Index {
 
     /// Put a derivation in place of the O(1) state.
     fn accept(&mut self, pending: &Pending, at_touched: u32, after: &Derived<'_>) {
-        let Some(index) = pending.touched.get(at_touched as usize).map(|touched| touched.index) else { return };
+        let Some(index) = pending.touched.get(at_touched as usize).map(|touched| touched.index) else {
+            return;
+        };
         if let Some(link) = self.links.get_mut(index) {
             link.registers = after.registers;
         }
@@ -183,7 +186,9 @@ impl Pending {
 
     /// Append the runs that differ; the first ones of a new link go into its wide row.
     fn revise_runs(&mut self, touched: u32, before: &[Run<'_>], after: &[Run<'_>]) {
-        for run in before.iter().filter(|old| after.iter().all(|new| (new.field, new.at) != (old.field, old.at))) {
+        for run in
+            before.iter().filter(|old| after.iter().all(|new| (new.field, new.at) != (old.field, old.at)))
+        {
             self.runs.push(run_row(touched, run, true));
         }
         let is_new = self.touched.get(touched as usize).is_some_and(|link| link.new_at_row.is_some());

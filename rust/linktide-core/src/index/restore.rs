@@ -98,6 +98,7 @@ impl Index {
 fn on_the_safe_side(registers: Registers) -> Registers {
     let is_lost = registers.status == crate::links::register::Status::Lost;
     let by_time = registers.suspect_at.saturating_add(crate::links::life::SUSPECT_WINDOW_US);
-    let latest = if registers.suspect_at == NEVER { registers.firm_at } else { registers.firm_at.max(by_time) };
+    let latest =
+        if registers.suspect_at == NEVER { registers.firm_at } else { registers.firm_at.max(by_time) };
     Registers { confirmed_at: if is_lost { latest } else { NEVER }, has_earlier_life: true, ..registers }
 }

@@ -83,7 +83,7 @@ pub(super) enum TallyKind {
 pub(super) const PROMPT_US: i64 = 48 * 3600 * 1_000_000;
 
 impl Index {
-    pub(super) fn stage(&mut self, batch: Arc<EventBatch>) -> Vec<u64> {
+    pub(super) fn stage(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
         let mut pending = Pending {
             clock_before: self.clock,
             touched: Vec::with_capacity(batch.len()),
@@ -91,11 +91,11 @@ impl Index {
             runs: Vec::new(),
             first_runs: Vec::new(),
             tallies: Vec::with_capacity(batch.len()),
-            batch: Arc::clone(&batch),
+            batch: Arc::clone(batch),
         };
         self.clock = self.clock.max(batch.newest.unwrap_or(NEVER));
         for row in 0..batch.len() {
-            self.stage_row(&mut pending, &batch, row);
+            self.stage_row(&mut pending, batch, row);
         }
         // All observations of a link that this batch made known are in this batch.
         let is_wanted = |touched: &&Touched| touched.is_marked && touched.new_at_row.is_none();
@@ -115,15 +115,21 @@ impl Index {
         });
         let Some(at_touched) = self.touch(pending, index, is_new.then_some(row as u32)) else { return };
         let is_marked = pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked);
-        if !is_marked && self.step(pending, at_touched, row).is_err() {
-            if let Some(touched) = pending.touched.get_mut(at_touched) {
-                touched.is_marked = true;
-            }
+        if !is_marked
+            && self.step(pending, at_touched, row).is_err()
+            && let Some(touched) = pending.touched.get_mut(at_touched)
+        {
+            touched.is_marked = true;
         }
     }
 
     /// Remember how the link was before the batch; returns its place among the touched.
-    pub(super) fn touch(&mut self, pending: &mut Pending, index: u32, new_at_row: Option<u32>) -> Option<usize> {
+    pub(super) fn touch(
+        &mut self,
+        pending: &mut Pending,
+        index: u32,
+        new_at_row: Option<u32>,
+    ) -> Option<usize> {
         let link = self.links.get_mut(index)?;
         if link.touched == 0 {
             let before = *link;
@@ -208,7 +214,9 @@ impl Index {
             }
             self.timers.pop();
             let is_due = self.links.get(index).is_some_and(|link| link.registers.timer() == Some(due));
-            let Some(at_touched) = is_due.then(|| self.touch(pending, index, None)).flatten() else { continue };
+            let Some(at_touched) = is_due.then(|| self.touch(pending, index, None)).flatten() else {
+                continue;
+            };
             if pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked) {
                 continue;
             }

@@ -10,6 +10,7 @@ use arrow_array::{
 };
 
 use super::Index;
+use super::rows::{known, rows, times, u64s};
 use super::scores::ScoreRow;
 use super::stage::{LifeRow, Pending, RunRow, TallyKind, Touched};
 use crate::batch::{EventBatch, text};
@@ -25,7 +26,7 @@ type Table = (&'static str, RecordBatch);
 const HOUR_US: i64 = 3600 * 1_000_000;
 
 impl Index {
-    pub(super) fn tables(&mut self, pending: &Pending, scores: Vec<ScoreRow>) -> Result<Vec<Table>, CoreError> {
+    pub(super) fn tables(&mut self, pending: &Pending, scores: &[ScoreRow]) -> Result<Vec<Table>, CoreError> {
         let mut tables = Vec::with_capacity(9);
         let batch = &pending.batch;
         if !batch.is_empty() {
@@ -72,15 +73,18 @@ impl Index {
 
     fn state_rows(&self, links: &[&Link]) -> Result<RecordBatch, CoreError> {
         let times = |at: fn(&Link) -> i64| times(links.iter().map(|link| known(at(link))));
-        let reasons = links.iter().map(|link| {
-            (link.registers.firm_at != NEVER).then(|| link.registers.firm_reason.as_str())
-        });
+        let reasons = links
+            .iter()
+            .map(|link| (link.registers.firm_at != NEVER).then(|| link.registers.firm_reason.as_str()));
         rows(
             "link_changes",
             vec![
                 ("link_id", u64s(links.iter().map(|link| link.link_id))),
                 ("t_dom_key", u64s(links.iter().map(|link| self.target_key(link)))),
-                ("status", Arc::new(UInt8Array::from_iter_values(links.iter().map(|l| l.registers.status as u8)))),
+                (
+                    "status",
+                    Arc::new(UInt8Array::from_iter_values(links.iter().map(|l| l.registers.status as u8))),
+                ),
                 ("started_at", times(|link| link.registers.started_at)),
                 ("last_seen", times(|link| link.registers.last_seen)),
                 ("firm_loss_at", times(|link| link.registers.firm_at)),
@@ -109,8 +113,8 @@ impl Index {
                 ("lost_at", times(&|row| ending(row).map(|end| end.lost_at))),
                 ("confirmed_at", times(&|row| ending(row).map(|end| end.confirmed_at))),
                 ("lost_reason", Arc::new(reasons.collect::<StringArray>())),
-                ("is_confirmed_by_event", Arc::new(BooleanArray::from_iter(by_event.map(Some)))),
-                ("is_void", Arc::new(BooleanArray::from_iter(lives.iter().map(|row| Some(row.is_void))))),
+                ("is_confirmed_by_event", Arc::new(by_event.map(Some).collect::<BooleanArray>())),
+                ("is_void", Arc::new(lives.iter().map(|row| Some(row.is_void)).collect::<BooleanArray>())),
                 ("rev", self.revs(lives.len())),
             ],
         )
@@ -128,7 +132,7 @@ impl Index {
                 ("field", Arc::new(runs.iter().map(|row| Some(row.field.as_str())).collect::<StringArray>())),
                 ("observed_at", times(runs.iter().map(|row| Some(row.at)))),
                 ("value", Arc::new(values.collect::<StringArray>())),
-                ("is_void", Arc::new(BooleanArray::from_iter(runs.iter().map(|row| Some(row.is_void))))),
+                ("is_void", Arc::new(runs.iter().map(|row| Some(row.is_void)).collect::<BooleanArray>())),
                 ("rev", self.revs(runs.len())),
             ],
         )
@@ -173,18 +177,27 @@ impl Index {
         let domains = || self.new_nodes.iter().filter_map(|&index| self.domains.get(index));
         let columns = vec![
             ("domain_key", u64s(domains().map(|domain| domain.key))),
-            ("domain_name", Arc::new(domains().map(|domain| Some(domain.name.as_ref())).collect::<StringArray>()) as _),
+            (
+                "domain_name",
+                Arc::new(domains().map(|domain| Some(domain.name.as_ref())).collect::<StringArray>()) as _,
+            ),
             ("rev", self.revs(domains().count())),
         ];
         rows("domain_names", columns)
     }
 
-    pub(super) fn score_rows(&self, scores: Vec<ScoreRow>) -> Result<RecordBatch, CoreError> {
+    pub(super) fn score_rows(&self, scores: &[ScoreRow]) -> Result<RecordBatch, CoreError> {
         let count = scores.len();
         let columns = vec![
             ("domain_key", u64s(scores.iter().map(|row| row.domain_key))),
-            ("citation", Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.citation))) as _),
-            ("authority", Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.authority))) as _),
+            (
+                "citation",
+                Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.citation))) as _,
+            ),
+            (
+                "authority",
+                Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.authority))) as _,
+            ),
             ("scored_at", times(std::iter::repeat_n(self.clock(), count))),
             ("rev", self.revs(count)),
         ];
@@ -232,14 +245,17 @@ fn event_rows(batch: &EventBatch, rev: u64) -> Result<RecordBatch, CoreError> {
 fn link_rows(pending: &Pending, new: &[(u32, &Touched)], rev: u64) -> Result<RecordBatch, CoreError> {
     let batch = &pending.batch;
     let at_row = |touched: &Touched| touched.new_at_row.unwrap_or_default() as usize;
-    let id = |column: &[u64]| u64s(new.iter().map(|(_, t)| column.get(at_row(t)).copied().unwrap_or_default()));
+    let id =
+        |column: &[u64]| u64s(new.iter().map(|(_, t)| column.get(at_row(t)).copied().unwrap_or_default()));
     let url = |column: &StringArray| -> ArrayRef {
         Arc::new(new.iter().map(|(_, t)| text(column, at_row(t))).collect::<StringArray>())
     };
     let firsts: Vec<First<'_>> = new.iter().map(|(at, touched)| First::of(pending, *at, touched)).collect();
     let first = |of: for<'f> fn(&'f First<'_>) -> Option<&'f str>| -> ArrayRef {
         let mut column = StringBuilder::with_capacity(firsts.len(), 16 * firsts.len());
-        firsts.iter().for_each(|first| column.append_option(of(first)));
+        for first in &firsts {
+            column.append_option(of(first));
+        }
         Arc::new(column.finish())
     };
     let source_domains = new.iter().map(|(_, t)| Some(batch.source_domain_name(at_row(t))));
@@ -303,22 +319,4 @@ impl<'a> First<'a> {
         first.others = (!others.is_empty()).then(|| crate::event::json_object(&others));
         first
     }
-}
-
-/// Columns to a record batch.
-pub(super) fn rows(table: &'static str, columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, CoreError> {
-    RecordBatch::try_from_iter(columns).map_err(|source| CoreError::Rows { table, source })
-}
-
-pub(super) fn u64s(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter_values(values))
-}
-
-/// Times in µs UTC, null where there is none.
-pub(super) fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-}
-
-fn known(at: i64) -> Option<i64> {
-    (at != NEVER).then_some(at)
 }

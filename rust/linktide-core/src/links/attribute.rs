@@ -73,7 +73,7 @@ pub fn is_followed(rel: &str) -> bool {
 /// Derive the runs from everything sightings carried, in any order; sorted by (field, at).
 #[must_use]
 pub fn runs<'a>(carried: &mut [Carried<'a>]) -> Vec<Run<'a>> {
-    carried.sort_by(|a, b| (a.field, a.at).cmp(&(b.field, b.at)));
+    carried.sort_by_key(|a| (a.field, a.at));
     let mut runs: Vec<Run<'a>> = Vec::new();
     let mut rest: &[Carried<'a>] = carried;
     while let Some(first) = rest.first() {
@@ -81,8 +81,7 @@ pub fn runs<'a>(carried: &mut [Carried<'a>]) -> Vec<Run<'a>> {
         let (instant, after) = rest.split_at(same);
         rest = after;
         let value = instant.iter().fold(first.value, |best, c| stronger(first.field, best, c.value));
-        let is_new =
-            runs.last().is_none_or(|before| before.field != first.field || before.value != value);
+        let is_new = runs.last().is_none_or(|before| before.field != first.field || before.value != value);
         if is_new {
             runs.push(Run { field: first.field, at: first.at, value });
         }

@@ -23,7 +23,7 @@ impl Evidence {
     #[must_use]
     pub fn is_stronger_than(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Sighting, Self::Sighting) | (Self::Loss(_), Self::Sighting) => false,
+            (_, Self::Sighting) => false,
             (Self::Sighting, Self::Loss(_)) => true,
             (Self::Loss(a), Self::Loss(b)) => a > b,
         }
@@ -123,10 +123,9 @@ fn step(running: Running, observation: Observation, done: &mut Vec<Life>) -> Run
     let at = observation.at;
     match (observation.evidence, running) {
         (Evidence::Sighting, Running::Nothing) => Running::Live { started_at: at, last_alive_at: at },
-        (
-            Evidence::Sighting,
-            Running::Live { started_at, .. } | Running::Suspect { started_at, .. },
-        ) => Running::Live { started_at, last_alive_at: at },
+        (Evidence::Sighting, Running::Live { started_at, .. } | Running::Suspect { started_at, .. }) => {
+            Running::Live { started_at, last_alive_at: at }
+        }
         (Evidence::Loss(_), Running::Nothing) => Running::Nothing,
         (Evidence::Loss(reason), Running::Live { started_at, last_alive_at }) => {
             if reason.is_firm() {
@@ -196,7 +195,10 @@ mod tests {
     #[test]
     fn a_second_suspect_confirms_with_its_own_time() {
         let ending = run(&[(1, SEEN), (5, ERROR), (6, ERROR)], 6)[0].ending.unwrap();
-        assert_eq!((ending.lost_at, ending.confirmed_at, ending.reason), (5 * H, 6 * H, LossReason::PAGE_ERROR));
+        assert_eq!(
+            (ending.lost_at, ending.confirmed_at, ending.reason),
+            (5 * H, 6 * H, LossReason::PAGE_ERROR)
+        );
     }
 
     #[test]

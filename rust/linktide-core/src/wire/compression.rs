@@ -126,7 +126,7 @@ impl Decompressor {
     }
 
     fn gzip(&mut self, body: &[u8]) -> Result<(), Failure> {
-        let mut stream = flate2::read::MultiGzDecoder::new(body);
+        let mut stream = flate2::bufread::MultiGzDecoder::new(body);
         loop {
             let bytes = stream.read(self.room(STEP_BYTES).1)?;
             if bytes == 0 {

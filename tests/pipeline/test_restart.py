@@ -1,0 +1,118 @@
+"""A service that stops, or fails to commit, and goes on leaves the same tables as one that does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from linktide import service
+from linktide.config import load
+from linktide.errors import RetryError, StopError
+from linktide.service import Service
+from linktide.sources.memory import MemorySource
+from linktide.store.writer import FAIL_POINTS
+from oracle.compare import assert_same
+from oracle.model import derive
+from pipeline import whole
+from pipeline.arrivals import Arrival, arrivals, side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linktide.sources.source import Chunk
+
+RUNS = settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+COMMIT_POINTS = FAIL_POINTS[: FAIL_POINTS.index("committed") + 1]
+
+
+@dataclass
+class Bomb:
+    """Raises at the given visits of a fail point, each once."""
+
+    point: str
+    visits: frozenset[int]
+    error: type[RetryError | StopError]
+    visited: int = field(default=0, init=False)
+    raised: int = field(default=0, init=False)
+
+    def __call__(self, point: str) -> None:
+        if point != self.point:
+            return
+        self.visited += 1
+        if self.visited in self.visits:
+            self.raised += 1
+            raise self.error(f"bomb at visit {self.visited} of {point}")
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
+
+
+def run(path: Path, arrival: Arrival, chunks: list[Chunk], bomb: Callable[[str], None] | None = None) -> None:
+    flags = {"database": path, "batch_max_events": arrival.batch_max_events, "batch_max_seconds": 0.2}
+    Service(
+        load(flags=flags, environ={}, folder=path.parent),
+        sources=[MemorySource(chunks)],
+        stop_when_exhausted=True,
+        has_http=False,
+        at_fail_point=bomb,
+    ).run()
+
+
+def check(path: Path, arrival: Arrival) -> None:
+    with whole.opened(path) as stopped:
+        assert_same(stopped.query, derive(arrival.events))
+
+
+@RUNS
+@given(st.data())
+def test_a_stop_leaves_no_trace(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    cuts = data.draw(st.lists(st.integers(0, len(arrival.events)), min_size=1, max_size=4))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        for cut in sorted(cuts):
+            run(path, arrival, arrival.until(cut).chunks())
+        run(path, arrival, arrival.chunks())
+        check(path, arrival)
+
+
+@RUNS
+@given(st.data())
+def test_a_failed_commit_leaves_no_trace(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    visits = data.draw(st.frozensets(st.integers(1, 8), min_size=1, max_size=3))
+    bomb = Bomb(data.draw(st.sampled_from(COMMIT_POINTS)), visits, RetryError)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        run(path, arrival, arrival.chunks(), bomb)
+        assert bomb.raised == sum(visit <= bomb.visited for visit in visits)
+        check(path, arrival)
+
+
+@RUNS
+@given(st.data())
+def test_a_new_service_goes_on_after_a_failed_commit(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    bomb = Bomb(
+        data.draw(st.sampled_from(COMMIT_POINTS)), frozenset({data.draw(st.integers(1, 5))}), StopError
+    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        try:
+            run(path, arrival, arrival.chunks(), bomb)
+        except StopError:
+            assert bomb.raised == 1
+            run(path, arrival, arrival.chunks())
+        check(path, arrival)
