@@ -17,7 +17,7 @@ test: test-rust test-python ## Run all tests; the Kafka tests start a real broke
 check: lint test ## What CI runs: linters, types, then all tests
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
-	$(BIN)/python benches/pipeline.py $(BENCH_FLAGS)
+	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
 
 wheel: tools $(VENV)/tools ## Build dist/*.whl
 	$(BIN)/maturin build --release --out dist

@@ -39,3 +39,5 @@ def set_up(config: Config, stream: TextIO | None = None) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(config.log_level.upper())
     logger.propagate = False
+    # What kafka-python says while brokers are away is said once, in our words, by the source.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -141,6 +141,10 @@ class Session:
         """Return the records not yet fetched, by partition."""
         return {partition: lag for one in self._fetchers for partition, lag in dict(one.lag).items()}
 
+    def trouble(self) -> str | None:
+        """Return why a source cannot be read for the moment; None if all can."""
+        return next((told for one in self._fetchers if (told := one.source.trouble) is not None), None)
+
     @property
     def queue_bytes(self) -> int:
         """Undecoded bytes that wait."""

@@ -22,7 +22,7 @@ from linktide.serve.state import ServiceState
 from linktide.sources.files import FileSource
 from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
-from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
 from linktide.store.rebuild import domain_rows, link_rows, read_positions, read_writer
 from linktide.store.writer import StoreWriter
@@ -52,11 +52,13 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def kafka_source(config: Config) -> Source | None:
+def kafka_source(config: Config, is_stopping: Callable[[], bool]) -> Source | None:
     """Return the configured Kafka source, None if no broker is named."""
     if not config.kafka_bootstrap_servers:
         return None
-    return KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
+    return KafkaSource(
+        kafka_settings(config), scan=scan_record_batches, now_us=now_us, is_stopping=is_stopping
+    )
 
 
 class Service:
@@ -83,13 +85,15 @@ class Service:
         self._push = (
             None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
         )
-        given = [kafka_source(config)] if sources is None else list(sources)
+        self._stop = threading.Event()
+        given = [kafka_source(config, self._stop.is_set)] if sources is None else list(sources)
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
         self._report = BatchReport(self._metrics, on_stored)
-        self._stop = threading.Event()
         self._server: HttpServer | None = None
-        self.state = ServiceState(config, self._metrics, self._report, self._push, now_us)
+        self.state = ServiceState(
+            config, self._metrics, self._report, self._push, now_us=now_us, is_stopping=self._stop.is_set
+        )
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
@@ -109,6 +113,8 @@ class Service:
                         session.run()
                     break
                 except RetryError as error:
+                    if self._stop.is_set():
+                        break
                     if not has_run and time.monotonic() >= give_up_at:
                         raise
                     self._metrics.add("linktide_service_restarts_total")
@@ -118,7 +124,6 @@ class Service:
 
     def stop(self) -> None:
         """End `run` after what is under way; may be called from any thread."""
-        self.state.is_down("the service is stopping")
         self._stop.set()
 
     @property
@@ -194,7 +199,12 @@ class Service:
         if not self._has_http:
             yield
             return
-        self._server = HttpServer(self._config, build_app(self.state, self._config))
+        try:
+            self._server = HttpServer(self._config, build_app(self.state, self._config))
+        except ConfigError:
+            # Who starts the same configuration twice must hear of the database, not of the port.
+            check_unlocked(self._config.database)
+            raise
         try:
             self._server.start()
             yield

@@ -45,6 +45,17 @@ def produce_batches(
         producer.flush()
 
 
+def damage_value(broker: KafkaCluster, topic: str, value: bytes) -> None:
+    """Stop the broker, flip a bit of a value in the log of partition 0, start it again."""
+    broker.stop()
+    segment = broker.folder / "node-0" / f"{topic}-0" / "00000000000000000000.log"
+    data = bytearray(segment.read_bytes())
+    data[data.index(value)] ^= 0x20
+    segment.write_bytes(data)
+    broker.start(dies_with_caller=True)
+    broker.wait_ready()
+
+
 def walk_batches(data: bytes, fetch_offset: int) -> tuple[int, int, int | None]:
     """Do what the core's scan does, by kafka-python's batch reader: (next offset, records, damaged)."""
     at, next_offset, records = 0, fetch_offset, 0

@@ -123,6 +123,10 @@ class Chunks:
         return [self._waiting.pop(0)]
 
     @property
+    def trouble(self) -> str | None:
+        return None
+
+    @property
     def is_exhausted(self) -> bool:
         return not self._waiting
 

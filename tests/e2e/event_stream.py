@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from oracle import histories
 from oracle.events import DeadLetter, Event, Kind, Origin
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from topic_contents import Record
@@ -81,7 +81,7 @@ def draw_stream(chance: random.Random, records: int, links: int) -> EventStream:
 
 def draw_pairs(chance: random.Random, links: int) -> list[tuple[str, str, str, str]]:
     """Draw (source URL, target URL, source domain, target domain); a few lie within one domain."""
-    drawn = set()
+    drawn: set[tuple[str, str, str, str]] = set()
     while len(drawn) < links:
         source, target = (f"site{chance.randrange(120)}.com" for _ in range(2))
         drawn.add(

@@ -49,7 +49,7 @@ def wait_until(is_so: Callable[[], bool], what: str, patience_seconds: float = P
 
 
 class LinktideProcess:
-    """One process in `folder` on the database there; killed at the end of its `with` block if it still runs."""
+    """One process in `folder`, on the database there; at the end of its `with` block it is killed."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         """Run Python with these arguments."""

@@ -1,7 +1,7 @@
-"""A program like `linktide run`, with what the command line cannot say: `small_service.py OPTIONS NAME=VALUE…`.
+"""`small_service.py OPTIONS NAME=VALUE…`: like `linktide run`, with what the command line cannot say.
 
-It fetches in small pieces so that batches are small, may read by plain `poll()`, and may kill itself at one of
-the store's fail points.
+It can fetch in small pieces so that batches are small, read by plain `poll()`, and kill itself at one of the
+store's fail points.
 """
 
 from __future__ import annotations

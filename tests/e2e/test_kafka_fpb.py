@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from linktide_process import COMMAND, LinktideProcess
+from topic_contents import ends_of, read_topic
+
 from oracle.compare import assert_same
 from oracle.corpora import FPB_FILE, data_folder, fpb_lines, identified_events, raw_events
 from oracle.model import derive
 from pipeline import whole
-from topic_contents import ends_of, read_topic
 
 if TYPE_CHECKING:
     from kafka_broker import KafkaCluster
-    from oracle.events import DeadLetter, Event
     from topic_contents import Record
+
+    from oracle.events import DeadLetter, Event
 
 FOLDER = data_folder(os.environ, Path(__file__).parents[2])
 pytestmark = [
@@ -82,9 +84,7 @@ def test_produced_records_are_the_file_keyed_by_source_host(records: list[Record
 
 def test_consumed_by_the_command(broker: KafkaCluster, records: list[Record], tmp_path: Path) -> None:
     arguments = ["--brokers", broker.bootstrap_servers[0], "--topics", TOPIC, "--http-port", "0"]
-    with LinktideProcess(
-        tmp_path, *COMMAND, "run", "--database", "links.duckdb", *arguments
-    ) as service:
+    with LinktideProcess(tmp_path, *COMMAND, "run", "--database", "links.duckdb", *arguments) as service:
         service.wait_ready()
         service.wait_stored(ends_of(records))
         check_measured(service, records)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kafka_reading import poll_up_to, source_of, unpack
-from kafka_topics import produce_batches
+from kafka_topics import damage_value, produce_batches
 
 if TYPE_CHECKING:
     from kafka_broker import KafkaCluster
@@ -15,21 +15,10 @@ pytestmark = pytest.mark.broker
 VALUES = [b"value-%03d" % number for number in range(40)]
 
 
-def damage(broker: KafkaCluster, topic: str, value: bytes) -> None:
-    """Flip a bit of a value in the log file, while the broker is stopped."""
-    broker.stop()
-    segment = broker.folder / "node-0" / f"{topic}-0" / "00000000000000000000.log"
-    data = bytearray(segment.read_bytes())
-    data[data.index(value)] ^= 0x20
-    segment.write_bytes(data)
-    broker.start(dies_with_caller=True)
-    broker.wait_ready()
-
-
 def test_a_damaged_batch_is_fetched_again_then_handed_on(own_broker: KafkaCluster) -> None:
     own_broker.create_topic("damaged")
     produce_batches(own_broker, "damaged", VALUES, records_per_batch=10)
-    damage(own_broker, "damaged", b"value-013")
+    damage_value(own_broker, "damaged", b"value-013")
     source = source_of(own_broker, "damaged")
     source.open({})
     chunks = poll_up_to(source, 40)

@@ -107,14 +107,15 @@ def test_a_broker_that_comes_back_is_read_on(
     source.open({})
     before = poll_up_to(source, 50)
     getattr(own_broker, how)()
-    poll_while(source, lambda: source.is_reachable)
+    poll_while(source, lambda: source.trouble is None)
     source.commit({before[0].partition: Position(50)})
     poll_while(source, lambda: len(errors_in(caplog)) == 0)
+    assert (source.trouble or "").startswith(f"Kafka at {own_broker.bootstrap_servers[0]} cannot be read (")
     own_broker.start(dies_with_caller=True)
     own_broker.wait_ready()
     produce_batches(own_broker, "events", VALUES, records_per_batch=10)
     after = poll_up_to(source, 100)
-    assert source.is_reachable
+    assert source.trouble is None
     source.close()
     assert values_of([*before, *after]) == VALUES * 2
     assert len(errors_in(caplog)) == 1

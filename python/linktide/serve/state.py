@@ -60,19 +60,22 @@ class Pushed:
 class ServiceState:
     """Implements `serve.api.ServiceApi` on whatever session is open now."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it tells of comes from six parts of the service
         self,
         config: Config,
         metrics: Metrics,
         report: BatchReport,
         push: PushSource | None,
+        *,
         now_us: Callable[[], int],
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._config = config
         self._metrics = metrics
         self._report = report
         self._push = push
         self._now_us = now_us
+        self._is_stopping = is_stopping
         self._started_us = now_us()
         self._lock = threading.Lock()
         self._open: _Open | None = None
@@ -143,14 +146,14 @@ class ServiceState:
 
     def status(self) -> Mapping[str, object]:
         """Return what the service is and does."""
-        open_now = self._open
+        open_now, reason = self._open, self.not_ready_because()
         facts: dict[str, object] = {
             "version": live_view.version(),
             "pid": os.getpid(),
             "uptime_seconds": (self._now_us() - self._started_us) / 1e6,
             "database": str(self._config.database),
-            "is_ready": open_now is not None,
-            "not_ready_because": self.not_ready_because(),
+            "is_ready": reason is None,
+            "not_ready_because": reason,
             "events": self._report.totals.events,
             "dead_letters": self._report.totals.dead_letters,
         }
@@ -186,9 +189,12 @@ class ServiceState:
         return self._metrics.exposition()
 
     def not_ready_because(self) -> str | None:
-        """Return why events do not flow, None if they do."""
+        """Return why events do not flow, None if they do or could."""
+        if self._is_stopping():
+            return "the service is stopping"
         with self._lock:
-            return self._down_because
+            open_now, reason = self._open, self._down_because
+        return open_now.session.trouble() if open_now is not None else reason
 
     def count_request(self, route: str, status: int) -> None:
         """Hear of one answer."""
@@ -217,7 +223,7 @@ class ServiceState:
     def _refresh(self) -> None:
         """Set the gauges that are read rather than told."""
         metrics, open_now = self._metrics, self._open
-        metrics.set("linktide_service_is_ready", float(open_now is not None))
+        metrics.set("linktide_service_is_ready", float(self.not_ready_because() is None))
         if open_now is None:
             return
         numbers = open_now.index.numbers()

@@ -85,6 +85,11 @@ class DemoSource:
         return {self.partition: max(0, self._web.steps_due(self._last_us(now_us)) - self._next_step)}
 
     @property
+    def trouble(self) -> str | None:
+        """None: nothing can stand in its way."""
+        return None
+
+    @property
     def is_exhausted(self) -> bool:
         """True once the duration is over and everything before its end was taken."""
         return self._end_us is not None and self._now_us() >= self._end_us and self._peek()[1] > self._end_us

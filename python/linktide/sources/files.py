@@ -190,6 +190,11 @@ class FileSource:
         return {p: max(0, end - self._next[p]) for p, end in self._ends.items()}
 
     @property
+    def trouble(self) -> str | None:
+        """None: a file that cannot be read is an error, not a trouble that passes."""
+        return None
+
+    @property
     def is_exhausted(self) -> bool:
         """True once the last record of the last file was handed out."""
         return not self._waiting

@@ -83,6 +83,11 @@ class MemorySource:
         return lags
 
     @property
+    def trouble(self) -> str | None:
+        """None: nothing can stand in its way."""
+        return None
+
+    @property
     def is_exhausted(self) -> bool:
         """True once every chunk was handed out, unless the source is endless."""
         return not self._is_endless and not self._waiting

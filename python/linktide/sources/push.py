@@ -164,6 +164,11 @@ class PushSource:
         return lags
 
     @property
+    def trouble(self) -> str | None:
+        """None: nothing can stand in its way; a full inbox is told to who pushes."""
+        return None
+
+    @property
     def is_exhausted(self) -> bool:
         """True once `end` was called and everything was polled."""
         with self._changed:

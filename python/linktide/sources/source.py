@@ -125,6 +125,10 @@ class Source(Protocol):
         """Return records not yet polled by partition, as far as known; asks nobody."""
 
     @property
+    def trouble(self) -> str | None:
+        """Why nothing can be read for the moment, None if it can; any thread may ask, polls go on."""
+
+    @property
     def is_exhausted(self) -> bool:
         """True once nothing can come any more (a file at its end)."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import duckdb
 
-from linktide.errors import DatabaseDamagedError, LinktideError
+from linktide.errors import DatabaseDamagedError, DatabaseLockedError, LinktideError
 from linktide.store.failure import open_failure
 from linktide.store.migrate import Migration, migrate, migrations, refresh_views
 
@@ -148,6 +148,18 @@ class Database:
             _close_quietly(cursor)
         self._cursors.clear()
         _close_quietly(self.connection)
+
+
+def check_unlocked(path: Path) -> None:
+    """Raise DatabaseLockedError if another process holds the file; changes nothing, says nothing else."""
+    if not path.exists():
+        return
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error as error:
+        failure = open_failure(error, path)
+        if isinstance(failure, DatabaseLockedError):
+            raise failure from error
 
 
 def wal_path(path: Path) -> Path:

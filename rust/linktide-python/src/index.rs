@@ -77,7 +77,7 @@ impl PyIndex {
     }
 
     /// Complete the batch; `stored` holds the observations of the links that `begin` named.
-    #[pyo3(signature = (stored = Vec::new()))]
+    #[pyo3(signature = (stored = Vec::new()), text_signature = "($self, stored=())")]
     fn finish(&self, py: Python<'_>, stored: Vec<PyRecordBatch>) -> PyResult<PyChanges> {
         let stored: Vec<_> = stored.into_iter().map(PyRecordBatch::into_inner).collect();
         let changes = py.detach(|| {

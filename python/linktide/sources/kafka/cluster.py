@@ -10,8 +10,8 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from linktide.errors import ConfigError
-from linktide.sources.kafka.connect import connect_consumer
+from linktide.errors import BrokerUnreachableError, ConfigError, RetryError
+from linktide.sources.kafka.connect import connect_consumer, never
 from linktide.sources.source import Partition
 
 if TYPE_CHECKING:
@@ -43,16 +43,19 @@ class Cluster:
         self._metadata.add_listener(lambda _: self._is_new.set())
 
     @classmethod
-    def connect(cls, settings: KafkaSettings, timeout_seconds: float) -> Cluster:
+    def connect(
+        cls, settings: KafkaSettings, timeout_seconds: float, is_stopping: Callable[[], bool] = never
+    ) -> Cluster:
         """Return the cluster once a broker answered; raises as `connect_consumer` does."""
-        return cls(settings, connect_consumer(settings, timeout_seconds))
+        return cls(settings, connect_consumer(settings, timeout_seconds, is_stopping))
 
     def wait_for_topics(
-        self, deadline: float, monotonic: Callable[[], float]
+        self, deadline: float, monotonic: Callable[[], float], is_stopping: Callable[[], bool] = never
     ) -> dict[TopicPartition, Partition]:
         """Return every partition of the topics once all of them exist.
 
-        Raises ConfigError, naming the topics, if one does not exist at `deadline` or may not be read.
+        Raises ConfigError, naming the topics, if one does not exist at `deadline` or may not be read;
+        BrokerUnreachableError if nobody answers any more, RetryError before a stop.
         """
         self._metadata.set_topics(self._settings.topics)
         has_warned = False
@@ -69,7 +72,14 @@ class Cluster:
                     f"{self._settings.sasl_username!r}: allow it to describe and read them."
                 )
             names = ", ".join(missing)
+            if is_stopping():
+                raise RetryError(f"Kafka topic {names} was waited for when the service was stopped.")
             if monotonic() >= deadline:
+                if not self.is_connected():
+                    raise BrokerUnreachableError(
+                        f"The Kafka cluster at kafka.bootstrap_servers = {self._settings.servers_text} "
+                        f"stopped to answer while kafka.topics = {names} was looked for."
+                    )
                 raise ConfigError(
                     f"kafka.topics = {names} does not exist on the cluster at kafka.bootstrap_servers = "
                     f"{self._settings.servers_text}: create it or correct the name."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer
@@ -23,14 +24,24 @@ if TYPE_CHECKING:
 
     from linktide.sources.kafka.settings import KafkaSettings
 
+_TURN_SECONDS = 4.0
+"""Enough for a login over a bad line, and no longer than a stop may have to wait."""
 
-def connect_consumer(settings: KafkaSettings, timeout_seconds: float) -> KafkaConsumer:
+
+def never() -> bool:
+    """Say that nothing is to be stopped."""
+    return False
+
+
+def connect_consumer(
+    settings: KafkaSettings, timeout_seconds: float, is_stopping: Callable[[], bool] = never
+) -> KafkaConsumer:
     """Return a consumer that has spoken with the cluster.
 
-    Raises BrokerUnreachableError if nobody answers in time or the login is refused, ConfigError if
-    kafka-python cannot use the settings.
+    Raises BrokerUnreachableError if nobody answers in time, or before a stop, or the login is refused;
+    ConfigError if kafka-python cannot use the settings.
     """
-    return connect(settings, KafkaConsumer, settings.consumer_options(), timeout_seconds)
+    return connect(settings, KafkaConsumer, settings.consumer_options(), timeout_seconds, is_stopping)
 
 
 def connect(
@@ -38,12 +49,37 @@ def connect(
     client_class: Callable[..., Any],
     options: dict[str, object],
     timeout_seconds: float,
+    is_stopping: Callable[[], bool] = never,
 ) -> Any:  # noqa: ANN401 -- kafka-python has no types
     """Return a client of any class of kafka-python that has spoken with the cluster; raises as above."""
     for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
         path = getattr(settings, name)
         if path is not None and not path.is_file():
             raise ConfigError(f"kafka.{name} = {path} is not a file.")
+    deadline = time.monotonic() + timeout_seconds
+    # kafka-python waits without an ear for anything else, so it may wait in short turns only.
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            return _connect_once(client_class, options, min(left, _TURN_SECONDS))
+        except _NoAnswerError as error:
+            if left <= _TURN_SECONDS or is_stopping():
+                raise _refusal(settings, error.cause, timeout_seconds) from error.cause
+        except (KafkaError, OSError, ValueError, AssertionError) as error:
+            raise _refusal(settings, error, timeout_seconds) from error
+
+
+class _NoAnswerError(Exception):
+    """Nobody answered in time; `cause` says why, if the connections knew."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def _connect_once(
+    client_class: Callable[..., Any], options: dict[str, object], timeout_seconds: float
+) -> Any:  # noqa: ANN401 -- kafka-python has no types
     made: list[KafkaNetClient] = []
     failures: list[Exception] = []
 
@@ -58,13 +94,12 @@ def connect(
         for client in made:
             # The class keeps its half-made client to itself when it fails, with a running thread in it.
             client.close()
-        cause = error
-        if isinstance(error, KafkaTimeoutError) and failures:
-            # It says only that time ran out; why, the connections knew. A broker that refuses a login
-            # sometimes hangs up before it says so.
-            refusals = [one for one in failures if isinstance(one, SaslAuthenticationFailedError)]
-            cause = (refusals or failures)[-1]
-        raise _refusal(settings, cause, timeout_seconds) from error
+        if not isinstance(error, KafkaTimeoutError):
+            raise
+        # It says only that time ran out; why, the connections knew. A broker that refuses a login
+        # sometimes hangs up before it says so.
+        refusals = [one for one in failures if isinstance(one, SaslAuthenticationFailedError)]
+        raise _NoAnswerError((refusals or failures or [error])[-1]) from error
 
 
 class _ListeningClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python has no types

@@ -19,6 +19,7 @@ from linktide.errors import StopError
 from linktide.sources.kafka import hook
 from linktide.sources.kafka.cluster import Cluster
 from linktide.sources.kafka.commits import OffsetHints
+from linktide.sources.kafka.connect import never
 from linktide.sources.kafka.framing import frame_records
 from linktide.sources.source import Chunk, Codec, GapKind, OffsetGap, Partition, Position
 
@@ -59,11 +60,14 @@ class KafkaSource:
         scan: ScanBatches,
         now_us: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        is_stopping: Callable[[], bool] = never,
     ) -> None:
+        """Take the parts; `is_stopping` is asked every few seconds while `open` waits."""
         self._settings = settings
         self._scan = scan
         self._now_us = now_us
         self._monotonic = monotonic
+        self._is_stopping = is_stopping
         self._pause = threading.Event().wait
         self._cluster: Cluster | None = None
         self._hints: OffsetHints | None = None
@@ -82,9 +86,10 @@ class KafkaSource:
         return self._factory is not None
 
     @property
-    def is_reachable(self) -> bool:
-        """False from the moment the brokers were given up until one answers again."""
-        return not self._trouble
+    def trouble(self) -> str | None:
+        """Why the topics cannot be read, from the moment the brokers were given up until one answers."""
+        reason = self._trouble
+        return f"Kafka at {self._settings.servers_text} cannot be read ({reason})." if reason else None
 
     @property
     def damaged_refetches(self) -> int:
@@ -108,10 +113,10 @@ class KafkaSource:
         """
         self.close()
         deadline = self._monotonic() + self._settings.open_timeout_seconds
-        cluster = Cluster.connect(self._settings, self._settings.open_timeout_seconds)
+        cluster = Cluster.connect(self._settings, self._settings.open_timeout_seconds, self._is_stopping)
         self._cluster = cluster
         try:
-            self._partitions = cluster.wait_for_topics(deadline, self._monotonic)
+            self._partitions = cluster.wait_for_topics(deadline, self._monotonic, self._is_stopping)
             cluster.consumer.assign(list(self._partitions))
             self._install_hook(cluster)
             for tp, partition in self._partitions.items():

@@ -171,7 +171,7 @@ fn refuse_batch(chunk: &Chunk<'_>, damaged: &DamagedBatch) -> DeadLetter {
         source_id: chunk.source_id,
         offset: first as u64,
         reason: Reason::BadBatch,
-        detail: format!("offsets {first} to {}: {}", damaged.next_offset - 1, damaged.reason),
+        detail: format!("offsets {first} to {}: {}", first.max(damaged.next_offset - 1), damaged.reason),
         record_at: chunk.records.received_at_us,
         received_at: chunk.records.received_at_us,
         bytes: Some(head(bytes)),
