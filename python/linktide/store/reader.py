@@ -280,7 +280,7 @@ def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: Q
 def _control(cursor: DuckDBPyConnection, statement: str) -> None:
     try:
         cursor.execute(statement).fetchall()
-    except duckdb.InterruptException as error:  # only a pool that closes interrupts here; the cursor is dropped
+    except duckdb.InterruptException as error:  # only a pool that closes interrupts here
         raise RefusedQueryError("the database is being closed; try again in a moment") from error
     except duckdb.Error as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
