@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from linktide.sources.memory import MemorySource
 from linktide.sources.source import Chunk, Codec, Partition
 from oracle.histories import RECORD_AT_US, Delivery, deliveries, frame, histories, render, styles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from oracle.events import Event, Origin
     from oracle.histories import Style
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda url: url,
+    lambda url: url.replace("https://", "HTTPS://User:Word@"),
+    lambda url: f" {url}#top\t",
+    lambda url: url.replace("/", ":443/./x/../", 3).replace(":443/./x/../", "/", 2),
+    lambda url: url.replace("https://", "https:\\\\"),
+    lambda url: f"{url}{'&' if '?' in url else '?'}utm_source=a",
+)
+"""Ways to write a URL that are all the same link."""
 
 EVENTS_OF_ONE = 50
 """Most events of a run; several histories share them, as draws are what costs time."""
@@ -26,10 +37,12 @@ class Arrival:
     """What arrives in one run, and as what."""
 
     delivery: Delivery
-    styles: tuple[Style, ...]
-    """Given to the events in turn."""
+    styles: tuple[tuple[Style, int], ...]
+    """How the JSON and the URLs are written; given to the events in turn."""
     codec: Codec
     batch_max_events: int
+    sources: int
+    """1, or 2: then the partitions come from sources of their own, in no order between them."""
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -37,7 +50,7 @@ class Arrival:
 
     def chunks(self) -> list[Chunk]:
         """Pack each batch, its runs of one partition a chunk each; no batch of the pipeline cuts a chunk."""
-        lines = {event.origin: render(event, style) for event, style in self._styled()}
+        lines = {event.origin: self.line(event, number) for number, event in enumerate(self.events)}
         return [
             pack(Partition("memory", "links", "", number), list(run), lines, self.codec)
             for batch in self.delivery.batches
@@ -52,8 +65,20 @@ class Arrival:
             self, delivery=Delivery(tuple(batch[: max(0, count - begin)] for batch, begin in batches))
         )
 
-    def _styled(self) -> list[tuple[Event, Style]]:
-        return [(event, self.styles[number % len(self.styles)]) for number, event in enumerate(self.events)]
+    def sources_of(self) -> list[MemorySource]:
+        """Return fresh sources of the chunks."""
+        chunks = self.chunks()
+        return [
+            MemorySource([chunk for chunk in chunks if chunk.partition.number % self.sources == number])
+            for number in range(self.sources)
+        ]
+
+    def line(self, event: Event, number: int) -> bytes:
+        """Write an event in the style of its place."""
+        style, spelling = self.styles[number % len(self.styles)]
+        respell = SPELLINGS[spelling]
+        spelt = replace(event, source_url=respell(event.source_url), target_url=respell(event.target_url))
+        return render(spelt, style)
 
 
 def pack(partition: Partition, run: Sequence[Event], lines: Mapping[Origin, bytes], codec: Codec) -> Chunk:
@@ -91,9 +116,11 @@ def side_by_side(draw: st.DrawFn, most: int) -> tuple[Event, ...]:
 @st.composite
 def arrivals(draw: st.DrawFn, history: Sequence[Event]) -> Arrival:
     """Draw one way in which a set of events arrives."""
+    spelling = st.sampled_from((0, *range(len(SPELLINGS))))
     return Arrival(
         delivery=draw(deliveries(history)),
-        styles=tuple(draw(st.lists(styles(), min_size=1, max_size=5))),
+        styles=tuple(draw(st.lists(st.tuples(styles(), spelling), min_size=1, max_size=5))),
         codec=draw(st.sampled_from((Codec.FRAMED, Codec.NDJSON))),
         batch_max_events=draw(st.sampled_from((1, 8, 20_000))),
+        sources=draw(st.sampled_from((1, 1, 2))),
     )

@@ -6,24 +6,40 @@ LINKTIDE_HISTORIES=n runs n sets of histories instead of the few of CI.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle.compare import assert_same
+from oracle.histories import PAGES
 from oracle.model import derive
 from pipeline import whole
-from pipeline.arrivals import Arrival, arrivals, side_by_side
+from pipeline.arrivals import SPELLINGS, arrivals, side_by_side
+
+if TYPE_CHECKING:
+    from linktide.index import LinkIndex
+    from oracle.model import State
 
 SETS = int(os.environ.get("LINKTIDE_HISTORIES", "50"))
 """Each holds about three histories."""
 
 
-def run(path: Path, arrival: Arrival) -> None:
-    whole.run(path, [whole.memory_of(arrival.chunks())], batch_max_events=arrival.batch_max_events)
+def check_numbers(index: LinkIndex, state: State) -> None:
+    """What the core counts is what the views list."""
+    live = [link for link in state.links.values() if link.is_live]
+    numbers = index.numbers()
+    assert (numbers["live_links"], numbers["known_links"]) == (len(live), len(state.links))
+    names = sorted({link.target_domain for link in state.links.values()})
+    backlinks = Counter(link.target_domain for link in live if not link.is_internal)
+    counted = index.domain_numbers(names)
+    assert {name: found and found.live_links for name, found in zip(names, counted, strict=True)} == {
+        name: backlinks[name] for name in names
+    }
 
 
 @pytest.mark.timeout(max(600, 30 * SETS))
@@ -38,6 +54,17 @@ def test_every_view_equals_the_brute_force(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(history))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        run(path, arrival)
+        index = whole.run(path, arrival.sources_of(), batch_max_events=arrival.batch_max_events)
+        state = derive(arrival.events)
+        check_numbers(index, state)
         with whole.opened(path) as stopped:
-            assert_same(stopped.query, derive(arrival.events))
+            assert_same(stopped.query, state)
+            check_numbers(stopped.index, state)
+
+
+def test_spellings_are_one_url() -> None:
+    urls = [url for url, _ in PAGES]
+    spelt = [respell(url) for respell in SPELLINGS for url in urls]
+    assert len(set(spelt)) == len(spelt)
+    identities = whole.identify([(url, urls[0]) for url in spelt])
+    assert [found.source_url for found in identities if not isinstance(found, str)] == urls * len(SPELLINGS)

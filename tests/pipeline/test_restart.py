@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from linktide import service
 from linktide.errors import RetryError, StopError
-from linktide.sources.memory import MemorySource
 from linktide.store.writer import FAIL_POINTS
 from oracle.compare import assert_same
 from oracle.model import derive
@@ -22,7 +21,6 @@ from pipeline.arrivals import Arrival, arrivals, side_by_side
 
 if TYPE_CHECKING:
     from linktide.index import LinkIndex
-    from linktide.sources.source import Chunk
 
 RUNS = settings(
     max_examples=15,
@@ -56,8 +54,8 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
 
 
-def run(path: Path, arrival: Arrival, chunks: list[Chunk], bomb: Bomb | None = None) -> None:
-    whole.run(path, [MemorySource(chunks)], bomb, batch_max_events=arrival.batch_max_events)
+def run(path: Path, arrival: Arrival, bomb: Bomb | None = None) -> None:
+    whole.run(path, arrival.sources_of(), bomb, batch_max_events=arrival.batch_max_events)
 
 
 def check(path: Path, arrival: Arrival) -> None:
@@ -73,8 +71,8 @@ def test_a_stop_leaves_no_trace(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
         for cut in sorted(cuts):
-            run(path, arrival, arrival.until(cut).chunks())
-        run(path, arrival, arrival.chunks())
+            run(path, arrival.until(cut))
+        run(path, arrival)
         check(path, arrival)
 
 
@@ -86,7 +84,7 @@ def test_a_failed_commit_leaves_no_trace(data: st.DataObject) -> None:
     bomb = Bomb(data.draw(st.sampled_from(COMMIT_POINTS)), visits, RetryError)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        run(path, arrival, arrival.chunks(), bomb)
+        run(path, arrival, bomb)
         assert bomb.raised == sum(visit <= bomb.visited for visit in visits)
         check(path, arrival)
 
@@ -101,8 +99,8 @@ def test_a_new_service_goes_on_after_a_failed_commit(data: st.DataObject) -> Non
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
         try:
-            run(path, arrival, arrival.chunks(), bomb)
+            run(path, arrival, bomb)
         except StopError:
             assert bomb.raised == 1
-            run(path, arrival, arrival.chunks())
+            run(path, arrival)
         check(path, arrival)
