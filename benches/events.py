@@ -27,7 +27,7 @@ LINKS_PER_PAGE = 12
 _NEW_SHARE, _LOST_SHARE = 0.7, 0.1
 _PAGES_REVISITED_AT_MOST = 20_000
 _INTERNAL_SHARE = 1 / LINKS_PER_PAGE
-_WWW_SHARE, _HOME_PAGE_SHARE, _TRACKING_SHARE = 0.5, 0.3, 0.05
+_WWW_SHARE, _HOME_PAGE_SHARE, _TRACKING_SHARE, _NON_ASCII_SHARE = 0.5, 0.3, 0.05, 0.03
 _FIRST_EVENT_AT = datetime(2026, 3, 1, tzinfo=UTC)
 _RELS: tuple[tuple[float, tuple[str, ...] | None], ...] = (
     (0.70, None),
@@ -43,7 +43,7 @@ _WORDS = (
     "garden", "guide", "harbour", "history", "island", "journal", "kitchen", "letter", "library", "market",
     "method", "museum", "network", "office", "orchard", "planet", "portal", "recipe", "record", "report",
     "review", "river", "school", "season", "signal", "studio", "summer", "survey", "theatre", "travel",
-    "update", "valley", "village", "weather", "window", "winter", "workshop", "writer", "naïve", "café",
+    "update", "valley", "village", "weather", "window", "winter", "workshop", "writer",
 )  # fmt: skip
 
 
@@ -53,8 +53,10 @@ class CrawlPlan:
 
     events: int
     seed: int = 7
+    domains: int = 50_000
+    """All of them are linked to, by Zipf's law."""
     source_domains: int = 20_000
-    target_domains: int = 50_000
+    """As many of them link, so that authority goes round in circles."""
     events_per_second: float = 2_000.0
     """Event time that passes; not the speed at which they are made."""
 
@@ -76,7 +78,7 @@ def crawl_lines(plan: CrawlPlan) -> list[bytes]:
     """Return contract lines in the order of their time: 70 % new, 20 % seen again, 10 % lost.
 
     Pages of 12 links are crawled one after the other; a page crawled again has lost a third of its links.
-    Targets follow Zipf's law over the domains, sources a flatter one; the same plan gives the same bytes.
+    Sources follow a flatter law over their domains than targets do; the same plan gives the same bytes.
     """
     lines: list[bytes] = []
     for page in _Crawl(plan).pages():
@@ -109,9 +111,11 @@ class _Crawl:
         self._plan = plan
         # Only `random()` is promised to stay the same between versions of Python.
         self._random = random.Random(plan.seed).random  # noqa: S311 - a repeatable stream, no secret
-        self._sources = [f"{self._word()}-{self._word()}-{n:05}.example" for n in range(plan.source_domains)]
-        self._targets = [f"{self._word()}-{self._word()}-{n:05}.test" for n in range(plan.target_domains)]
-        self._zipf = list(accumulate(1 / rank for rank in range(1, plan.target_domains + 1)))
+        tlds = ("example", "test")
+        self._domains = [f"{self._word()}-{self._word()}-{n:05}.{tlds[n % 2]}" for n in range(plan.domains)]
+        # Who links most is not who is linked most.
+        self._sources = sorted(self._domains, key=lambda _: self._random())[: plan.source_domains]
+        self._zipf = list(accumulate(1 / rank for rank in range(1, plan.domains + 1)))
         self._pages: list[_Page] = []
         self._made = self._new = 0
 
@@ -140,15 +144,13 @@ class _Crawl:
 
     def _link(self, source_domain: str) -> _Link:
         is_internal = self._random() < _INTERNAL_SHARE
-        domain = (
-            source_domain
-            if is_internal
-            else self._targets[bisect_left(self._zipf, self._random() * self._zipf[-1])]
-        )
+        domain = source_domain if is_internal else self._by_zipf()
         depth = self._random()
         path = "" if depth < _HOME_PAGE_SHARE else f"{self._word()}/{self._word()}-{int(depth * 4_000)}"
         query = "?utm_source=feed&id=7" if self._random() < _TRACKING_SHARE else ""
         anchor = " ".join(self._word() for _ in range(1 + int(self._random() * 5)))
+        if self._random() < _NON_ASCII_SHARE:
+            path, anchor = f"{path}é", f"{anchor} naïve"
         return _Link(f"https://{domain}/{path}{query}", anchor, self._weighed(_RELS))
 
     def _visit_again(self, page: _Page) -> list[bytes]:
@@ -179,6 +181,9 @@ class _Crawl:
             if link.rel is not None:
                 told["rel"] = link.rel
         return json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def _by_zipf(self) -> str:
+        return self._domains[bisect_left(self._zipf, self._random() * self._zipf[-1])]
 
     def _word(self) -> str:
         return _WORDS[int(self._random() * len(_WORDS))]

@@ -97,8 +97,9 @@ impl Index {
         for row in 0..batch.len() {
             self.stage_row(&mut pending, batch, row);
         }
-        let marked = pending.touched.iter().filter(|touched| touched.is_marked).map(|t| t.before.link_id);
-        let marked = marked.collect();
+        // All observations of a link that this batch made known are in this batch.
+        let is_wanted = |touched: &&Touched| touched.is_marked && touched.new_at_row.is_none();
+        let marked = pending.touched.iter().filter(is_wanted).map(|touched| touched.before.link_id).collect();
         self.pending = Some(pending);
         marked
     }
