@@ -126,8 +126,11 @@ class ReaderPool:
         if self._is_closed:
             return
         self._is_closed = True
-        for _ in self._cursors:
-            self._release(self._interrupted())
+        still_open = list(self._cursors)
+        while still_open:
+            cursor = self._interrupted(still_open)
+            still_open.remove(cursor)
+            self._release(cursor)
         self._gate.close()
 
     def __enter__(self) -> Self:
@@ -138,12 +141,13 @@ class ReaderPool:
         """Close."""
         self.close()
 
-    def _interrupted(self) -> DuckDBPyConnection:
+    def _interrupted(self, still_open: Sequence[DuckDBPyConnection]) -> DuckDBPyConnection:
+        """Return a reader that is free; DuckDB refuses to interrupt those that were closed before it."""
         while True:
             try:
                 return self._free.get(timeout=_WATCH_SECONDS)
             except queue.Empty:  # again and again: an interrupt before the statement has begun is lost
-                for cursor in self._cursors:
+                for cursor in still_open:
                     cursor.interrupt()
 
     @contextmanager
