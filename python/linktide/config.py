@@ -36,6 +36,7 @@ DEFAULT_ORIGIN = "default"
 SECTIONS = ("kafka",)
 NOT_SETTINGS = {
     "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
+    "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
     "LINKTIDE_DATA": "The folder of test data; the service ignores it.",
 }
 _PREFIX = "LINKTIDE_"

@@ -47,7 +47,8 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -
 CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
     _gauge(
-        "linktide_service_is_ready", "1 while events flow or could; 0 while opening, reopening or draining."
+        "linktide_service_is_ready",
+        "1 while events flow or could; 0 while opening, reopening, draining, or without a broker.",
     ),
     _counter(
         "linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."
