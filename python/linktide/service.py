@@ -104,12 +104,13 @@ class Service:
         with self._signals(), self._http():
             pause = _FIRST_PAUSE_SECONDS
             has_run = False
+            began_at = time.monotonic()
             give_up_at = time.monotonic() + self._config.start_retry_seconds
             while not self._stop.is_set():
                 try:
                     with self._session() as session:
                         has_run = True
-                        pause = _FIRST_PAUSE_SECONDS
+                        began_at = time.monotonic()
                         session.run()
                     break
                 except RetryError as error:
@@ -117,6 +118,8 @@ class Service:
                         break
                     if not has_run and time.monotonic() >= give_up_at:
                         raise
+                    if time.monotonic() - began_at > _LONGEST_PAUSE_SECONDS:
+                        pause = _FIRST_PAUSE_SECONDS
                     self._metrics.add("linktide_service_restarts_total")
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from linktide.sources.source import Codec
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from linktide.sources.source import Chunk
+
+
+def pieces(chunk: Chunk, most_records: int) -> Iterator[Chunk]:
+    """Cut a chunk of lines into chunks of at most `most_records`; other codecs pass as they are.
+
+    A few MiB of very short lines hold more records than a batch may have.
+    """
+    if chunk.codec is not Codec.NDJSON or chunk.next_offset - chunk.first_offset <= most_records:
+        yield chunk
+        return
+    offset, start = chunk.first_offset, 0
+    ends = (match.end() for match in re.finditer(b"\n", chunk.data))
+    while offset < chunk.next_offset:
+        # Fewer line ends than lines: the last line lacks its end.
+        lines = tuple(islice(ends, most_records))
+        is_last = offset + most_records >= chunk.next_offset or not lines
+        end = len(chunk.data) if is_last else lines[-1]
+        after = chunk.next_offset if is_last else offset + len(lines)
+        yield replace(chunk, data=chunk.data[start:end], first_offset=offset, next_offset=after)
+        offset, start = after, end
 
 
 class ChunkQueue:

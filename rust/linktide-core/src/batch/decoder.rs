@@ -68,6 +68,9 @@ impl BatchDecoder {
         let Self { options, normalizer, unpacker, urls } = self;
         for chunk in chunks {
             let scan = unpacker.for_each_record(&chunk.records, |record| {
+                // A record's own time is its producer's word; nothing can have been written after it arrived.
+                let timestamp_us = record.timestamp_us.min(chunk.records.received_at_us);
+                let record = Record { timestamp_us, ..record };
                 let taken = take(options, normalizer, urls, &record)
                     .map(|event| columns.push(chunk.source_id, &record, &event, urls.pair(options.seed)));
                 if let Err(rejection) = taken {

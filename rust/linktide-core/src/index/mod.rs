@@ -21,6 +21,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use rustc_hash::FxHashSet;
 
 use crate::authority::AuthorityVector;
 use crate::batch::EventBatch;
@@ -95,6 +96,8 @@ pub struct Index {
     live_links: u64,
     counters: IndexCounters,
     new_nodes: Vec<u32>,
+    /// Nodes whose shown score moved, but too little to be written while batches come.
+    unpublished: FxHashSet<u32>,
     /// Edges of the domain graph that changed since the last drain.
     edges_moved: u64,
     pending: Option<Pending>,
@@ -119,6 +122,7 @@ impl Index {
             live_links: 0,
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
+            unpublished: FxHashSet::default(),
             edges_moved: 0,
             pending: None,
         })

@@ -74,14 +74,20 @@ impl Index {
         let prior = self.citation.settings().prior;
         let move_points = MIN_MOVE_POINTS.max(2.0 * bound_in_points(epsilon, Threshold::Const));
         let mut rows = Vec::new();
-        for node in self.citation.take_moved() {
+        let mut moved = std::mem::take(&mut self.unpublished);
+        moved.extend(self.citation.take_moved());
+        for node in moved {
             // x + r: one step ahead of x, and untouched by what a source links to meanwhile.
             let citation = self.citation.estimate(node);
             let authority = display_score(citation, prior);
             let Some(domain) = self.domains.of_node(node) else { continue };
-            if (authority - domain.published).abs() >= move_points {
+            let distance = (authority - domain.published).abs();
+            if distance >= move_points {
                 domain.published = authority;
                 rows.push(ScoreRow { domain_key: domain.key, citation, authority });
+            } else if distance >= MIN_MOVE_POINTS {
+                // Too small a move to write while busy, too large to leave when idle.
+                self.unpublished.insert(node);
             }
         }
         Ok(rows)
