@@ -60,9 +60,9 @@ def hostile(number: int, text: str) -> Event:
     )
 
 
-def frames(values: Sequence[bytes | None]) -> bytes:
+def frames(values: Sequence[bytes | None], record_at: int = RECORD_AT_US) -> bytes:
     heads = [
-        struct.pack("<qqi", offset, RECORD_AT_US, -1 if value is None else len(value))
+        struct.pack("<qqi", offset, record_at, -1 if value is None else len(value))
         for offset, value in enumerate(values)
     ]
     return b"".join(head + (value or b"") for head, value in zip(heads, values, strict=True))
@@ -158,3 +158,39 @@ def damaged(value: bytes, chance: random.Random) -> bytes:
             case _:
                 del data[first : min(last, first + 4)]
     return bytes(data)
+
+
+TIMES_THAT_CANNOT_BE = (
+    -(2**63),
+    -1,
+    RECORD_AT_US + HOUR_US + 1,
+    4_070_908_800_000_000,  # 2099
+    2**63 - 1_000,
+    2**63 - 1,
+)
+
+
+@pytest.mark.parametrize("record_at", TIMES_THAT_CANNOT_BE)
+def test_a_clock_that_runs_ahead_cannot_move_ours(tmp_path: Path, record_at: int) -> None:
+    """A producer stamps records by its own clock; what lies ahead of the receipt is not believed."""
+    values = [written(), written(observed_at="2098-12-31T23:59:59Z"), b"not json"]
+    data = frames(values, record_at)
+    received = Chunk(whole.LINKS, Codec.FRAMED, data, 0, len(values), RECORD_AT_US)
+    whole.run(tmp_path / "links.duckdb", [whole.memory_of([received])])
+    with whole.opened(tmp_path / "links.duckdb") as stopped:
+        assert stopped.query("SELECT epoch_us(record_at) FROM internal.link_events") == [(RECORD_AT_US,)]
+        rows = stopped.query("SELECT reason, epoch_us(record_at) FROM dead_letters ORDER BY source_offset")
+        assert rows == [("TIME_RANGE", RECORD_AT_US), ("INVALID_JSON", RECORD_AT_US)]
+        assert stopped.query("SELECT epoch_us(last_record_at) FROM sources") == [(RECORD_AT_US,)]
+        assert stopped.query("SELECT epoch_us(clock) FROM internal.writer") == [(BASE_US,)]
+
+
+def test_a_record_may_be_an_hour_ahead_of_its_receipt(tmp_path: Path) -> None:
+    record_at = RECORD_AT_US + HOUR_US
+    data = frames([written()], record_at)
+    whole.run(
+        tmp_path / "links.duckdb",
+        [whole.memory_of([Chunk(whole.LINKS, Codec.FRAMED, data, 0, 1, RECORD_AT_US)])],
+    )
+    with whole.opened(tmp_path / "links.duckdb") as stopped:
+        assert stopped.query("SELECT epoch_us(record_at) FROM internal.link_events") == [(record_at,)]

@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from oracle.compare import assert_same
-from oracle.corpora import FPB_FILE, data_folder, fpb_lines, identified_events, page_href_lines
-from oracle.events import Origin
-from oracle.model import derive
+from oracle.corpora import fpb_lines
 from pipeline import whole
+from pipeline.real_runs import RealRun, needs_data, run_real
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
-FOLDER = data_folder(os.environ, Path(__file__).parents[2])
-pytestmark = pytest.mark.skipif(not (FOLDER / FPB_FILE).exists(), reason=f"no test data in {FOLDER}")
-
-
-def check(path: Path, lines: Sequence[bytes]) -> None:
-    events, refused = identified_events(lines, whole.identify, Origin("memory", "links", 0, 0))
-    with whole.opened(path) as index:
-        assert_same(index.query, derive(events, refused))
+pytestmark = needs_data
 
 
-def test_fpb_in_file_order(tmp_path: Path) -> None:
-    lines = fpb_lines(FOLDER)
-    whole.run(tmp_path / "fpb.duckdb", [whole.memory(lines)])
-    check(tmp_path / "fpb.duckdb", lines)
+def check(run: RealRun) -> None:
+    with whole.opened(run.path) as stopped:
+        assert_same(stopped.query, run.state)
+
+
+@pytest.mark.xdist_group("fpb")
+def test_fpb_in_file_order(fpb: RealRun) -> None:
+    check(fpb)
+
+
+@pytest.mark.xdist_group("page_hrefs")
+def test_many_source_domains(page_hrefs: RealRun) -> None:
+    check(page_hrefs)
 
 
 def test_fpb_shuffled(tmp_path: Path) -> None:
-    lines = fpb_lines(FOLDER)
-    random.Random(7).shuffle(lines)
-    whole.run(tmp_path / "fpb.duckdb", [whole.memory(lines)])
-    check(tmp_path / "fpb.duckdb", lines)
+    def shuffled(folder: Path) -> list[bytes]:
+        lines = fpb_lines(folder)
+        random.Random(7).shuffle(lines)
+        return lines
 
-
-def test_many_source_domains(tmp_path: Path) -> None:
-    lines = page_href_lines(FOLDER)
-    whole.run(tmp_path / "hrefs.duckdb", [whole.memory(lines)])
-    check(tmp_path / "hrefs.duckdb", lines)
+    check(run_real(tmp_path / "fpb.duckdb", shuffled))

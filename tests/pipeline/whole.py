@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pyarrow as pa
 
-from linktide import _core
+from linktide import _core, service
 from linktide.config import load
-from linktide.service import Service, index_options, restore_index
+from linktide.service import index_options, restore_index
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
@@ -20,10 +21,10 @@ from oracle.compare import query_of
 from oracle.corpora import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from linktide.index import LinkIndex
+    from linktide.index import IndexOptions, LinkIndex
     from linktide.sources.source import Chunk, Source
     from oracle.compare import Query
 
@@ -50,11 +51,33 @@ class Opened:
     """Restored from the tables."""
 
 
-def run(path: Path, sources: Sequence[Source], **settings: object) -> None:
-    """Run a service on these sources until they are exhausted."""
+def run(
+    path: Path,
+    sources: Sequence[Source],
+    at: Callable[[str, LinkIndex], None] | None = None,
+    **settings: object,
+) -> LinkIndex:
+    """Run a service on these sources until they are exhausted; return its index as it left it.
+
+    `at` is called at the fail points of the store with the index in force.
+    """
     flags = {"database": path, "batch_max_seconds": 0.2, **settings}
     config = load(flags=flags, environ={}, folder=path.parent)
-    Service(config, sources=sources, stop_when_exhausted=True, has_http=False).run()
+    kept: list[LinkIndex] = []
+
+    def keep(database: Database, options: IndexOptions) -> LinkIndex:
+        kept.append(restore_index(database, options))
+        return kept[-1]
+
+    with patch.object(service, "restore_index", keep):
+        service.Service(
+            config,
+            sources=sources,
+            stop_when_exhausted=True,
+            has_http=False,
+            at_fail_point=None if at is None else lambda point: at(point, kept[-1]),
+        ).run()
+    return kept[-1]
 
 
 def memory(
@@ -71,12 +94,12 @@ def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: Path, **settings: object) -> Iterator[Opened]:
     """Open a stopped database and restore the index from it."""
     text, version = read_suffix_list(None)
     database = Database.open(StoreSettings(path), PinVersions("", version, text), datetime.now(UTC))
     try:
-        config = load(flags={"database": path}, environ={}, folder=path.parent)
+        config = load(flags={"database": path, **settings}, environ={}, folder=path.parent)
         index = restore_index(database, index_options(config, database.pins.hash_seed))
         yield Opened(query_of(database.connection), index)
     finally:

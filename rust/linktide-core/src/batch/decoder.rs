@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{Columns, Url};
 use super::{DeadLetter, EventBatch};
-use crate::event::{DecodeContext, Event, Reason, Rejection, decode};
+use crate::event::{AHEAD_US, DecodeContext, Event, Reason, Rejection, decode};
 use crate::url::{Normalizer, PublicSuffixList, UrlReason, key};
 use crate::wire::{ChunkRef, DamagedBatch, Record, Unpacker};
 
@@ -68,9 +68,7 @@ impl BatchDecoder {
         let Self { options, normalizer, unpacker, urls } = self;
         for chunk in chunks {
             let scan = unpacker.for_each_record(&chunk.records, |record| {
-                // A record's own time is its producer's word; nothing can have been written after it arrived.
-                let timestamp_us = record.timestamp_us.min(chunk.records.received_at_us);
-                let record = Record { timestamp_us, ..record };
+                let record = with_sound_time(record, chunk.records.received_at_us);
                 let taken = take(options, normalizer, urls, &record)
                     .map(|event| columns.push(chunk.source_id, &record, &event, urls.pair(options.seed)));
                 if let Err(rejection) = taken {
@@ -91,6 +89,13 @@ impl Urls {
         target.copy_from_slice(&self.target.key.to_le_bytes());
         (key(seed, &bytes), &self.source, &self.target)
     }
+}
+
+/// The record, with the time of receipt where its own time cannot be true: a producer stamps what its clock
+/// says, and a clock that runs ahead would let its events win every maximum for ever.
+fn with_sound_time(record: Record<'_>, received_at_us: i64) -> Record<'_> {
+    let is_sound = (0..=received_at_us.saturating_add(AHEAD_US)).contains(&record.timestamp_us);
+    Record { timestamp_us: if is_sound { record.timestamp_us } else { received_at_us }, ..record }
 }
 
 /// Decode one record and normalise its URLs into `urls`.

@@ -96,10 +96,10 @@ pub struct Index {
     live_links: u64,
     counters: IndexCounters,
     new_nodes: Vec<u32>,
-    /// Nodes whose shown score moved, but too little to be written while batches come.
-    unpublished: FxHashSet<u32>,
     /// Edges of the domain graph that changed since the last drain.
     edges_moved: u64,
+    /// Nodes whose score moved more than people may miss, but less than the bound of a busy drain allows to write.
+    held_back: FxHashSet<u32>,
     pending: Option<Pending>,
 }
 
@@ -122,8 +122,8 @@ impl Index {
             live_links: 0,
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
-            unpublished: FxHashSet::default(),
             edges_moved: 0,
+            held_back: FxHashSet::default(),
             pending: None,
         })
     }

@@ -59,6 +59,11 @@ pub(super) fn vector(options: &IndexOptions) -> Result<AuthorityVector, CoreErro
     Ok(AuthorityVector::new(settings)?)
 }
 
+/// The least move that is written at this error bound, points.
+fn least_move(epsilon: f64) -> f64 {
+    MIN_MOVE_POINTS.max(2.0 * bound_in_points(epsilon, Threshold::Const))
+}
+
 impl Index {
     /// Drain to `epsilon` and take the scores that moved enough.
     pub(super) fn publish(&mut self, epsilon: f64) -> Result<Vec<ScoreRow>, CoreError> {
@@ -72,22 +77,21 @@ impl Index {
         self.citation.drain(&self.graph, Budget::Unlimited);
         self.edges_moved = 0;
         let prior = self.citation.settings().prior;
-        let move_points = MIN_MOVE_POINTS.max(2.0 * bound_in_points(epsilon, Threshold::Const));
+        let (move_points, finest) = (least_move(epsilon), least_move(self.options.epsilon_idle));
+        // What the busy bound held back is looked at again under the idle one, though it may not move any more.
+        let again = if move_points > finest { Vec::new() } else { self.held_back.drain().collect() };
         let mut rows = Vec::new();
-        let mut moved = std::mem::take(&mut self.unpublished);
-        moved.extend(self.citation.take_moved());
-        for node in moved {
+        for node in self.citation.take_moved().into_iter().chain(again) {
             // x + r: one step ahead of x, and untouched by what a source links to meanwhile.
             let citation = self.citation.estimate(node);
             let authority = display_score(citation, prior);
             let Some(domain) = self.domains.of_node(node) else { continue };
-            let distance = (authority - domain.published).abs();
-            if distance >= move_points {
+            let move_by = (authority - domain.published).abs();
+            if move_by >= move_points {
                 domain.published = authority;
                 rows.push(ScoreRow { domain_key: domain.key, citation, authority });
-            } else if distance >= MIN_MOVE_POINTS {
-                // Too small a move to write while busy, too large to leave when idle.
-                self.unpublished.insert(node);
+            } else if move_by >= finest {
+                self.held_back.insert(node);
             }
         }
         Ok(rows)
