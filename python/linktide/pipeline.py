@@ -44,7 +44,8 @@ class PipelineSettings:
 
     batch_max_events: int = 20_000
     batch_max_seconds: float = 1.0
-    catch_up_max_events: int = 100_000
+    catch_up_max_events: int = 250_000
+    """Above two of DuckDB's row groups (122,880 rows) rows go compressed into the file, past the WAL."""
     queue_max_bytes: int = 64 << 20
     idle_seconds: float = 0.5
 
@@ -203,7 +204,8 @@ class Session:
     def _next_chunks(self) -> tuple[list[Chunk], bool, bool]:
         """Gather one batch: (chunks, whether nothing follows, whether it is a catch-up batch)."""
         settings = self._settings
-        is_catching_up = sum(self.lag().values()) > _CATCH_UP_BATCHES * settings.batch_max_events
+        waiting = sum(self.lag().values()) + self._queue.records
+        is_catching_up = waiting > _CATCH_UP_BATCHES * settings.batch_max_events
         most = settings.catch_up_max_events if is_catching_up else settings.batch_max_events
         chunks: list[Chunk] = []
         events = size = 0

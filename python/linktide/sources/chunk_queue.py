@@ -46,6 +46,8 @@ class ChunkQueue:
         self._chunks: deque[Chunk] = deque()
         self._is_closed = False
         self.used_bytes = 0
+        self.records = 0
+        """Of all waiting chunks, gaps between offsets included."""
 
     def put(self, chunk: Chunk) -> None:
         """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
@@ -61,6 +63,7 @@ class ChunkQueue:
                 return
             self._chunks.append(chunk)
             self.used_bytes += len(chunk.data)
+            self.records += chunk.next_offset - chunk.first_offset
             self._changed.notify_all()
 
     def get(self, timeout_seconds: float) -> Chunk | None:
@@ -71,6 +74,7 @@ class ChunkQueue:
                 return None
             chunk = self._chunks.popleft()
             self.used_bytes -= len(chunk.data)
+            self.records -= chunk.next_offset - chunk.first_offset
             self._changed.notify_all()
             return chunk
 
