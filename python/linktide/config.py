@@ -36,6 +36,7 @@ DEFAULT_ORIGIN = "default"
 SECTIONS = ("kafka",)
 NOT_SETTINGS = {
     "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
+    "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
     "LINKTIDE_DATA": "The folder of test data; the service ignores it.",
 }
 _PREFIX = "LINKTIDE_"
@@ -93,7 +94,7 @@ class Config:
     batch_max_events: int = setting(20_000, whole_number(1, 1_000_000), "A batch closes at this many events.")
     batch_max_seconds: float = setting(1.0, number(0.01, 60), "A batch closes after this many seconds.")
     catch_up_max_events: int = setting(
-        100_000, whole_number(1, 1_000_000), "Events in a batch while more than ten batches behind."
+        250_000, whole_number(1, 1_000_000), "Events in a batch while more than ten batches behind."
     )
     queue_max_bytes: int = setting(
         2**26, size(2**20, 2**36), "Bytes fetched ahead; when full, fetching pauses."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError
 from linktide.metrics.batch import StoredBatch
-from linktide.sources.chunk_queue import ChunkQueue
+from linktide.sources.chunk_queue import ChunkQueue, pieces
 from linktide.sources.source import Position
 from linktide.store.rebuild import WriterRow, observations_of
 from linktide.store.writer import Advance, StoreBatch
@@ -35,6 +35,7 @@ _LINGER_SHARE = 0.1
 """A batch closes early when nothing came for this share of its greatest age."""
 _CATCH_UP_BATCHES = 10
 _DRAIN_SECONDS = 5.0
+_SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class PipelineSettings:
 
     batch_max_events: int = 20_000
     batch_max_seconds: float = 1.0
-    catch_up_max_events: int = 100_000
+    catch_up_max_events: int = 250_000
+    """Above two of DuckDB's row groups (122,880 rows) rows go compressed into the file, past the WAL."""
     queue_max_bytes: int = 64 << 20
     idle_seconds: float = 0.5
 
@@ -106,7 +108,8 @@ class Session:
         self._is_over = threading.Event()
         self._failure: BaseException | None = None
         self._fetchers = [_Fetcher(source) for source in parts.sources]
-        self._is_settled = True
+        self._is_settled = False
+        self._settled_at = monotonic()
 
     def run(self) -> None:
         """Run until `stop` is set or every source is exhausted and stored.
@@ -157,7 +160,8 @@ class Session:
         try:
             while not self._is_ending() and not source.is_exhausted:
                 for chunk in source.poll(_POLL_SECONDS):
-                    self._queue.put(chunk)
+                    for piece in pieces(chunk, self._settings.batch_max_events):
+                        self._queue.put(piece)
                 self._tell(fetcher)
                 fetcher.lag = dict(source.lag())
         except BaseException as error:  # noqa: BLE001 - the session ends with whatever a source raised
@@ -200,7 +204,8 @@ class Session:
     def _next_chunks(self) -> tuple[list[Chunk], bool, bool]:
         """Gather one batch: (chunks, whether nothing follows, whether it is a catch-up batch)."""
         settings = self._settings
-        is_catching_up = sum(self.lag().values()) > _CATCH_UP_BATCHES * settings.batch_max_events
+        waiting = sum(self.lag().values()) + self._queue.records
+        is_catching_up = waiting > _CATCH_UP_BATCHES * settings.batch_max_events
         most = settings.catch_up_max_events if is_catching_up else settings.batch_max_events
         chunks: list[Chunk] = []
         events = size = 0
@@ -277,6 +282,7 @@ class Session:
             batch, is_done = self._take()
             if batch is not None:
                 self._store(batch)
+                self._settle_if_overdue()
             elif is_done:
                 self._settle()
                 return
@@ -340,6 +346,13 @@ class Session:
             if rows is not None:
                 self._commit(rows, ())
             self._is_settled = True
+        self._settled_at = self._monotonic()
+
+    def _settle_if_overdue(self) -> None:
+        """Settle now and then although events keep coming, if no batch waits."""
+        is_overdue = self._monotonic() - self._settled_at >= _SETTLE_SECONDS
+        if is_overdue and not self._decoded:
+            self._settle()
 
     # --- ends ----------------------------------------------------------------------------------------------
 

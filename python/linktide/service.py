@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from linktide.errors import ConfigError, LinktideError, RetryError
+from linktide.errors import ConfigError, LinktideError, RetryError, StopError
 from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, LinkIndex, Stored, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
@@ -86,6 +86,8 @@ class Service:
             None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
         )
         self._stop = threading.Event()
+        self._ends_by_itself = stop_when_exhausted
+        self.stopped_by: int | None = None
         given = [kafka_source(config, self._stop.is_set)] if sources is None else list(sources)
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
@@ -104,19 +106,27 @@ class Service:
         with self._signals(), self._http():
             pause = _FIRST_PAUSE_SECONDS
             has_run = False
+            stored = 0
+            began_at = time.monotonic()
             give_up_at = time.monotonic() + self._config.start_retry_seconds
             while not self._stop.is_set():
                 try:
                     with self._session() as session:
                         has_run = True
-                        pause = _FIRST_PAUSE_SECONDS
+                        began_at = time.monotonic()
                         session.run()
                     break
                 except RetryError as error:
                     if self._stop.is_set():
                         break
-                    if not has_run and time.monotonic() >= give_up_at:
+                    if self._report.totals.events + self._report.totals.dead_letters > stored:
+                        give_up_at = time.monotonic() + self._config.start_retry_seconds
+                    stored = self._report.totals.events + self._report.totals.dead_letters
+                    is_given_up = time.monotonic() >= give_up_at
+                    if is_given_up and (self._ends_by_itself or not has_run):
                         raise
+                    if time.monotonic() - began_at > _LONGEST_PAUSE_SECONDS:
+                        pause = _FIRST_PAUSE_SECONDS
                     self._metrics.add("linktide_service_restarts_total")
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)
@@ -225,8 +235,9 @@ class Service:
             for number, before in taken.items():
                 signal.signal(number, before)
 
-    def _on_signal(self, _number: int, _frame: object) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
         # No lock may be taken here: the interrupted thread may hold it.
+        self.stopped_by = number
         self._stop.set()
 
 
@@ -239,6 +250,12 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> T
 
     service = Service(config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=tell)
     service.run()
+    if service.stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if service.stopped_by is not None:
+        raise StopError(
+            f"Stopped after {service.totals.events:,} events; the same command goes on from there."
+        )
     return service.totals
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,7 +19,6 @@ from linktide.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from kafka_broker import KafkaCluster
 
@@ -68,6 +69,30 @@ def test_a_second_service_on_the_same_file(service: LinktideProcess, tmp_path: P
     assert beside.read_text() == told_before
     ended = service.terminate()
     assert (ended.exit_code, beside.exists()) == (0, False)
+
+
+def test_a_stop_does_not_wait_for_a_query(service: LinktideProcess) -> None:
+    long = "SELECT count(*) FROM range(10000000) a, range(10000000) b"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(httpx.post, f"{service.address}/api/v1/query", json={"sql": long}, timeout=60)
+        wait_until(lambda: is_busy(service), "the query runs")
+        ended = service.terminate()
+        assert running.exception() is not None or not running.result().is_success
+    assert ended.exit_code == 0, ended.told
+    assert "Traceback" not in ended.told
+    assert ended.seconds < 10
+
+
+def is_busy(service: LinktideProcess) -> bool:
+    """Tell whether it burns the processor: user time between two looks."""
+    before = user_ticks(service.pid)
+    service.live_for(0.3)
+    return user_ticks(service.pid) - before > 5
+
+
+def user_ticks(pid: int) -> int:
+    """Return the user time of a process in ticks, by default hundredths of a second."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
 
 def test_a_second_service_of_the_same_configuration(service: LinktideProcess, tmp_path: Path) -> None:

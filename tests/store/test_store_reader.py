@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -173,6 +174,26 @@ def test_closing_ends_what_runs(store: Store) -> None:
         runner.join(timeout=10)
     assert len(told) == 2
     store.put(story_of(1), day(1))
+
+
+def test_closing_ends_what_runs_beside_a_free_reader(store: Store) -> None:
+    pool = ReaderPool.of(store.database, ReaderSettings(size=2))
+    told: list[str] = []
+
+    def run() -> None:
+        try:
+            pool.query(LONG)
+        except RefusedQueryError as error:
+            told.append(str(error))
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    deadline = time.monotonic() + 10
+    while pool._free.qsize() == 2:  # noqa: SLF001 - the statement must run, not wait
+        assert time.monotonic() < deadline
+    pool.close()
+    runner.join(timeout=10)
+    assert len(told) == 1
 
 
 def test_a_closed_pool_says_so(store: Store) -> None:

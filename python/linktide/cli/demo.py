@@ -17,7 +17,7 @@ from rich.live import Live
 from linktide.cli import session
 from linktide.cli.top_view import SYNTHETIC_LINE, top_view
 from linktide.config import load
-from linktide.errors import LinktideError
+from linktide.errors import ConfigError, LinktideError
 from linktide.sources.demo import DemoSource
 from linktide.sources.synthetic import RIVALS, TRACKED_DOMAIN, Plan, SyntheticWeb
 
@@ -85,6 +85,8 @@ def demo(*, duration: float | None, seed: int, rate: float, database: Path | Non
 @contextmanager
 def _database(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
+        if kept.exists():
+            raise ConfigError(f"{kept} exists; made-up links go into a new file only (--database).")
         yield Path.cwd() / kept
         return
     with tempfile.TemporaryDirectory(prefix="linktide-demo-") as folder:

@@ -18,7 +18,7 @@ class Kind(StrEnum):
 _DELAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 _SOURCE_DELAY_BUCKETS = (1.0, 10.0, 60.0, 300.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0, 28 * 86400.0)
 _TIME_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_EVENT_BUCKETS = (1.0, 10.0, 100.0, 1000.0, 5000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0)
+_EVENT_BUCKETS = (1.0, 10.0, 100.0, 1000.0, 5000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0, 250_000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -
 CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
     _gauge(
-        "linktide_service_is_ready", "1 while events flow or could; 0 while opening, reopening or draining."
+        "linktide_service_is_ready",
+        "1 while events flow or could; 0 while opening, reopening, draining, or without a broker.",
     ),
     _counter(
         "linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."

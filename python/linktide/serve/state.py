@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from linktide.errors import LinktideError, RetryError
+from linktide.errors import LinktideError, RefusedQueryError, RetryError
 from linktide.serve import live_view
 from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from linktide.store.reader import ReaderPool
 
 _PUSH_WAIT_SECONDS = 60.0
+_COUNT_TRIES = 10
+_COUNT_PAUSE_SECONDS = 0.5
 _PUSHED = """
 WITH source AS (
     SELECT source_id FROM internal.source_offsets WHERE cluster = $1 AND topic = $2 AND topic_id = $3)
@@ -78,6 +80,7 @@ class ServiceState:
         self._is_stopping = is_stopping
         self._started_us = now_us()
         self._lock = threading.Lock()
+        self._pause = threading.Event().wait
         self._open: _Open | None = None
         self._down_because: str | None = "the store is opening"
         roles = [(name, "own") for name in config.tracked_domains] + [
@@ -141,8 +144,20 @@ class ServiceState:
             next_offset - ticket.accepted_lines,
             next_offset,
         ]
-        counted = self._now_open().readers.query(_PUSHED, Role.ADMIN, parameters).table.to_pylist()[0]
+        counted = self._counted(parameters)
         return Pushed(next_offset, counted["accepted"], counted["dead_letters"])
+
+    def _counted(self, parameters: Sequence[object]) -> dict[str, int]:
+        """Count what became of stored lines; busy readers are waited for, as the lines are stored already."""
+        for _ in range(_COUNT_TRIES):
+            try:
+                rows: list[dict[str, int]]
+                rows = self._now_open().readers.query(_PUSHED, Role.ADMIN, parameters).table.to_pylist()
+            except (RefusedQueryError, RetryError):
+                self._pause(_COUNT_PAUSE_SECONDS)
+            else:
+                return rows[0]
+        raise RetryError("The lines are stored, but no reader was free to count them; sending again is safe.")
 
     def status(self) -> Mapping[str, object]:
         """Return what the service is and does."""

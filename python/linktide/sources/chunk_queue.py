@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from linktide.sources.source import Codec
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from linktide.sources.source import Chunk
+
+
+def pieces(chunk: Chunk, most_records: int) -> Iterator[Chunk]:
+    """Cut a chunk of lines into chunks of at most `most_records`; other codecs pass as they are.
+
+    A few MiB of very short lines hold more records than a batch may have.
+    """
+    if chunk.codec is not Codec.NDJSON or chunk.next_offset - chunk.first_offset <= most_records:
+        yield chunk
+        return
+    offset, start = chunk.first_offset, 0
+    ends = (match.end() for match in re.finditer(b"\n", chunk.data))
+    while offset < chunk.next_offset:
+        # Fewer line ends than lines: the last line lacks its end.
+        lines = tuple(islice(ends, most_records))
+        is_last = offset + most_records >= chunk.next_offset or not lines
+        end = len(chunk.data) if is_last else lines[-1]
+        after = chunk.next_offset if is_last else offset + len(lines)
+        yield replace(chunk, data=chunk.data[start:end], first_offset=offset, next_offset=after)
+        offset, start = after, end
 
 
 class ChunkQueue:
@@ -19,6 +46,8 @@ class ChunkQueue:
         self._chunks: deque[Chunk] = deque()
         self._is_closed = False
         self.used_bytes = 0
+        self.records = 0
+        """Of all waiting chunks, gaps between offsets included."""
 
     def put(self, chunk: Chunk) -> None:
         """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
@@ -34,6 +63,7 @@ class ChunkQueue:
                 return
             self._chunks.append(chunk)
             self.used_bytes += len(chunk.data)
+            self.records += chunk.next_offset - chunk.first_offset
             self._changed.notify_all()
 
     def get(self, timeout_seconds: float) -> Chunk | None:
@@ -44,6 +74,7 @@ class ChunkQueue:
                 return None
             chunk = self._chunks.popleft()
             self.used_bytes -= len(chunk.data)
+            self.records -= chunk.next_offset - chunk.first_offset
             self._changed.notify_all()
             return chunk
 

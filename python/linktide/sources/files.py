@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from linktide.errors import StopError
@@ -149,7 +150,9 @@ class FileSource:
         self.close()
         for path in self._paths:
             magic, topic_id, lines = _identify(path)
-            partition = Partition(CLUSTER, path.name, topic_id, 0)
+            # A name on disk is bytes; what is no UTF-8 of it must not stop the store.
+            name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+            partition = Partition(CLUSTER, name, topic_id, 0)
             if partition in self._next:
                 continue
             self._next[partition] = stored.get(partition, Position(0)).next_offset

@@ -126,10 +126,10 @@ class ReaderPool:
         if self._is_closed:
             return
         self._is_closed = True
-        left = list(self._cursors)
-        while left:
-            cursor = self._interrupted(left)
-            left.remove(cursor)
+        still_open = list(self._cursors)
+        while still_open:
+            cursor = self._interrupted(still_open)
+            still_open.remove(cursor)
             self._release(cursor)
         self._gate.close()
 
@@ -141,12 +141,13 @@ class ReaderPool:
         """Close."""
         self.close()
 
-    def _interrupted(self, left: Sequence[DuckDBPyConnection]) -> DuckDBPyConnection:
+    def _interrupted(self, still_open: Sequence[DuckDBPyConnection]) -> DuckDBPyConnection:
+        """Return a reader that is free; DuckDB refuses to interrupt those that were closed before it."""
         while True:
             try:
                 return self._free.get(timeout=_WATCH_SECONDS)
             except queue.Empty:  # again and again: an interrupt before the statement has begun is lost
-                for cursor in left:
+                for cursor in still_open:
                     cursor.interrupt()
 
     @contextmanager
@@ -280,8 +281,6 @@ def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: Q
 def _control(cursor: DuckDBPyConnection, statement: str) -> None:
     try:
         cursor.execute(statement).fetchall()
-    except duckdb.InterruptException as error:  # only a pool that closes interrupts here
-        raise RefusedQueryError("the database is being closed; try again in a moment") from error
     except duckdb.Error as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 

@@ -80,9 +80,12 @@ def read_offsets(connection: DuckDBPyConnection) -> dict[Partition, StoredOffset
 
 def read_positions(database: Database) -> dict[Partition, Position]:
     """Return where each stored partition stands, for `Source.open`."""
+    try:
+        offsets = read_offsets(database.connection)
+    except duckdb.Error as error:
+        raise write_failure(error, database.path, "read the offsets") from error
     return {
-        partition: Position(stored.next_offset, stored.leader_epoch)
-        for partition, stored in read_offsets(database.connection).items()
+        partition: Position(stored.next_offset, stored.leader_epoch) for partition, stored in offsets.items()
     }
 
 
@@ -143,5 +146,8 @@ def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.
     cursor = database.cursor()
     try:
         yield cursor.sql(query).to_arrow_reader(rows_per_batch)
+    except (duckdb.Error, pa.ArrowException) as error:
+        # Rows are made as they are read, so what goes wrong shows inside the caller's block.
+        raise write_failure(error, database.path, "read the tables") from error
     finally:
         database.release(cursor)

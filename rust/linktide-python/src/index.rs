@@ -99,15 +99,18 @@ impl PyIndex {
     }
 
     /// Numbers of the whole index, by name.
-    fn numbers(&self) -> HashMap<&'static str, f64> {
-        self.lock().numbers().into_iter().collect()
+    fn numbers(&self, py: Python<'_>) -> HashMap<&'static str, f64> {
+        // A batch may hold the lock for long: nobody waits for it with the interpreter in hand.
+        py.detach(|| self.lock().numbers()).into_iter().collect()
     }
 
     /// (live backlinks, new, restored, lost, authority or None) of each named domain; None if unknown.
     #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
-    fn domain_numbers(&self, names: Vec<String>) -> Vec<Option<DomainNumbers>> {
-        let index = self.lock();
-        names.iter().map(|name| index.domain_numbers(name)).collect()
+    fn domain_numbers(&self, py: Python<'_>, names: Vec<String>) -> Vec<Option<DomainNumbers>> {
+        py.detach(|| {
+            let index = self.lock();
+            names.iter().map(|name| index.domain_numbers(name)).collect()
+        })
     }
 }
 

@@ -81,7 +81,7 @@ impl Index {
     /// Count a begin or end for metrics, if it is recent news and joins two domains.
     fn count(&mut self, pending: &Pending, tally: Tally) {
         let Some(touched) = pending.touched.get(tally.touched as usize) else { return };
-        if touched.before.is_internal() || tally.sign < 0 {
+        if touched.before.is_internal() || tally.sign < 0 || tally.is_moved {
             return;
         }
         let is_recent = tally.is_prompt && tally.at >= self.clock.saturating_sub(RECENT_US);

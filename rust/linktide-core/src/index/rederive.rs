@@ -175,12 +175,17 @@ impl Pending {
             let same = added.iter().position(|new| (new.0, new.1) == (old.0, old.1));
             same.map(|at| added.swap_remove(at)).is_none()
         });
-        for (kind, at, _) in taken_back {
-            self.tallies.push(Tally { touched, at, kind, sign: -1, is_prompt: false });
-        }
         for (kind, at, is_timed) in added {
             let is_prompt = is_timed || is_prompt(at);
-            self.tallies.push(Tally { touched, at, kind, sign: 1, is_prompt });
+            let is_moved = taken_back.iter().position(|old| old.0 == kind).map(|old| taken_back.remove(old));
+            if let Some((kind, at, _)) = is_moved {
+                self.tallies.push(Tally { touched, at, kind, sign: -1, is_prompt: false, is_moved: true });
+            }
+            let is_moved = is_moved.is_some();
+            self.tallies.push(Tally { touched, at, kind, sign: 1, is_prompt, is_moved });
+        }
+        for (kind, at, _) in taken_back {
+            self.tallies.push(Tally { touched, at, kind, sign: -1, is_prompt: false, is_moved: false });
         }
     }
 

@@ -69,6 +69,8 @@ pub(super) struct Tally {
     pub(super) sign: i32,
     /// The record came soon after the event.
     pub(super) is_prompt: bool,
+    /// Only its time is new: one of the same kind was counted before and is taken back.
+    pub(super) is_moved: bool,
 }
 
 /// What a tally counts.
@@ -242,7 +244,14 @@ impl Pending {
         if let Some((started_at, ending)) = step.ended {
             self.note_end(at_touched, started_at, ending);
             let at = ending.confirmed_at;
-            self.tallies.push(Tally { touched, at, kind: TallyKind::Lost, sign: 1, is_prompt });
+            self.tallies.push(Tally {
+                touched,
+                at,
+                kind: TallyKind::Lost,
+                sign: 1,
+                is_prompt,
+                is_moved: false,
+            });
         }
         if let Some(started) = step.started {
             let row = self.lives.len();
@@ -252,7 +261,7 @@ impl Pending {
                 link.life_row = Some(row);
             }
             let kind = if started.is_restored { TallyKind::Restored } else { TallyKind::New };
-            self.tallies.push(Tally { touched, at: started.at, kind, sign: 1, is_prompt });
+            self.tallies.push(Tally { touched, at: started.at, kind, sign: 1, is_prompt, is_moved: false });
         }
     }
 
