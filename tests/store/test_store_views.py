@@ -228,7 +228,7 @@ def test_backlinks_and_outgoing_links_carry_the_other_sides_authority(store: Sto
     found = {row["link_id"]: row["domain_authority"] for row in store.dicts("FROM backlinks")}
     assert found == {1: 61.5, 2: 61.5, 3: 0.0, 5: 0.0}
     found = {row["link_id"]: row["domain_authority"] for row in store.dicts("FROM outgoing_links")}
-    assert found == {1: None, 2: None, 3: 0.0, 5: 61.5}
+    assert found == {1: 0.0, 2: 0.0, 3: 0.0, 5: 61.5}
 
 
 def test_refdomains_sum_up_the_live_links_of_a_pair(store: Store) -> None:
