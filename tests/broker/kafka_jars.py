@@ -19,7 +19,7 @@ _ARTIFACTS = (
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
 )
 _DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>linktide</groupId><artifactId>broker-for-tests</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>{}</dependencies>
