@@ -156,7 +156,13 @@ def test_scores_of_a_generated_web(tmp_path: Path, domains: int, count: int, per
             ratios.append(numbers["authority_error_bound"] / numbers["authority_error_target"])
 
     path = tmp_path / "web.duckdb"
-    index = whole.run(path, [whole.memory_of(chunks_of(events, per_chunk))], at, batch_max_events=per_chunk)
+    index = whole.run(
+        path,
+        [whole.memory_of(chunks_of(events, per_chunk))],
+        at,
+        batch_max_events=per_chunk,
+        catch_up_max_events=per_chunk,
+    )
     assert len(ratios) >= count // per_chunk
     assert max(ratios) <= 1
     check_run(path, index, derive(events))

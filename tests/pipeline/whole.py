@@ -62,6 +62,9 @@ def run(
     `at` is called at the fail points of the store with the index in force.
     """
     flags = {"database": path, "batch_max_seconds": 0.2, **settings}
+    if "batch_max_events" in settings:
+        # Small batches stay small although everything waits in memory, which is a backlog.
+        flags.setdefault("catch_up_max_events", settings["batch_max_events"])
     config = load(flags=flags, environ={}, folder=path.parent)
     kept: list[LinkIndex] = []
 
