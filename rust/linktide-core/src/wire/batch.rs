@@ -189,9 +189,11 @@ impl<'a> Batches<'a> {
         if offset < self.expected_offset {
             return Err(Damage::Offset { offset, expected: self.expected_offset });
         }
-        // Two batches overlap, one of them lies: this one, unless it goes on where the walk had come to.
-        let overlap = self.follower().filter(|follower| *follower < next_offset);
-        if let Some(expected) = overlap.filter(|_| offset > self.expected_offset.max(self.first_offset)) {
+        // Two batches overlap, one of them lies: this one, unless it goes on where the walk had come to or the
+        // follower lies where this one has to be.
+        let due = self.expected_offset.max(self.first_offset);
+        let overlap = self.follower().filter(|follower| due < *follower && *follower < next_offset);
+        if let Some(expected) = overlap.filter(|_| offset > due) {
             return Err(Damage::Offset { offset, expected });
         }
         Ok(Batch { header, next_offset, body, bytes: start..self.position })

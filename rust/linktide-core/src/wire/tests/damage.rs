@@ -179,6 +179,14 @@ fn damage_below_the_first_offset_is_nobodys_loss() {
 }
 
 #[test]
+fn a_follower_below_the_offset_asked_for_damages_itself_alone() {
+    let (first, mut second) = (Spec::new(4, &[row(0, "a")]).bytes(), Spec::new(8, &[row(0, "b")]).bytes());
+    second[..8].copy_from_slice(&0_i64.to_be_bytes());
+    let (seen, found) = read_with(Codec::Kafka, &[first, second].concat(), 0, &[]);
+    assert_eq!((offsets(&seen), found.damaged.len()), (vec![4], 1));
+}
+
+#[test]
 fn reasons_have_distinct_codes_and_speak() {
     let reasons = [
         Damage::Length { length: 0 },
