@@ -10,6 +10,7 @@ mod effects;
 mod input;
 mod numbers;
 mod rederive;
+mod replay;
 mod restore;
 mod rows;
 mod scores;

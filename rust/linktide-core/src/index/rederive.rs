@@ -40,29 +40,18 @@ impl Index {
         for observation in stored {
             by_link.entry(observation.link_id).or_default().push(observation);
         }
-        let mut rows = Self::rows_of_marked(pending);
+        let mut rows = std::mem::take(&mut pending.rows_of_marked);
         for at_touched in marked {
             let Some(touched) = pending.touched.get(at_touched as usize) else { continue };
+            let mut rows = rows.remove(&at_touched).unwrap_or_default();
+            if touched.is_replayed {
+                self.replay(pending, at_touched, &mut rows);
+                continue;
+            }
             let before = by_link.remove(&touched.before.link_id).unwrap_or_default();
-            let rows = rows.remove(&at_touched).unwrap_or_default();
             self.rederive_link(pending, at_touched, &before, &rows);
             self.counters.rederived_links += 1;
         }
-    }
-
-    fn rows_of_marked(pending: &Pending) -> FxHashMap<u32, Vec<usize>> {
-        let slots: FxHashMap<u64, u32> = (0u32..)
-            .zip(&pending.touched)
-            .filter(|(_, touched)| touched.is_marked)
-            .map(|(at, touched)| (touched.before.link_id, at))
-            .collect();
-        let mut rows: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
-        for (row, link_id) in pending.batch.link_id.iter().enumerate() {
-            if let Some(&slot) = slots.get(link_id) {
-                rows.entry(slot).or_default().push(row);
-            }
-        }
-        rows
     }
 
     fn rederive_link(

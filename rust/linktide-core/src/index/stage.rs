@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::Index;
 use crate::batch::EventBatch;
 use crate::event::LossReason;
@@ -23,6 +25,18 @@ pub(super) struct Pending {
     /// Attributes for the wide rows of new links that had to be derived, in order of `touched`.
     pub(super) first_runs: Vec<RunRow>,
     pub(super) tallies: Vec<Tally>,
+    /// What other attributes of known links were before this batch changed them, in the order of the changes.
+    pub(super) undo: Vec<Undo>,
+    /// Batch rows of the marked links.
+    pub(super) rows_of_marked: FxHashMap<u32, Vec<usize>>,
+}
+
+/// The hash of an attribute (neither anchor nor rel) before it changed; 0 if none was carried.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Undo {
+    pub(super) touched: u32,
+    pub(super) field: Field,
+    pub(super) hash: u64,
 }
 
 /// A link that this batch touched.
@@ -37,8 +51,10 @@ pub(super) struct Touched {
     pub(super) attributes_row: Option<u32>,
     /// Late evidence came: everything of this link is derived at the end of the batch.
     pub(super) is_marked: bool,
+    /// Marked, but late only within this batch: its rows are taken again, in order of time.
+    pub(super) is_replayed: bool,
     /// Row of the running life among this batch's life rows.
-    life_row: Option<usize>,
+    pub(super) life_row: Option<usize>,
 }
 
 /// A row of `life_changes`.
@@ -93,14 +109,17 @@ impl Index {
             runs: Vec::new(),
             first_runs: Vec::new(),
             tallies: Vec::with_capacity(batch.len()),
+            undo: Vec::new(),
+            rows_of_marked: FxHashMap::default(),
             batch: Arc::clone(batch),
         };
         self.clock = self.clock.max(batch.newest.unwrap_or(NEVER));
         for row in 0..batch.len() {
             self.stage_row(&mut pending, batch, row);
         }
+        pending.judge_marked();
         // All observations of a link that this batch made known are in this batch.
-        let is_wanted = |touched: &&Touched| touched.is_marked && touched.new_at_row.is_none();
+        let is_wanted = |link: &&Touched| link.is_marked && !link.is_replayed && link.new_at_row.is_none();
         let marked = pending.touched.iter().filter(is_wanted).map(|touched| touched.before.link_id).collect();
         self.pending = Some(pending);
         marked
@@ -142,6 +161,7 @@ impl Index {
                 new_at_row,
                 attributes_row: None,
                 is_marked: false,
+                is_replayed: false,
                 life_row: None,
             });
         }
@@ -188,7 +208,8 @@ impl Index {
         let touched = pending.touched.get_mut(at_touched).ok_or(Late)?;
         let index = touched.index;
         let changed_at = self.links.get(index).map_or(NEVER, |link| link.attributes_changed_at);
-        let has_wide_row = touched.new_at_row.is_none() || touched.attributes_row.is_some();
+        let is_known = touched.new_at_row.is_none();
+        let has_wide_row = is_known || touched.attributes_row.is_some();
         for (field, value) in batch.carried(row) {
             let is_same = self.links.attribute_hash(index, field) == self.links.hash(value);
             if is_same && (is_newest || at >= changed_at) {
@@ -196,6 +217,9 @@ impl Index {
             }
             if !is_newest {
                 return Err(Late);
+            }
+            if is_known {
+                pending.keep_for_undo(at_touched, field, self.links.attribute_hash(index, field));
             }
             self.links.set_attribute(index, field, value, at);
             if has_wide_row {
@@ -239,7 +263,7 @@ impl Index {
 
 impl Pending {
     /// Turn a step into rows and tallies.
-    fn note(&mut self, at_touched: usize, step: Step, is_prompt: bool) {
+    pub(super) fn note(&mut self, at_touched: usize, step: Step, is_prompt: bool) {
         let touched = at_touched as u32;
         if let Some((started_at, ending)) = step.ended {
             self.note_end(at_touched, started_at, ending);

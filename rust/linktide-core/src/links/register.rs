@@ -99,7 +99,7 @@ impl Registers {
     /// [`Late`] if only a fresh derivation can tell; the registers are then unchanged.
     pub fn observe(&mut self, observation: Observation) -> Result<Step, Late> {
         let Observation { at, evidence } = observation;
-        if at > self.last_evidence() && at > self.confirmed_at {
+        if self.is_before(at) {
             return Ok(self.in_order(at, evidence));
         }
         match evidence {
@@ -146,6 +146,12 @@ impl Registers {
             };
         }
         (registers, lives)
+    }
+
+    /// True if evidence of this time is later than all there is, and than the end of the newest life.
+    #[must_use]
+    pub fn is_before(&self, at: i64) -> bool {
+        at > self.last_evidence() && at > self.confirmed_at
     }
 
     fn last_evidence(&self) -> i64 {

@@ -164,6 +164,25 @@ impl LinkTable {
         }
     }
 
+    /// Make a link what it was before the running batch, attributes apart that are neither anchor nor rel.
+    pub fn put_back(&mut self, index: u32, before: &Link) {
+        if let Some(link) = self.links.get_mut(index as usize) {
+            *link = Link { touched: link.touched, ..*before };
+        }
+    }
+
+    /// Set the remembered hash of an attribute that is neither anchor nor rel; 0 forgets it.
+    pub fn set_other_hash(&mut self, index: u32, field: Field, hash: u64) {
+        let Some(list) = self.others.get_mut(&index) else { return };
+        list.retain(|(known, _)| *known != field);
+        if hash != 0 {
+            list.push((field, hash));
+        }
+        if list.is_empty() {
+            self.others.remove(&index);
+        }
+    }
+
     /// Forget all attributes of a link, before they are set again from a derivation.
     pub fn clear_attributes(&mut self, index: u32) {
         let Some(link) = self.links.get_mut(index as usize) else { return };
