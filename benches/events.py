@@ -155,17 +155,20 @@ class _Crawl:
 
     def _visit_again(self, page: _Page) -> list[bytes]:
         lost_of_known = _LOST_SHARE / (1 - _NEW_SHARE)
-        events, kept = [], []
-        for link in page.links:
-            if self._random() < lost_of_known:
-                events.append(self._line("lost", page, link))
-            else:
-                kept.append(link)
-                events.append(self._line("seen", page, link))
-        page.links[:] = kept
+        # One page, one moment: a target that the page names twice is lost as a whole.
+        targets = dict.fromkeys(link.target_url for link in page.links)
+        gone = {target for target in targets if self._random() < lost_of_known}
+        reason = self._weighed(_REASONS)
+        events = [
+            self._line("lost", page, link, reason)
+            if link.target_url in gone
+            else self._line("seen", page, link)
+            for link in page.links
+        ]
+        page.links[:] = [link for link in page.links if link.target_url not in gone]
         return events
 
-    def _line(self, event: str, page: _Page, link: _Link) -> bytes:
+    def _line(self, event: str, page: _Page, link: _Link, lost_reason: str = "") -> bytes:
         seconds = self._made / self._plan.events_per_second
         at = (_FIRST_EVENT_AT + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
         told: dict[str, object] = {
@@ -174,8 +177,8 @@ class _Crawl:
             "source_url": page.source_url,
             "target_url": link.target_url,
         }
-        if event == "lost":
-            told["lost_reason"] = self._weighed(_REASONS)
+        if lost_reason:
+            told["lost_reason"] = lost_reason
         else:
             told["anchor"] = link.anchor
             if link.rel is not None:
