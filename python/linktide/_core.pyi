@@ -76,7 +76,9 @@ class BatchDecoder:
     Raises ValueError if the text is no public suffix list.
     """
 
-    def __new__(cls, public_suffix_list: str, seed: int, max_event_bytes: int) -> BatchDecoder: ...
+    def __new__(
+        cls, public_suffix_list: str, seed: int, max_event_bytes: int, max_batch_bytes: int
+    ) -> BatchDecoder: ...
     @property
     def public_suffix_list_version(self) -> str: ...
     def decode(
@@ -90,6 +92,10 @@ class EventBatch:
 
     def __len__(self) -> int:
         """Return the number of accepted events."""
+
+    @property
+    def ended_at(self) -> tuple[int, int] | None:
+        """Where the batch was full: (place of the chunk, first offset not read); None if all was read."""
 
     def by_source(self) -> list[tuple[int, int, int, int | None]]:
         """Return (source_id, events, dead letters, greatest record time in µs) by source."""

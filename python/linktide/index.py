@@ -64,10 +64,16 @@ class DomainNumbers:
 
 
 class Decoder:
-    """Turns chunks into batches of accepted events and dead letters; never fails on their content."""
+    """Turns chunks into batches of accepted events and dead letters; never fails on their content.
 
-    def __init__(self, public_suffix_list: str, seed: int, max_event_bytes: int) -> None:
-        self._decoder = _core.BatchDecoder(public_suffix_list, seed, max_event_bytes)
+    A batch is full when its unpacked records take `max_batch_bytes` (the columns and the store make several
+    copies of it); see `EventBatch.ended_at`.
+    """
+
+    def __init__(
+        self, public_suffix_list: str, seed: int, max_event_bytes: int, max_batch_bytes: int = 96 << 20
+    ) -> None:
+        self._decoder = _core.BatchDecoder(public_suffix_list, seed, max_event_bytes, max_batch_bytes)
 
     def decode(self, chunks: Sequence[tuple[int, Chunk]]) -> EventBatch:
         """Decode (source id, chunk) pairs in order; the GIL is released."""

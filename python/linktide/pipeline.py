@@ -11,13 +11,13 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError
 from linktide.metrics.batch import StoredBatch
 from linktide.sources.chunk_queue import ChunkQueue, pieces
-from linktide.sources.source import Position
+from linktide.sources.source import Position, begin_chunk_at
 from linktide.store.rebuild import WriterRow, observations_of
 from linktide.store.writer import Advance, StoreBatch
 
@@ -191,8 +191,12 @@ class Session:
         try:
             while not self._is_over.is_set():
                 chunks, is_last, is_catching_up = self._next_chunks()
-                if chunks:
-                    self._hand_over(self._decode_batch(chunks, positions, is_catching_up=is_catching_up))
+                for chunk in chunks:
+                    if chunk.gap is not None:
+                        self._parts.report.gapped(chunk.partition)
+                while chunks and not self._is_over.is_set():
+                    batch, chunks = self._decode_batch(chunks, positions, is_catching_up=is_catching_up)
+                    self._hand_over(batch)
                 if is_last:
                     break
         except BaseException as error:  # noqa: BLE001 - the session ends with whatever went wrong
@@ -230,19 +234,19 @@ class Session:
         return chunks, False, is_catching_up
 
     def _decode_batch(
-        self, chunks: Sequence[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
-    ) -> _Batch:
+        self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
+    ) -> tuple[_Batch, list[Chunk]]:
+        """Decode one batch; return it and what of the chunks it had no room for."""
         started = self._monotonic()
         writer = self._parts.writer
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
-        for chunk in chunks:
-            if chunk.gap is not None:
-                self._parts.report.gapped(chunk.partition)
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
         counts = {count[0]: count for count in events.by_source()}
+        done, rest = _divide(chunks, events.ended_at)
+        newest_chunks = {chunk.partition: chunk for chunk in done}
         advances, moved = [], {}
-        for partition, source_id in ids.items():
-            last = next(chunk for chunk in reversed(chunks) if chunk.partition == partition)
+        for partition, last in newest_chunks.items():
+            source_id = ids[partition]
             before = positions.get(partition)
             _, accepted, refused, newest = counts.get(source_id, (source_id, 0, 0, None))
             advances.append(
@@ -260,8 +264,8 @@ class Session:
             moved[partition] = Position(last.next_offset, last.leader_epoch)
         positions.update(moved)
         seconds = self._monotonic() - started
-        size_bytes = sum(len(chunk.data) for chunk in chunks)
-        return _Batch(events, tuple(advances), moved, is_catching_up, size_bytes, seconds)
+        size_bytes = sum(len(chunk.data) for chunk in chunks) - sum(len(chunk.data) for chunk in rest)
+        return _Batch(events, tuple(advances), moved, is_catching_up, size_bytes, seconds), rest
 
     def _hand_over(self, batch: _Batch) -> None:
         with self._changed:
@@ -369,6 +373,16 @@ class Session:
                 self._failure = error
             self._changed.notify_all()
         self._queue.close()
+
+
+def _divide(chunks: list[Chunk], ended_at: tuple[int, int] | None) -> tuple[list[Chunk], list[Chunk]]:
+    """Part the chunks at the place where a batch was full: what was read, and what was not."""
+    if ended_at is None:
+        return chunks, []
+    place, offset = ended_at
+    rest = begin_chunk_at(chunks[place], offset)
+    left = [] if rest is None else [rest]
+    return [*chunks[:place], replace(chunks[place], next_offset=offset)], [*left, *chunks[place + 1 :]]
 
 
 def close_sources(sources: Sequence[Source]) -> None:

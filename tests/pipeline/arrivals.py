@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from linktide.sources.memory import MemorySource
 from linktide.sources.source import Chunk, Codec, Partition
 from oracle.histories import RECORD_AT_US, Delivery, deliveries, frame, histories, render, styles
+from pipeline import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
+    from linktide.index import LinkIndex
     from oracle.events import Event, Origin
     from oracle.histories import Style
 
@@ -41,6 +44,7 @@ class Arrival:
     """How the JSON and the URLs are written; given to the events in turn."""
     codec: Codec
     batch_max_events: int
+    max_batch_bytes: int
     sources: int
     """1, or 2: then the partitions come from sources of their own, in no order between them."""
 
@@ -63,6 +67,16 @@ class Arrival:
         batches = zip(self.delivery.batches, ends, strict=False)
         return replace(
             self, delivery=Delivery(tuple(batch[: max(0, count - begin)] for batch, begin in batches))
+        )
+
+    def run(self, path: Path, at: Callable[[str, LinkIndex], None] | None = None) -> LinkIndex:
+        """Run a service until it has stored what has arrived."""
+        return whole.run(
+            path,
+            self.sources_of(),
+            at,
+            self.max_batch_bytes,
+            batch_max_events=self.batch_max_events,
         )
 
     def sources_of(self) -> list[MemorySource]:
@@ -122,5 +136,6 @@ def arrivals(draw: st.DrawFn, history: Sequence[Event]) -> Arrival:
         styles=tuple(draw(st.lists(st.tuples(styles(), spelling), min_size=1, max_size=5))),
         codec=draw(st.sampled_from((Codec.FRAMED, Codec.NDJSON))),
         batch_max_events=draw(st.sampled_from((1, 8, 20_000))),
+        max_batch_bytes=draw(st.sampled_from((1, 600, 3_000, 96 << 20, 96 << 20))),
         sources=draw(st.sampled_from((1, 1, 2))),
     )

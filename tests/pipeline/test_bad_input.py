@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from linktide.sources.source import Chunk, Codec
 from oracle.compare import assert_same
@@ -194,3 +195,61 @@ def test_a_record_may_be_an_hour_ahead_of_its_receipt(tmp_path: Path) -> None:
     )
     with whole.opened(tmp_path / "links.duckdb") as stopped:
         assert stopped.query("SELECT epoch_us(record_at) FROM internal.link_events") == [(record_at,)]
+
+
+# --- few bytes that unpack to many -------------------------------------------------------------------------
+
+
+def zstd_batch(values: Sequence[bytes | None], first_offset: int) -> bytes:
+    """Write a Kafka record batch, compressed."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=DefaultRecordBatchBuilder.CODEC_ZSTD,
+        is_transactional=False,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=1 << 30,
+    )
+    for delta, value in enumerate(values):
+        builder.append(delta, RECORD_AT_US // 1_000, None, value, [])
+    return struct.pack(">q", first_offset) + bytes(builder.build())[8:]
+
+
+def kafka_chunk(batches: Sequence[Sequence[bytes | None]]) -> Chunk:
+    data, offset = b"", 0
+    for values in batches:
+        data += zstd_batch(values, offset)
+        offset += len(values)
+    return Chunk(whole.LINKS, Codec.KAFKA, data, 0, offset, RECORD_AT_US)
+
+
+@pytest.mark.parametrize("max_batch_bytes", [1, 500, 10_000])
+def test_a_full_batch_ends_anywhere_in_a_chunk(tmp_path: Path, max_batch_bytes: int) -> None:
+    good = [hostile(number, f"anchor {number}") for number in range(40)]
+    events = [replace(event, origin=event.origin._replace(offset=2 * n)) for n, event in enumerate(good)]
+    values = [value for event in events for value in (render(event), None)]
+    received = kafka_chunk([values[:1], values[1:30], values[30:33], values[33:]])
+    whole.run(tmp_path / "links.duckdb", [whole.memory_of([received])], max_batch_bytes=max_batch_bytes)
+    letters = [
+        DeadLetter(Origin("memory", "links", 0, offset), "TOMBSTONE", RECORD_AT_US)
+        for offset in range(1, len(values), 2)
+    ]
+    with whole.opened(tmp_path / "links.duckdb") as stopped:
+        assert_same(stopped.query, derive(events, letters))
+        assert stopped.query("SELECT next_offset FROM sources") == [(len(values),)]
+        [(batches,)] = stopped.query("SELECT count(DISTINCT rev) FROM internal.link_events")
+    assert batches == {1: 40, 500: 40, 10_000: 2}[max_batch_bytes]
+
+
+def test_few_bytes_that_unpack_to_many(tmp_path: Path) -> None:
+    """A few KiB of a fetch hold more than a batch may take; a few more would be more than memory has."""
+    junk = [bytes(KEPT_BYTES)] * 600
+    received = kafka_chunk([[*junk, written()] for _ in range(4)])
+    assert len(received.data) < 100_000
+    whole.run(tmp_path / "links.duckdb", [whole.memory_of([received])])
+    with whole.opened(tmp_path / "links.duckdb") as stopped:
+        assert stopped.query("SELECT events, dead_letters FROM sources") == [(4, 2_400)]
+        sizes = stopped.query("SELECT sum(byte_length) FROM internal.dead_letters GROUP BY rev")
+    assert len(sizes) == 2
+    assert max(sizes) <= (96 << 20,)

@@ -54,7 +54,7 @@ def test_every_view_equals_the_brute_force(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(history))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        index = whole.run(path, arrival.sources_of(), batch_max_events=arrival.batch_max_events)
+        index = arrival.run(path)
         state = derive(arrival.events)
         check_numbers(index, state)
         with whole.opened(path) as stopped:

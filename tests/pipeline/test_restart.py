@@ -54,10 +54,6 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
 
 
-def run(path: Path, arrival: Arrival, bomb: Bomb | None = None) -> None:
-    whole.run(path, arrival.sources_of(), bomb, batch_max_events=arrival.batch_max_events)
-
-
 def check(path: Path, arrival: Arrival) -> None:
     with whole.opened(path) as stopped:
         assert_same(stopped.query, derive(arrival.events))
@@ -71,8 +67,8 @@ def test_a_stop_leaves_no_trace(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
         for cut in sorted(cuts):
-            run(path, arrival.until(cut))
-        run(path, arrival)
+            arrival.until(cut).run(path)
+        arrival.run(path)
         check(path, arrival)
 
 
@@ -84,7 +80,7 @@ def test_a_failed_commit_leaves_no_trace(data: st.DataObject) -> None:
     bomb = Bomb(data.draw(st.sampled_from(COMMIT_POINTS)), visits, RetryError)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        run(path, arrival, bomb)
+        arrival.run(path, bomb)
         assert bomb.raised == sum(visit <= bomb.visited for visit in visits)
         check(path, arrival)
 
@@ -99,8 +95,8 @@ def test_a_new_service_goes_on_after_a_failed_commit(data: st.DataObject) -> Non
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
         try:
-            run(path, arrival, bomb)
+            arrival.run(path, bomb)
         except StopError:
             assert bomb.raised == 1
-            run(path, arrival)
+            arrival.run(path)
         check(path, arrival)

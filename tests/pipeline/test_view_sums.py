@@ -144,7 +144,7 @@ def test_lives_tell_what_was_live_at_any_time(data: st.DataObject) -> None:
     times = data.draw(st.lists(st.sampled_from(known), min_size=5, max_size=15)) if known else []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        whole.run(path, arrival.sources_of(), batch_max_events=arrival.batch_max_events)
+        arrival.run(path)
         with whole.opened(path) as stopped:
             check_sums(stopped.query)
             check_lives(stopped.query)

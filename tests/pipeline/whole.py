@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from linktide import _core, service
 from linktide.config import load
+from linktide.index import Decoder
 from linktide.service import index_options, restore_index
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
@@ -55,11 +57,13 @@ def run(
     path: Path,
     sources: Sequence[Source],
     at: Callable[[str, LinkIndex], None] | None = None,
+    max_batch_bytes: int = 96 << 20,
     **settings: object,
 ) -> LinkIndex:
     """Run a service on these sources until they are exhausted; return its index as it left it.
 
-    `at` is called at the fail points of the store with the index in force.
+    `at` is called at the fail points of the store with the index in force; `max_batch_bytes` is the
+    decoder's.
     """
     flags = {"database": path, "batch_max_seconds": 0.2, **settings}
     if "batch_max_events" in settings:
@@ -72,7 +76,8 @@ def run(
         kept.append(restore_index(database, options))
         return kept[-1]
 
-    with patch.object(service, "restore_index", keep):
+    decoder = partial(Decoder, max_batch_bytes=max_batch_bytes)
+    with patch.object(service, "restore_index", keep), patch.object(service, "Decoder", decoder):
         service.Service(
             config,
             sources=sources,

@@ -31,11 +31,17 @@ type ChunkTuple = (u32, String, PyBackedBytes, i64, i64, Vec<(i64, i64)>);
 impl PyBatchDecoder {
     /// Raises `ValueError` if the text is no public suffix list.
     #[new]
-    fn new(public_suffix_list: &str, seed: u64, max_event_bytes: usize) -> PyResult<Self> {
+    fn new(
+        public_suffix_list: &str,
+        seed: u64,
+        max_event_bytes: usize,
+        max_batch_bytes: usize,
+    ) -> PyResult<Self> {
         let suffixes = PublicSuffixList::parse(public_suffix_list);
         let suffixes = suffixes.map_err(|error| PyValueError::new_err(error.to_string()))?;
         let public_suffix_list_version = suffixes.version().to_owned();
-        let decoder = BatchDecoder::new(Arc::new(suffixes), DecoderOptions { seed, max_event_bytes });
+        let options = DecoderOptions { seed, max_event_bytes, max_batch_bytes };
+        let decoder = BatchDecoder::new(Arc::new(suffixes), options);
         Ok(Self { decoder: Mutex::new(decoder), public_suffix_list_version })
     }
 
@@ -72,6 +78,12 @@ impl PyEventBatch {
     /// Accepted events.
     fn __len__(&self) -> usize {
         self.batch.len()
+    }
+
+    /// Where the batch was full: (place of the chunk, first offset not read), or None if all was read.
+    #[getter]
+    fn ended_at(&self) -> Option<(usize, i64)> {
+        self.batch.ended_at
     }
 
     /// (`source_id`, events, dead letters, greatest record time in µs or None) by source.

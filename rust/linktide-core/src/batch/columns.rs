@@ -80,6 +80,7 @@ impl Columns {
     pub(super) fn finish(mut self, dead_letters: Vec<DeadLetter>) -> EventBatch {
         EventBatch {
             newest: self.observed_at.iter().copied().max(),
+            ended_at: None,
             kind: self.kind.into(),
             observed_at: self.observed_at.into(),
             record_at: self.record_at.into(),

@@ -1,5 +1,6 @@
 //! Bytes of several chunks to one batch: unpack, decode, normalise, key.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -13,6 +14,9 @@ use crate::wire::{ChunkRef, DamagedBatch, Record, Unpacker};
 /// Bytes of a refused record that are kept.
 const DEAD_LETTER_BYTES: usize = 64 * 1024;
 
+/// What a record without a value takes in a batch, about: a few bytes may unpack to millions of them.
+const RECORD_BYTES: usize = 64;
+
 /// What a decoder is told once.
 #[derive(Debug, Clone, Copy)]
 pub struct DecoderOptions {
@@ -20,6 +24,8 @@ pub struct DecoderOptions {
     pub seed: u64,
     /// A longer record is refused.
     pub max_event_bytes: usize,
+    /// A batch ends before its unpacked records take more: compression lets a few bytes hold gigabytes.
+    pub max_batch_bytes: usize,
 }
 
 /// Undecoded records of one partition.
@@ -61,23 +67,35 @@ impl BatchDecoder {
         Self { options, normalizer, unpacker: Unpacker::default(), urls: Urls::default() }
     }
 
-    /// Decode chunks in order. Every record is in the batch or in its dead letters; nothing fails.
+    /// Decode chunks in order. Every record up to [`EventBatch::ended_at`] is in the batch or in its dead
+    /// letters; nothing fails.
     pub fn decode(&mut self, chunks: &[Chunk<'_>]) -> EventBatch {
         let mut columns = Columns::default();
         let mut dead_letters = Vec::new();
         let Self { options, normalizer, unpacker, urls } = self;
-        for chunk in chunks {
-            let scan = unpacker.for_each_record(&chunk.records, |record| {
+        let (mut bytes, mut ended_at) = (0, None);
+        for (place, chunk) in chunks.iter().enumerate() {
+            let scan = unpacker.for_each_record_until(&chunk.records, |record| {
+                let size = RECORD_BYTES + record.value.map_or(0, <[u8]>::len).min(options.max_event_bytes);
+                if bytes > 0 && bytes + size > options.max_batch_bytes {
+                    return ControlFlow::Break(());
+                }
+                bytes += size;
                 let record = with_sound_time(record, chunk.records.received_at_us);
                 let taken = take(options, normalizer, urls, &record)
                     .map(|event| columns.push(chunk.source_id, &record, &event, urls.pair(options.seed)));
                 if let Err(rejection) = taken {
                     dead_letters.push(refuse(chunk, &record, rejection));
                 }
+                ControlFlow::Continue(())
             });
             dead_letters.extend(scan.damaged.iter().map(|damaged| refuse_batch(chunk, damaged)));
+            if scan.is_broken_off {
+                ended_at = Some((place, scan.next_offset));
+                break;
+            }
         }
-        columns.finish(dead_letters)
+        EventBatch { ended_at, ..columns.finish(dead_letters) }
     }
 }
 

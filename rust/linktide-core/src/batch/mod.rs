@@ -71,6 +71,8 @@ pub struct EventBatch {
     pub dead_letters: Vec<DeadLetter>,
     /// Greatest event time of the batch.
     pub newest: Option<i64>,
+    /// Set where the batch was full before its chunks were read: (place of the chunk, first offset not read).
+    pub ended_at: Option<(usize, i64)>,
 }
 
 /// A record that was refused.

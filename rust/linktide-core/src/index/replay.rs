@@ -143,7 +143,7 @@ mod tests {
 
     fn decoded(sightings: &[Sighting], first_offset: i64) -> Arc<EventBatch> {
         let suffixes = PublicSuffixList::parse("example\n").unwrap();
-        let options = DecoderOptions { seed: 1, max_event_bytes: 1 << 20 };
+        let options = DecoderOptions { seed: 1, max_event_bytes: 1 << 20, max_batch_bytes: 1 << 20 };
         let data: String = sightings.iter().map(line).collect();
         let received_at_us = 1_800_000_000_000_000;
         let (codec, data) = (Codec::Ndjson, data.as_bytes());

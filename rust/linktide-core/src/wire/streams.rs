@@ -1,6 +1,7 @@
 //! The two codecs without batches: NDJSON lines and plain frames.
 
 use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use super::batch::GREATEST_OFFSET;
 use super::cursor::{take, take_slice};
@@ -9,7 +10,11 @@ use super::unpack::ChunkScan;
 use super::{ChunkRef, Record};
 
 /// Hand out the lines of a chunk that are not blank.
-pub(super) fn read_lines(chunk: &ChunkRef<'_>, scan: &mut ChunkScan, sink: &mut impl FnMut(Record<'_>)) {
+pub(super) fn read_lines(
+    chunk: &ChunkRef<'_>,
+    scan: &mut ChunkScan,
+    sink: &mut impl FnMut(Record<'_>) -> ControlFlow<()>,
+) {
     let mut rest = chunk.data;
     let mut offset = chunk.first_offset;
     loop {
@@ -20,8 +25,11 @@ pub(super) fn read_lines(chunk: &ChunkRef<'_>, scan: &mut ChunkScan, sink: &mut 
         line = line.strip_suffix(b"\n").unwrap_or(line);
         line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.trim_ascii().is_empty() {
-            scan.records += 1;
-            sink(Record { offset, timestamp_us: chunk.received_at_us, value: Some(line) });
+            let record = Record { offset, timestamp_us: chunk.received_at_us, value: Some(line) };
+            scan.deliver(chunk.first_offset, record, sink);
+            if scan.is_broken_off {
+                return;
+            }
         }
         offset = offset.saturating_add(1);
     }
@@ -29,7 +37,11 @@ pub(super) fn read_lines(chunk: &ChunkRef<'_>, scan: &mut ChunkScan, sink: &mut 
 }
 
 /// Hand out the frames of a chunk. A frame out of order is damaged alone; a broken length takes the rest.
-pub(super) fn read_frames(chunk: &ChunkRef<'_>, scan: &mut ChunkScan, sink: &mut impl FnMut(Record<'_>)) {
+pub(super) fn read_frames(
+    chunk: &ChunkRef<'_>,
+    scan: &mut ChunkScan,
+    sink: &mut impl FnMut(Record<'_>) -> ControlFlow<()>,
+) {
     let mut rest = chunk.data;
     let mut expected = 0;
     while !rest.is_empty() {
@@ -40,6 +52,9 @@ pub(super) fn read_frames(chunk: &ChunkRef<'_>, scan: &mut ChunkScan, sink: &mut
             Ok(record) if record.offset >= expected && record.offset <= GREATEST_OFFSET => {
                 expected = record.offset + 1;
                 scan.deliver(chunk.first_offset, record, sink);
+                if scan.is_broken_off {
+                    return;
+                }
                 continue;
             }
             Ok(Record { offset, .. }) => (offset, Damage::Offset { offset, expected }),

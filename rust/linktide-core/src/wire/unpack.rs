@@ -1,5 +1,7 @@
 //! From a chunk to its records.
 
+use std::ops::ControlFlow;
+
 use super::aborts::Aborts;
 use super::batch::{Batch, Batches};
 use super::compression::{Compression, Decompressor};
@@ -22,6 +24,8 @@ pub struct ChunkScan {
     pub damaged: Vec<DamagedBatch>,
     /// Bytes of a partial batch at the end.
     pub trailing_bytes: usize,
+    /// The sink broke off at `next_offset`, which it did not take.
+    pub is_broken_off: bool,
 }
 
 impl ChunkScan {
@@ -29,13 +33,15 @@ impl ChunkScan {
         &mut self,
         first_offset: i64,
         record: Record<'_>,
-        sink: &mut impl FnMut(Record<'_>),
+        sink: &mut impl FnMut(Record<'_>) -> ControlFlow<()>,
     ) {
         if record.offset < first_offset {
             self.below += 1;
-        } else {
+        } else if sink(record).is_continue() {
             self.records += 1;
-            sink(record);
+        } else {
+            self.is_broken_off = true;
+            self.next_offset = record.offset;
         }
     }
 
@@ -73,6 +79,19 @@ impl Unpacker {
     /// A batch is checked whole before its first record is handed out, so it is either in the records or in
     /// the damage. Allocates per chunk at most, not per record.
     pub fn for_each_record(&mut self, chunk: &ChunkRef<'_>, mut sink: impl FnMut(Record<'_>)) -> ChunkScan {
+        self.for_each_record_until(chunk, |record| {
+            sink(record);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`Self::for_each_record`], until `sink` breaks off: the record it broke off at is not taken, and the
+    /// same chunk read from its offset goes on where this left.
+    pub fn for_each_record_until(
+        &mut self,
+        chunk: &ChunkRef<'_>,
+        mut sink: impl FnMut(Record<'_>) -> ControlFlow<()>,
+    ) -> ChunkScan {
         let mut scan = ChunkScan { next_offset: chunk.first_offset, ..ChunkScan::default() };
         match chunk.codec {
             Codec::Kafka => self.read_batches(chunk, &mut scan, &mut sink),
@@ -86,7 +105,7 @@ impl Unpacker {
         &mut self,
         chunk: &ChunkRef<'_>,
         scan: &mut ChunkScan,
-        sink: &mut impl FnMut(Record<'_>),
+        sink: &mut impl FnMut(Record<'_>) -> ControlFlow<()>,
     ) {
         self.aborts.begin(chunk.aborted);
         let mut batches = Batches::new(chunk.data, chunk.first_offset);
@@ -95,6 +114,9 @@ impl Unpacker {
                 scan.next_offset = scan.next_offset.max(batch.next_offset);
                 self.read_batch(&batch, chunk, scan, sink).map_err(|reason| batch.damaged(reason))
             });
+            if scan.is_broken_off {
+                break;
+            }
             if let Err(damaged) = result {
                 scan.next_offset = scan.next_offset.max(damaged.next_offset);
                 scan.damage(chunk.first_offset, damaged);
@@ -109,7 +131,7 @@ impl Unpacker {
         batch: &Batch<'_>,
         chunk: &ChunkRef<'_>,
         scan: &mut ChunkScan,
-        sink: &mut impl FnMut(Record<'_>),
+        sink: &mut impl FnMut(Record<'_>) -> ControlFlow<()>,
     ) -> Result<(), Damage> {
         let header = &batch.header;
         self.aborts.advance(batch);
@@ -138,6 +160,9 @@ impl Unpacker {
             let timestamp_us = micros(record.timestamp_ms).unwrap_or(chunk.received_at_us);
             let record = Record { offset: record.offset, timestamp_us, value: record.value };
             scan.deliver(chunk.first_offset, record, sink);
+            if scan.is_broken_off {
+                break;
+            }
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -129,6 +131,33 @@ proptest! {
             .collect();
         prop_assert_eq!(seen, expected);
         prop_assert_eq!(found.next_offset, first + lines.len() as i64);
+    }
+
+    #[test]
+    fn a_sink_that_breaks_off_goes_on_where_it_left(log in log(), sizes in vec(1..4_usize, 1..4)) {
+        let (bytes, _) = log;
+        let data = bytes.concat();
+        let (records, whole) = read(&data);
+        let (mut seen, mut first_offset, mut sizes) = (Vec::new(), 0, sizes.into_iter().cycle());
+        loop {
+            let chunk =
+                ChunkRef { codec: Codec::Kafka, data: &data, first_offset, received_at_us: RECEIVED_AT_US, aborted: &[] };
+            let mut left = sizes.next().unwrap_or(1);
+            let found = Unpacker::default().for_each_record_until(&chunk, |record| {
+                if left == 0 {
+                    return ControlFlow::Break(());
+                }
+                left -= 1;
+                seen.push((record.offset, record.timestamp_us, record.value.map(<[u8]>::to_vec)));
+                ControlFlow::Continue(())
+            });
+            first_offset = found.next_offset;
+            if !found.is_broken_off {
+                break;
+            }
+        }
+        prop_assert_eq!(seen, records);
+        prop_assert_eq!(first_offset, whole.next_offset);
     }
 
     #[test]
