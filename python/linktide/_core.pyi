@@ -121,6 +121,7 @@ class Index:
     def __new__(
         cls,
         seed: int,
+        rel_weights: tuple[float, float, float],
         *,
         alpha: float = 0.85,
         epsilon_busy: float = 1e-2,
@@ -132,6 +133,18 @@ class Index:
 
     def restore_links(self, rows: _RecordBatch) -> None:
         """Take links of the tables, after the domains."""
+
+    def restore_page_scores(self, rows: _RecordBatch) -> None:
+        """Take scores of pages of the tables, after the links."""
+
+    def restore_topic_scores(self, rows: _RecordBatch) -> None:
+        """Take topical scores of the tables, after the domains and the seeds."""
+
+    def set_seeds(self, trusted: Sequence[str], topics: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Take seed sets in place of those before; a domain that no link has named yet counts later."""
+
+    def set_priors(self, rows: Sequence[_RecordBatch]) -> None:
+        """Take priors (domain_name, prior) in place of those before."""
 
     def restored(self, clock: int | None, rev: int) -> None:
         """Set clock (µs) and revision once all links are in; authority is solved."""
@@ -150,6 +163,9 @@ class Index:
 
     def numbers(self) -> dict[str, float]:
         """Return numbers of the whole index, by name."""
+
+    def vectors(self) -> list[tuple[str, str, float, float, float, int]]:
+        """Return (graph, vector, bound, bound over sum, target, edges followed) of every vector."""
 
     def domain_numbers(self, names: Sequence[str]) -> list[tuple[int, int, int, int, float | None] | None]:
         """Return (live backlinks, new, restored, lost, authority or None) of each named domain."""

@@ -15,6 +15,7 @@ from linktide.setting import (
     Declared,
     Setting,
     choice,
+    domain_sets,
     domains,
     flag,
     loopback_host,
@@ -33,13 +34,15 @@ if TYPE_CHECKING:
 
 CONFIG_FILE_NAME = "linktide.toml"
 DEFAULT_ORIGIN = "default"
-SECTIONS = ("kafka",)
+SECTIONS = ("kafka", "authority")
 NOT_SETTINGS = {
     "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
     "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
     "LINKTIDE_DATA": "The folder of test data; the service ignores it.",
 }
 _PREFIX = "LINKTIDE_"
+# Settings whose value is a TOML table.
+_TABLES = frozenset({"authority.topics", "authority_topics"})
 # Kubernetes puts these into every pod beside a Service named linktide.
 _SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _SHOWN_VALUE_LENGTH = 80
@@ -108,6 +111,26 @@ class Config:
         1_000,
         whole_number(0, 10**9),
         "Below so many source domains, authority is null: the graph is too small.",
+    )
+    authority_nofollow_weight: float = setting(
+        0.0, number(0, 1), "Weight of a rel=nofollow link beside a followed one's 1."
+    )
+    authority_ugc_weight: float = setting(0.0, number(0, 1), "Weight of a rel=ugc link.")
+    authority_sponsored_weight: float = setting(0.0, number(0, 1), "Weight of a rel=sponsored link.")
+    authority_trusted_domains: tuple[str, ...] = setting(
+        (), domains(), "Seeds of trust: domains you vouch for; none: no trust is computed."
+    )
+    authority_topics: tuple[tuple[str, tuple[str, ...]], ...] = setting(
+        (), domain_sets(), "Seeds of topical trust: at most 8 named lists of domains."
+    )
+    authority_prior_file: Path | None = setting(
+        None, path(), "What is known of domains from elsewhere: a Common Crawl ranks file, or CSV."
+    )
+    authority_prior_column: str | None = setting(
+        None, text(), "Column of a CSV prior file that holds a rating of 0 to 100."
+    )
+    authority_prior_max_domains: int = setting(
+        2_000_000, whole_number(1, 10**9), "Most domains read from the prior file, from its top."
     )
     epsilon_busy: float = setting(1e-2, number(1e-9, 1), "Bound of error of authority while events arrive.")
     epsilon_idle: float = setting(1e-3, number(1e-9, 1), "Bound of error of authority when idle.")
@@ -219,10 +242,11 @@ def _from_file(found: Path, table: Mapping[str, Setting]) -> dict[str, object]:
 def _flatten(table: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, object]]:
     for key, value in table.items():
         # An empty section that is none must not pass unseen.
-        if isinstance(value, dict) and (value or key in SECTIONS):
+        name = ".".join((*above, key))
+        if isinstance(value, dict) and name not in _TABLES and (value or key in SECTIONS):
             yield from _flatten(value, (*above, key))
         else:
-            yield ".".join((*above, key)), value
+            yield name, value
 
 
 def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> dict[str, object]:

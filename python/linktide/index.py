@@ -30,6 +30,18 @@ class IndexOptions:
     epsilon_busy: float = 1e-2
     epsilon_idle: float = 1e-3
     authority_min_domains: int = 1000
+    rel_weights: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of nofollow, ugc and sponsored links beside a followed one's 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Whom to trust, and what is known of domains from elsewhere."""
+
+    trusted: Sequence[str] = ()
+    topics: Sequence[tuple[str, Sequence[str]]] = ()
+    priors: Sequence[pa.RecordBatch] = ()
+    """domain_name, prior; see priors.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,24 @@ class Stored:
 
     domains: Iterable[pa.RecordBatch]
     links: Iterable[pa.RecordBatch]
+    page_scores: Iterable[pa.RecordBatch]
+    topic_scores: Iterable[pa.RecordBatch]
     clock_us: int | None
     rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class VectorNumbers:
+    """How exact one vector of authority is."""
+
+    graph: str
+    """page or domain."""
+    vector: str
+    """citation, trust, or a topic."""
+    error_bound: float
+    error_bound_ratio: float
+    error_target: float
+    edges_touched: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +129,44 @@ class LinkIndex:
     def __init__(self, options: IndexOptions) -> None:
         self._index = _core.Index(
             options.seed,
+            options.rel_weights,
             epsilon_busy=options.epsilon_busy,
             epsilon_idle=options.epsilon_idle,
             authority_min_domains=options.authority_min_domains,
         )
+        self.topics: tuple[str, ...] = ()
 
     @classmethod
-    def restore(cls, options: IndexOptions, stored: Stored) -> Self:
+    def restore(cls, options: IndexOptions, stored: Stored, seeds: Seeds | None = None) -> Self:
         """Build the index from the tables."""
         index = cls(options)
-        for rows in stored.domains:
-            index._index.restore_domains(rows)
+        index.set_seeds(seeds or Seeds())
+        index.restore_domains(stored.domains)
         for rows in stored.links:
             index._index.restore_links(rows)
+        index.restore_scores(stored.page_scores, stored.topic_scores)
         index._index.restored(stored.clock_us, stored.rev)
         return index
+
+    def set_seeds(self, seeds: Seeds) -> None:
+        """Take seeds and priors in place of those before; domains not met yet count later."""
+        self._index.set_priors(list(seeds.priors))
+        self.topics = tuple(name for name, _ in seeds.topics)
+        self._index.set_seeds(list(seeds.trusted), [(name, list(names)) for name, names in seeds.topics])
+
+    def restore_scores(
+        self, page_scores: Iterable[pa.RecordBatch], topic_scores: Iterable[pa.RecordBatch]
+    ) -> None:
+        """Take what was last written of pages and topics, so that only what moved is written again."""
+        for rows in page_scores:
+            self._index.restore_page_scores(rows)
+        for rows in topic_scores:
+            self._index.restore_topic_scores(rows)
+
+    def restore_domains(self, domains: Iterable[pa.RecordBatch]) -> None:
+        """Take what was last written of domains."""
+        for rows in domains:
+            self._index.restore_domains(rows)
 
     def apply(self, batch: EventBatch, observations_of: Callable[[pa.Array], pa.Table]) -> Rows:
         """Take a batch and return its rows.
@@ -140,6 +191,10 @@ class LinkIndex:
         """Return what the core counts of each domain; None for one it has not met."""
         found = self._index.domain_numbers(list(names))
         return [None if numbers is None else DomainNumbers(*numbers) for numbers in found]
+
+    def vectors(self) -> list[VectorNumbers]:
+        """Return how exact each vector of authority is."""
+        return [VectorNumbers(*numbers) for numbers in self._index.vectors()]
 
     def scores(self) -> pa.RecordBatch:
         """Return domain_name, citation and residual of every domain, shown or not."""

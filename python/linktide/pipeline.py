@@ -73,6 +73,8 @@ class Parts:
     report: BatchReport
     stored: Mapping[Partition, Position]
     """Where the store stood when the session began."""
+    between_batches: Callable[[], bool] = lambda: False
+    """Called where index and store stand still together; true if it moved scores that are to be written."""
 
 
 @dataclass(slots=True)
@@ -283,6 +285,8 @@ class Session:
                 stopped_at = self._monotonic()
             if stopped_at is not None and self._monotonic() - stopped_at > _DRAIN_SECONDS:
                 return
+            if self._parts.between_batches():
+                self._is_settled = False
             batch, is_done = self._take()
             if batch is not None:
                 self._store(batch)
@@ -340,6 +344,8 @@ class Session:
             int(numbers["live_links"]),
             numbers["authority_error_bound"],
             bool(numbers["authority_is_shown"]),
+            numbers["authority_trust_scale"] or None,
+            self._parts.index.topics,
         )
         return self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
 

@@ -11,10 +11,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from linktide.errors import ConfigError, LinktideError, RetryError, StopError
-from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, LinkIndex, Stored, scan_record_batches
+from linktide.index import URL_POLICY_VERSION, Decoder, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.restore import (
+    index_options,
+    read_seeds,
+    reseed_index,
+    restore_index,
+    warn_of_unknown,
+    with_seeds,
+)
 from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
@@ -24,7 +32,7 @@ from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
-from linktide.store.rebuild import domain_rows, link_rows, read_positions, read_writer
+from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffixes import read_suffix_list
 
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linktide.config import Config
+    from linktide.index import LinkIndex
     from linktide.sources.source import Source
 
 _LOG = logging.getLogger("linktide")
@@ -73,11 +82,13 @@ class Service:
         has_http: bool | None = None,
         on_stored: Callable[[Totals], None] | None = None,
         at_fail_point: Callable[[str], None] | None = None,
+        reload: Callable[[], Config] | None = None,
     ) -> None:
         """Name the parts; nothing is opened before `run`.
 
         `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and
-        `run` returns when all of them are stored. `at_fail_point` is the kill tests' bomb.
+        `run` returns when all of them are stored. `at_fail_point` is the kill tests' bomb. `reload`
+        reads the configuration again at SIGHUP.
         """
         self._config = config
         self._has_http = config.http_enabled if has_http is None else has_http
@@ -88,6 +99,8 @@ class Service:
         self._stop = threading.Event()
         self._ends_by_itself = stop_when_exhausted
         self.stopped_by: int | None = None
+        self._reload = reload
+        self._is_reload_asked = False
         given = [kafka_source(config, self._stop.is_set)] if sources is None else list(sources)
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
@@ -156,11 +169,21 @@ class Service:
                 database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
             )
             pins = database.pins
-            index = restore_index(database, index_options(config, pins.hash_seed))
+            seeds = read_seeds(config)
+            index = restore_index(database, index_options(config, pins.hash_seed), seeds)
+            warn_of_unknown(index, seeds)
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
-            parts = Parts(self._sources, decoder, index, writer, self._report, stored)
+            parts = Parts(
+                self._sources,
+                decoder,
+                index,
+                writer,
+                self._report,
+                stored,
+                between_batches=lambda: self._take_reload(database, index),
+            )
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
@@ -180,6 +203,23 @@ class Service:
             if readers is not None:
                 readers.close()
             database.close()
+
+    def _take_reload(self, database: Database, index: LinkIndex) -> bool:
+        """Take the seeds and priors of the configuration anew, if SIGHUP asked for it."""
+        if not self._is_reload_asked or self._reload is None:
+            return False
+        self._is_reload_asked = False
+        try:
+            config = self._reload()
+            seeds = read_seeds(config)
+        except ConfigError as error:
+            _LOG.error("The configuration is not taken again: %s", error)
+            return False
+        self._config = with_seeds(self._config, config)
+        reseed_index(database, index, seeds)
+        warn_of_unknown(index, seeds)
+        _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
+        return True
 
     def _open_database(self) -> Database:
         config = self._config
@@ -229,11 +269,16 @@ class Service:
             yield
             return
         taken = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        if self._reload is not None:
+            taken[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_reload)
         try:
             yield
         finally:
             for number, before in taken.items():
                 signal.signal(number, before)
+
+    def _on_reload(self, _number: int, _frame: object) -> None:
+        self._is_reload_asked = True
 
     def _on_signal(self, number: int, _frame: object) -> None:
         # No lock may be taken here: the interrupted thread may hold it.
@@ -257,23 +302,6 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> T
             f"Stopped after {service.totals.events:,} events; the same command goes on from there."
         )
     return service.totals
-
-
-def index_options(config: Config, seed: int) -> IndexOptions:
-    """Return what the core is told of the configuration."""
-    return IndexOptions(
-        seed,
-        epsilon_busy=config.epsilon_busy,
-        epsilon_idle=config.epsilon_idle,
-        authority_min_domains=config.authority_min_domains,
-    )
-
-
-def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
-    """Build the index from the tables."""
-    row = read_writer(database)
-    with domain_rows(database) as domains, link_rows(database) as links:
-        return LinkIndex.restore(options, Stored(domains, links, row.clock_us, row.rev))
 
 
 def _reader_settings(config: Config) -> ReaderSettings:

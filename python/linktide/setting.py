@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 HIDDEN = "***"
 BYTES = "bytes"
+DOMAIN_SETS = "sets of domains"
 _SIZE_NAMES = (
     ("B", 1),
     ("KiB", 2**10), ("MiB", 2**20), ("GiB", 2**30), ("TiB", 2**40),
@@ -28,6 +29,8 @@ _SIZE_NAMES = (
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([a-z]*)", re.ASCII)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NAME_MAX_LENGTH = 253
+_SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+DOMAIN_SETS_MAX = 8
 _PORT_MAX = 65_535
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -88,14 +91,21 @@ class Setting:
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, tuple):
-            return ", ".join(str(item) for item in value)
+            return ", ".join(_item_text(item) for item in value)
         return size_text(value) if isinstance(value, int) and self.reader.type_name == BYTES else str(value)
 
     def toml(self, value: object) -> str:
         """Return a value as TOML; not set becomes an empty text, which `config.load` reads as not set."""
         if isinstance(value, int) and self.reader.type_name == BYTES:
             value = size_text(value)
+        if self.reader.type_name == DOMAIN_SETS and isinstance(value, tuple):
+            return "{" + ", ".join(f"{name} = {toml_text(names)}" for name, names in value) + "}"
         return toml_text(value)
+
+
+def _item_text(item: object) -> str:
+    """Write one item of a list; a named set as `name=a.com b.com`."""
+    return f"{item[0]}={' '.join(item[1])}" if isinstance(item, tuple) else str(item)
 
 
 def setting(default: T, reader: Reader[T], text: str, *, is_secret: bool = False) -> T:
@@ -210,6 +220,37 @@ def texts() -> Reader[tuple[str, ...]]:
 def domains() -> Reader[tuple[str, ...]]:
     """Read a list of host names; Unicode names become their ASCII form, the form of the index."""
     return _many(parse_domain, "list of domains", 'a list of bare domains such as ["example.org"]')
+
+
+def domain_sets() -> Reader[tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Read named sets of domains: a TOML table of lists; in a variable or flag `a=b.com c.com,d=e.com`.
+
+    Sets come in the order of their names.
+    """
+
+    def parse(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        if isinstance(value, str):
+            value = [_named_set(part) for part in value.split(",") if part.strip()]
+        if isinstance(value, (list, tuple)):
+            value = dict(value)
+        if not isinstance(value, dict) or len(value) > DOMAIN_SETS_MAX:
+            raise ValueError
+        if not all(_SET_NAME.fullmatch(name) for name in value):
+            raise ValueError
+        return tuple((name, domains().parse(value[name])) for name in sorted(value) if value[name])
+
+    wanted = (
+        f"at most {DOMAIN_SETS_MAX} named lists of bare domains such as "
+        '{ travel = ["example.org"] }, or "travel=example.org example.net"'
+    )
+    return Reader(DOMAIN_SETS, wanted, parse)
+
+
+def _named_set(part: str) -> tuple[str, list[str]]:
+    name, equals, names = part.partition("=")
+    if not equals:
+        raise ValueError
+    return name.strip(), names.split()
 
 
 def parse_domain(value: object) -> str:

@@ -88,11 +88,12 @@ def test_init_into_a_folder_that_is_not_there_is_a_sentence() -> None:
 
 def test_flags_of_run_reach_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Config] = []
-    monkeypatch.setattr(session, "run_service", seen.append)
+    monkeypatch.setattr(session, "run_service", lambda config, reload: seen.extend((config, reload())))
     monkeypatch.setenv("LINKTIDE_HTTP_PORT", "1")
     arguments = ["--track", "a.example", "--brokers", "k:9092,l:9092", "--topics", "t", "--http-port", "2"]
     result = ran("run", *arguments, "--set", "kafka.group-id=g", "--set", "epsilon_busy=0.02")
     assert result.exit_code == 0, result.output
+    assert seen[0] == seen[1]
     assert seen[0].tracked_domains == ("a.example",)
     assert seen[0].kafka_bootstrap_servers == ("k:9092", "l:9092")
     assert (seen[0].http_port, seen[0].kafka_group_id, seen[0].epsilon_busy) == (2, "g", 0.02)
@@ -119,7 +120,7 @@ def test_an_assignment_without_a_value_is_a_sentence() -> None:
 def test_an_error_of_the_service_is_its_sentence_and_its_code(
     monkeypatch: pytest.MonkeyPatch, error: DatabaseLockedError | BrokerUnreachableError
 ) -> None:
-    def run_service(_: Config) -> None:
+    def run_service(_: Config, reload: object) -> None:  # noqa: ARG001 - by name
         raise error
 
     monkeypatch.setattr(session, "run_service", run_service)

@@ -26,7 +26,7 @@ Views
 16. The deciding event of a beginning is any sighting of that instant; of an ending, any loss of that instant
     with the reason that won. Which one is left open, because duplicates have offsets of their own.
 17. `times_lost` is 0, not null, for a link only ever lost; `attributes` is null rather than `{}`.
-18. An absent link_type passes authority; one that is present passes only if it is in the list.
+18. A redirect or canonical that joins a page to itself still silences the page's other links.
 19. `sources` counts distinct offsets; `next_offset` must only be above the greatest one delivered.
 20. `new_lost` shows a lost row also where a later life restored the link: every beginning and every ending.
 """

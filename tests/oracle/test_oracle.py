@@ -269,7 +269,7 @@ def test_internal_links_count_in_no_view_but_two() -> None:
     assert len(links(state, Settings())) == 1
     assert domains(state, Settings()) == [("a.com", 0, 0, 0, 0, 0, 0)]
     assert new_lost(state, Settings()) == []
-    assert domain_edges(state) == set()
+    assert domain_edges(state) == {}
 
 
 def test_velocity_counts_beginnings_and_confirmed_ends_by_hour() -> None:
@@ -297,13 +297,13 @@ def test_velocity_counts_beginnings_and_confirmed_ends_by_hour() -> None:
 )
 def test_edges_of_the_domain_graph(rel: str | None, link_type: str | None, is_edge: bool) -> None:  # noqa: FBT001
     state = derive([event("d0", rel=rel, link_type=link_type)])
-    assert domain_edges(state) == ({("a.com", "b.org")} if is_edge else set())
+    assert domain_edges(state) == ({("a.com", "b.org"): 1.0} if is_edge else {})
     assert known_domains(state) == {"a.com", "b.org"}
 
 
 def test_suspect_links_pass_and_lost_ones_do_not() -> None:
-    assert domain_edges(derive(history("d0 l1:pageerror"))) == {("a.com", "b.org")}
+    assert domain_edges(derive(history("d0 l1:pageerror"))) == {("a.com", "b.org"): 1.0}
     lost = derive(history("d0 l1"))
-    assert domain_edges(lost) == set()
+    assert domain_edges(lost) == {}
     assert known_domains(lost) == {"a.com", "b.org"}
     assert known_domains(derive(history("l1"))) == set()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from oracle.events import DAY_US, HOUR_US, is_followed
-from oracle.graph import known_domains
+from oracle.graph import known_domains, known_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -217,6 +217,26 @@ def domains(state: State, _settings: Settings) -> list[Row]:
     ]
 
 
+def pages(state: State, _settings: Settings) -> list[Row]:
+    live = live_external(state)
+    inner = [link for link in state.links.values() if link.is_live and link.is_internal]
+    links_in = group(live, lambda link: link.target_url)
+    links_out = group(live, lambda link: link.source_url)
+    within = group(inner, lambda link: link.target_url)
+    return [
+        (
+            url,
+            domain,
+            len(links_in.get(url, [])),
+            sum(map(is_dofollow, links_in.get(url, []))),
+            len({link.source_domain for link in links_in.get(url, [])}),
+            len(within.get(url, [])),
+            len(links_out.get(url, [])),
+        )
+        for url, domain in known_pages(state).items()
+    ]
+
+
 def anchors(state: State, _settings: Settings) -> list[Row]:
     groups = group(live_external(state), lambda link: (link.target_domain, link.values.get("anchor")))
     return [
@@ -313,6 +333,12 @@ VIEWS = (
         domains,
     ),
     View(
+        "pages",
+        columns("page_url domain_name backlinks dofollow_backlinks refdomains internal_links outgoing_links"),
+        1,
+        pages,
+    ),
+    View(
         "anchors",
         columns("target_domain anchor backlinks dofollow_backlinks refdomains @first_seen @last_seen"),
         2,
@@ -350,4 +376,4 @@ VIEWS = (
     ),
     View("sources", columns("source_name topic source_partition events dead_letters"), 3, sources),
 )
-"""Every documented view but `authority_history`, which is scores alone."""
+"""Every documented view but those of scores alone."""

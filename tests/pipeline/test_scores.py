@@ -11,7 +11,7 @@ import pytest
 
 from linktide.sources.source import Chunk, Codec
 from oracle.events import HOUR_US, Event, Kind, Origin
-from oracle.graph import ALPHA, domain_edges, known_domains, solve
+from oracle.graph import ALPHA, domain_edges, known_domains, known_pages, page_edges, solve
 from oracle.histories import BASE_US, RECORD_AT_US, frame, render
 from oracle.model import State, derive
 from pipeline import whole
@@ -45,12 +45,12 @@ def check_core(index: LinkIndex, state: State, epsilon: float) -> None:
     assert len(x) == len(rows)
     assert x.keys() == known_domains(state)
     assert index.numbers()["authority_links"] == len(edges)
-    degree = dict.fromkeys(x, 0)
-    for source, _ in edges:
-        degree[source] += 1
+    total = dict.fromkeys(x, 0.0)
+    for (source, _), weight in edges.items():
+        total[source] += weight
     wanted = dict.fromkeys(x, PRIOR)
-    for source, target in edges:
-        wanted[target] += ALPHA * x[source] / degree[source]
+    for (source, target), weight in edges.items():
+        wanted[target] += ALPHA * x[source] * weight / total[source]
     assert max((abs(x[name] + residual[name] - wanted[name]) for name in x), default=0) <= ROUNDING
     exact = solve(known_domains(state), edges)
     assert all(abs(x[name] - exact[name]) <= epsilon * exact[name] + ROUNDING for name in x)
@@ -66,6 +66,21 @@ def check_published(query: Query, state: State) -> None:
         name: (shown[name], score)
         for name, score in exact.items()
         if abs(points(shown[name]) - points(score)) > near
+    }
+    assert off == {}
+    check_published_pages(query, state)
+
+
+def check_published_pages(query: Query, state: State) -> None:
+    exact = solve(known_pages(state), page_edges(state))
+    shown: dict[str, float] = dict(query("SELECT page_url, citation FROM pages"))
+    assert shown.keys() == exact.keys()
+    # Pages are drained under the threshold "x": twice epsilon.
+    near = LEAST_MOVE_POINTS + SCALE * math.log10(1 + 4 * EPSILON_IDLE) + ROUNDING
+    off = {
+        url: (shown[url], score)
+        for url, score in exact.items()
+        if abs(points(shown[url]) - points(score)) > near
     }
     assert off == {}
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from linktide import _core, service
 from linktide.config import load
 from linktide.index import Decoder
-from linktide.service import index_options, restore_index
+from linktide.restore import index_options, read_seeds, restore_index
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from linktide.index import IndexOptions, LinkIndex
+    from linktide.index import IndexOptions, LinkIndex, Seeds
     from linktide.sources.source import Chunk, Source
     from oracle.compare import Query
 
@@ -58,7 +58,7 @@ def run(
     sources: Sequence[Source],
     at: Callable[[str, LinkIndex], None] | None = None,
     max_batch_bytes: int = 96 << 20,
-    **settings: object,
+    **settings: Any,  # noqa: ANN401 - as `load` takes them
 ) -> LinkIndex:
     """Run a service on these sources until they are exhausted; return its index as it left it.
 
@@ -72,8 +72,8 @@ def run(
     config = load(flags=flags, environ={}, folder=path.parent)
     kept: list[LinkIndex] = []
 
-    def keep(database: Database, options: IndexOptions) -> LinkIndex:
-        kept.append(restore_index(database, options))
+    def keep(database: Database, options: IndexOptions, seeds: Seeds) -> LinkIndex:
+        kept.append(restore_index(database, options, seeds))
         return kept[-1]
 
     decoder = partial(Decoder, max_batch_bytes=max_batch_bytes)
@@ -102,13 +102,14 @@ def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
 
 
 @contextmanager
-def opened(path: Path, **settings: object) -> Iterator[Opened]:
+def opened(path: Path, **settings: Any) -> Iterator[Opened]:  # noqa: ANN401 - as above
     """Open a stopped database and restore the index from it."""
     text, version = read_suffix_list(None)
     database = Database.open(StoreSettings(path), PinVersions("", version, text), datetime.now(UTC))
     try:
         config = load(flags={"database": path, **settings}, environ={}, folder=path.parent)
-        index = restore_index(database, index_options(config, database.pins.hash_seed))
+        options = index_options(config, database.pins.hash_seed)
+        index = restore_index(database, options, read_seeds(config))
         yield Opened(query_of(database.connection), index)
     finally:
         database.close()

@@ -59,8 +59,16 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     },
     "domain_names": {"domain_key": U64, "domain_name": TEXT, "rev": U64},
     "domain_scores": {
-        "domain_key": U64, "citation": pa.float64(), "authority": pa.float64(), "scored_at": STAMP,
-        "rev": U64,
+        "domain_key": U64, "citation": pa.float64(), "authority": pa.float64(), "trust_mass": pa.float64(),
+        "trust": pa.float64(), "scored_at": STAMP, "rev": U64,
+    },
+    "page_scores": {
+        "page_key": U64, "domain_key": U64, "citation": pa.float64(), "authority": pa.float64(),
+        "trust_mass": pa.float64(), "trust": pa.float64(), "scored_at": STAMP, "rev": U64,
+    },
+    "topic_scores": {
+        "domain_key": U64, "topic": TEXT, "trust_mass": pa.float64(), "score": pa.float64(),
+        "scored_at": STAMP, "rev": U64,
     },
     "dead_letters": {
         "source_id": pa.uint32(), "off": U64, "reason": TEXT, "detail": TEXT, "record_at": STAMP,

@@ -39,7 +39,13 @@ def full_story() -> Story:
         restored_links=0,
         lost_links=0,
     )
-    story.add("domain_scores", domain_key=domain_key("b.com"), citation=1.5, authority=40.0, scored_at=day(1))
+    scores = {"citation": 1.5, "authority": 40.0, "trust_mass": 0.1, "trust": 60.0, "scored_at": day(1)}
+    story.add("domain_scores", domain_key=domain_key("b.com"), **scores)
+    story.add("page_scores", page_key=7, domain_key=domain_key("b.com"), **scores)
+    story.add(
+        "topic_scores", domain_key=domain_key("b.com"), topic="news", trust_mass=0.1, score=60.0,
+        scored_at=day(1),
+    )  # fmt: skip
     return story.add(
         "dead_letters", source_id=1, off=1, reason="JSON", detail="no JSON", record_at=day(1),
         received_at=NOW, bytes=b"\x00\xff", byte_length=2, bytes_hash=2**64 - 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from linktide.cli import session
@@ -20,5 +22,7 @@ def run(**flags: object) -> None:
     """Run the service: read events, keep the index, answer queries.
 
     A flag wins over its LINKTIDE_* variable, that over the file. SIGTERM and Ctrl-C stop it cleanly.
+    SIGHUP takes the seeds and priors of authority from the configuration again.
     """
-    session.run_service(read_config(**flags))  # type: ignore[arg-type]  # named by the options above
+    load = partial(read_config, **flags)  # type: ignore[arg-type]  # named by the options above
+    session.run_service(load(), load)

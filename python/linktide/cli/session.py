@@ -107,10 +107,10 @@ def check_brokers(config: Config) -> str:
     return f"{', '.join(config.kafka_bootstrap_servers)} answers and has {', '.join(config.kafka_topics)}."
 
 
-def run_service(config: Config) -> None:
-    """Run the service in this process until it is told to stop."""
+def run_service(config: Config, reload: Callable[[], Config]) -> None:
+    """Run the service in this process until it is told to stop; `reload` reads the configuration again."""
     import_module("linktide.logs").set_up(config)
-    _service_room().Service(config).run()
+    _service_room().Service(config, reload=reload).run()
 
 
 def build_demo(config: Config, source: Source) -> DemoService:

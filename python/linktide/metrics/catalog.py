@@ -100,10 +100,21 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _counter("linktide_index_rederived_links_total", "Links derived again because of late events."),
     _counter("linktide_index_history_revised_total", "Stored lives that late events revised."),
     _counter("linktide_links_backfilled_total", "Begins and ends of lives too old for the counters below."),
-    _gauge("linktide_authority_error_bound", "Proven bound on the summed error of all domain scores."),
-    _gauge("linktide_authority_error_bound_ratio", "The bound over the sum of all scores."),
-    _gauge("linktide_authority_error_target", "What the bound stays under once a batch is drained."),
-    _counter("linktide_authority_edges_total", "Edges followed to keep scores current."),
+    _gauge(
+        "linktide_authority_error_bound", "Proven bound on the summed error of all scores.", "graph", "vector"
+    ),
+    _gauge(
+        "linktide_authority_error_bound_ratio", "The bound over the sum of all scores.", "graph", "vector"
+    ),
+    _gauge(
+        "linktide_authority_error_target",
+        "What the bound stays under once a batch is drained.",
+        "graph",
+        "vector",
+    ),
+    _counter("linktide_authority_edges_total", "Edges followed to keep scores current.", "graph", "vector"),
+    _gauge("linktide_authority_memory_bytes", "Memory of both graphs and all vectors."),
+    _gauge("linktide_index_pages", "Pages that are a side of a link."),
     _gauge("linktide_authority_is_shown", "0 while the graph is too small for a score that means anything."),
     _gauge(
         "linktide_tracked_domains_dropped",

@@ -250,7 +250,16 @@ class ServiceState:
         metrics.set("linktide_store_free_bytes", open_now.database.free_bytes())
         for part, lag in open_now.session.lag().items():
             metrics.set("linktide_sources_lag_records", lag, part.cluster, part.topic, str(part.number))
+        self._refresh_vectors(open_now.index)
         self._refresh_domains(open_now.index)
+
+    def _refresh_vectors(self, index: LinkIndex) -> None:
+        for one in index.vectors():
+            labels = (one.graph, one.vector)
+            self._metrics.set("linktide_authority_error_bound", one.error_bound, *labels)
+            self._metrics.set("linktide_authority_error_bound_ratio", one.error_bound_ratio, *labels)
+            self._metrics.set("linktide_authority_error_target", one.error_target, *labels)
+            self._metrics.set("linktide_authority_edges_total", one.edges_touched, *labels)
 
     def _refresh_domains(self, index: LinkIndex) -> None:
         counted = index.domain_numbers([domain for domain, _ in self._tracked])
@@ -277,10 +286,8 @@ _GAUGES = {
     "linktide_index_rederived_links_total": "rederived_links",
     "linktide_index_history_revised_total": "history_revised",
     "linktide_links_backfilled_total": "backfilled_links",
-    "linktide_authority_error_bound": "authority_error_bound",
-    "linktide_authority_error_bound_ratio": "authority_error_bound_ratio",
-    "linktide_authority_error_target": "authority_error_target",
-    "linktide_authority_edges_total": "authority_edges_touched",
+    "linktide_index_pages": "pages",
+    "linktide_authority_memory_bytes": "authority_memory_bytes",
     "linktide_authority_is_shown": "authority_is_shown",
 }
 """Metric → number of the index. Counters kept in the core start again when the index is restored."""

@@ -211,7 +211,11 @@ def _pin(connection: DuckDBPyConnection, versions: PinVersions, now: datetime) -
                 ["psl_text", versions.psl_text],
             ],
         )
-        connection.execute("INSERT INTO internal.writer VALUES (0, NULL, ?, 0, 0, false)", [now]).fetchall()
+        connection.execute(
+            "INSERT INTO internal.writer BY NAME SELECT 0 AS rev, CAST(? AS TIMESTAMPTZ) AS committed_at, "
+            "0 AS live_links, 0 AS authority_error_bound, false AS is_authority_shown",
+            [now],
+        ).fetchall()
         connection.execute("COMMIT").fetchall()
     return _read_pins(connection)
 

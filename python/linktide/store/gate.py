@@ -27,11 +27,13 @@ VIEWS = (
     "outgoing_links",
     "refdomains",
     "domains",
+    "pages",
     "anchors",
     "new_lost",
     "link_lives",
     "link_velocity",
     "authority_history",
+    "topical_authority",
     "dead_letters",
     "sources",
 )

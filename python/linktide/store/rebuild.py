@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -31,15 +31,18 @@ FROM internal.link_attributes a
 LEFT JOIN internal.link_state s ON s.link_id = a.link_id
 """
 _DOMAINS = """
-SELECT n.domain_key, n.domain_name, true AS has_node, s.citation, s.authority, s.scored_at
+SELECT n.domain_key, n.domain_name, true AS has_node, s.citation, s.authority, s.trust, s.scored_at
 FROM internal.newest_domain_names n
 LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key
 UNION ALL
-SELECT DISTINCT d.domain_key, d.domain_name, false, NULL::DOUBLE, NULL::DOUBLE, NULL::TIMESTAMPTZ
+SELECT DISTINCT d.domain_key, d.domain_name, false,
+       NULL::DOUBLE, NULL::DOUBLE, NULL::DOUBLE, NULL::TIMESTAMPTZ
 FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM internal.links
       UNION ALL SELECT t_dom_key, target_domain FROM internal.links) d
 ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
 """
+_PAGE_SCORES = "SELECT page_key, authority, trust FROM internal.newest_page_scores"
+_TOPIC_SCORES = "SELECT domain_key, topic, score FROM internal.newest_topic_scores"
 _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
        e.source_id, e.off
@@ -67,6 +70,10 @@ class WriterRow:
     live_links: int
     authority_error_bound: float
     is_authority_shown: bool
+    trust_scale: float | None = None
+    """Sum of the priors of citation over that of trust; None while nobody is trusted."""
+    topics: tuple[str, ...] = ()
+    """Those whose seeds are set."""
 
 
 def read_offsets(connection: DuckDBPyConnection) -> dict[Partition, StoredOffset]:
@@ -93,10 +100,11 @@ def read_writer(database: Database) -> WriterRow:
     """Return the newest committed batch; rev 0 in a new file."""
     # epoch_us: a TIMESTAMPTZ cannot be fetched as a Python value without pytz.
     rows = database.connection.execute(
-        "SELECT rev, epoch_us(clock), live_links, authority_error_bound, is_authority_shown "
-        "FROM internal.writer"
+        "SELECT rev, epoch_us(clock), live_links, authority_error_bound, is_authority_shown, trust_scale, "
+        "coalesce(topics, []) FROM internal.writer"
     ).fetchall()
-    return WriterRow(*rows[0])
+    *numbers, topics = rows[0]
+    return replace(WriterRow(*numbers), topics=tuple(topics))
 
 
 @contextmanager
@@ -114,11 +122,25 @@ def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.R
 
 @contextmanager
 def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
-    """Stream one row a domain: domain_key, domain_name, has_node; citation, authority, scored_at or null.
+    """Stream one row a domain: domain_key, domain_name, has_node, citation, authority, trust, scored_at.
 
-    A domain has a node in the graph once one of its links was sighted.
+    Scores are null where none was written; has_node tells that one of the domain's links was sighted.
     """
     with _stream(database, _DOMAINS, rows_per_batch) as reader:
+        yield reader
+
+
+@contextmanager
+def page_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+    """Stream what was last written of each page: page_key, authority, trust or null."""
+    with _stream(database, _PAGE_SCORES, rows_per_batch) as reader:
+        yield reader
+
+
+@contextmanager
+def topic_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+    """Stream what was last written of each domain and topic: domain_key, topic, score."""
+    with _stream(database, _TOPIC_SCORES, rows_per_batch) as reader:
         yield reader
 
 

@@ -31,6 +31,8 @@ TABLES = (
     "velocity_delta",
     "domain_names",
     "domain_scores",
+    "page_scores",
+    "topic_scores",
     "dead_letters",
 )
 """The tables of a batch, in the order in which they are written."""
@@ -65,7 +67,7 @@ ON CONFLICT (source_id) DO UPDATE SET
 """  # noqa: S608
 _UPDATE_WRITER = """
 UPDATE internal.writer SET rev = ?, clock = ?, committed_at = ?, live_links = ?,
-    authority_error_bound = ?, is_authority_shown = ?
+    authority_error_bound = ?, is_authority_shown = ?, trust_scale = ?, topics = ?
 """
 
 
@@ -266,7 +268,16 @@ class StoreWriter:
         clock = None if row.clock_us is None else _EPOCH + timedelta(microseconds=row.clock_us)
         self.database.connection.execute(
             _UPDATE_WRITER,
-            [row.rev, clock, committed_at, row.live_links, row.authority_error_bound, row.is_authority_shown],
+            [
+                row.rev,
+                clock,
+                committed_at,
+                row.live_links,
+                row.authority_error_bound,
+                row.is_authority_shown,
+                row.trust_scale,
+                list(row.topics),
+            ],
         ).fetchall()
 
     def _roll_back(self) -> None:

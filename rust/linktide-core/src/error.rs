@@ -31,6 +31,14 @@ pub enum CoreError {
     /// Authority refused a setting.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// More named seed sets than there may be.
+    #[error("{topics} topics are named; at most {most} are kept")]
+    TooManyTopics {
+        /// Topics given.
+        topics: usize,
+        /// Topics allowed.
+        most: usize,
+    },
     /// The public suffix list cannot be read.
     #[error(transparent)]
     SuffixList(#[from] crate::url::PslError),

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::UInt64Array;
 use linktide_core::error::CoreError;
-use linktide_core::index::{Changes, DomainNumbers, Index, IndexOptions, observations};
+use linktide_core::index::{BoardState, Changes, DomainNumbers, Index, IndexOptions, observations};
+use linktide_core::links::flow::RelWeights;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch};
@@ -40,15 +41,19 @@ impl PyIndex {
 impl PyIndex {
     /// Raises `ValueError` for an option out of range.
     #[new]
-    #[pyo3(signature = (seed, *, alpha = 0.85, epsilon_busy = 1e-2, epsilon_idle = 1e-3, authority_min_domains = 1000))]
+    #[pyo3(signature = (seed, rel_weights, *, alpha = 0.85, epsilon_busy = 1e-2, epsilon_idle = 1e-3, authority_min_domains = 1000))]
     fn new(
         seed: u64,
+        rel_weights: (f64, f64, f64),
         alpha: f64,
         epsilon_busy: f64,
         epsilon_idle: f64,
         authority_min_domains: u32,
     ) -> PyResult<Self> {
-        let options = IndexOptions { seed, alpha, epsilon_busy, epsilon_idle, authority_min_domains };
+        let (nofollow, ugc, sponsored) = rel_weights;
+        let rel_weights = RelWeights { nofollow, ugc, sponsored };
+        let options =
+            IndexOptions { seed, alpha, epsilon_busy, epsilon_idle, authority_min_domains, rel_weights };
         Ok(Self { index: Mutex::new(Index::new(options).map_err(raise)?) })
     }
 
@@ -62,6 +67,51 @@ impl PyIndex {
     fn restore_links(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
         let rows = rows.into_inner();
         py.detach(|| self.lock().restore_links(&rows)).map_err(raise)
+    }
+
+    /// Take scores of pages of the tables, after the links.
+    fn restore_page_scores(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_page_scores(&rows)).map_err(raise)
+    }
+
+    /// Take topical scores of the tables, after the domains and the seeds.
+    fn restore_topic_scores(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_topic_scores(&rows)).map_err(raise)
+    }
+
+    /// Take seed sets in place of those before; a domain that no link has named yet counts later.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
+    fn set_seeds(
+        &self,
+        py: Python<'_>,
+        trusted: Vec<String>,
+        topics: Vec<(String, Vec<String>)>,
+    ) -> PyResult<()> {
+        py.detach(|| self.lock().set_seeds(&trusted, &topics)).map_err(raise)
+    }
+
+    /// Take priors (`domain_name`, `prior`) in place of those before.
+    fn set_priors(&self, py: Python<'_>, rows: Vec<PyRecordBatch>) -> PyResult<()> {
+        let rows: Vec<_> = rows.into_iter().map(PyRecordBatch::into_inner).collect();
+        py.detach(|| self.lock().take_priors(&rows)).map_err(raise)
+    }
+
+    /// (graph, vector, bound, bound over Σx, target, edges followed) of every vector.
+    fn vectors(&self, py: Python<'_>) -> Vec<(&'static str, String, f64, f64, f64, u64)> {
+        let boards = py.detach(|| self.lock().boards());
+        let row = |one: BoardState| {
+            (
+                one.graph,
+                one.vector,
+                one.error_bound,
+                one.error_bound_ratio,
+                one.error_target,
+                one.edges_touched,
+            )
+        };
+        boards.into_iter().map(row).collect()
     }
 
     /// Set clock (µs or None) and revision once all links are in; authority is solved.

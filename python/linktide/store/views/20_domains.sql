@@ -7,11 +7,37 @@ FROM internal.domain_scores s
 JOIN (SELECT domain_key, max(rev) AS rev FROM internal.domain_scores GROUP BY domain_key) newest
     USING (domain_key, rev);
 
--- Scores as people may see them: no authority while the graph is too small for one that means anything. A domain
--- without a row never moved from where every domain begins: authority 0, citation 1 − α = 0.15.
+CREATE VIEW internal.newest_page_scores AS
+SELECT s.*
+FROM internal.page_scores s
+JOIN (SELECT page_key, max(rev) AS rev FROM internal.page_scores GROUP BY page_key) newest
+    USING (page_key, rev);
+
+CREATE VIEW internal.newest_topic_scores AS
+SELECT s.*
+FROM internal.topic_scores s
+JOIN (SELECT domain_key, topic, max(rev) AS rev FROM internal.topic_scores GROUP BY domain_key, topic) newest
+    USING (domain_key, topic, rev);
+
+-- Scores as people may see them: no authority while the graph is too small for one that means anything, no trust
+-- while nobody is trusted. A domain without a row never moved from where every domain begins: authority 0,
+-- citation 1 − α = 0.15.
 CREATE VIEW internal.shown_scores AS
 SELECT n.domain_key, coalesce(s.citation, 0.15) AS citation,
-       CASE WHEN (SELECT is_authority_shown FROM internal.writer) THEN coalesce(s.authority, 0) END
-           AS domain_authority
+       CASE WHEN w.is_authority_shown THEN coalesce(s.authority, 0) END AS domain_authority,
+       CASE WHEN w.is_authority_shown AND w.trust_scale IS NOT NULL THEN coalesce(s.trust, 0) END AS trust,
+       CASE WHEN w.is_authority_shown
+            THEN 1 - coalesce(s.trust_mass, 0) * w.trust_scale / coalesce(s.citation, 0.15) END AS spam_mass
 FROM internal.newest_domain_names n
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key;
+LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key
+CROSS JOIN internal.writer w;
+
+-- The same of pages; a page without a row has authority 0.
+CREATE VIEW internal.shown_page_scores AS
+SELECT s.page_key, s.citation,
+       CASE WHEN w.is_authority_shown THEN s.authority END AS page_authority,
+       CASE WHEN w.is_authority_shown AND w.trust_scale IS NOT NULL THEN coalesce(s.trust, 0) END AS trust
+FROM internal.newest_page_scores s
+CROSS JOIN internal.writer w;
+
+CREATE OR REPLACE MACRO internal.page_score(score, is_shown) AS CASE WHEN is_shown THEN coalesce(score, 0) END;

@@ -44,14 +44,20 @@ SELECT * FROM internal.link_facts WHERE is_live AND NOT is_internal;
 
 CREATE VIEW main.backlinks AS
 SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
+       internal.page_score(p.page_authority, w.is_authority_shown) AS page_authority, s.trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
-LEFT JOIN internal.shown_scores s ON s.domain_key = f.s_dom_key;
+LEFT JOIN internal.shown_scores s ON s.domain_key = f.s_dom_key
+LEFT JOIN internal.shown_page_scores p ON p.page_key = f.source_key
+CROSS JOIN internal.writer w;
 
 CREATE VIEW main.outgoing_links AS
 SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
+       internal.page_score(p.page_authority, w.is_authority_shown) AS page_authority, s.trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
-LEFT JOIN internal.shown_scores s ON s.domain_key = f.t_dom_key;
+LEFT JOIN internal.shown_scores s ON s.domain_key = f.t_dom_key
+LEFT JOIN internal.shown_page_scores p ON p.page_key = f.target_key
+CROSS JOIN internal.writer w;

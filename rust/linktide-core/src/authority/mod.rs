@@ -24,8 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod board;
 mod queue;
 mod score;
+mod scored_graph;
 mod settings;
 mod solve;
 mod sum;
@@ -33,6 +35,8 @@ mod sum;
 mod tests;
 mod vector;
 
-pub use score::{SCALE_DECADES, SCALE_VERSION, bound_in_points, display_score};
+pub use board::Board;
+pub use score::{SCALE_DECADES, SCALE_VERSION, Scale, TRUST_DECADES, relative_bound};
+pub use scored_graph::{ScoredGraph, drain_all};
 pub use settings::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold, is_bulk};
 pub use vector::AuthorityVector;

@@ -25,6 +25,7 @@ pub struct AuthorityVector {
     pub(super) moved_set: NodeSet,
     pub(super) sum_x: ExactSum,
     pub(super) sum_r: ExactSum,
+    sum_prior: f64,
     edges: u64,
     pushes: u64,
 }
@@ -45,6 +46,7 @@ impl AuthorityVector {
             moved_set: NodeSet::default(),
             sum_x: ExactSum::default(),
             sum_r: ExactSum::default(),
+            sum_prior: 0.0,
             edges: 0,
             pushes: 0,
         })
@@ -64,6 +66,7 @@ impl AuthorityVector {
         self.moved_set.resize(to);
         for node in from..to {
             let node = node as u32;
+            self.sum_prior += self.prior(node);
             self.add_residual(node, self.prior(node));
             self.recheck(node);
         }
@@ -112,6 +115,7 @@ impl AuthorityVector {
         if node as usize >= self.x.len() {
             return Err(AuthorityError::UnknownNode { node, nodes: self.x.len() });
         }
+        self.sum_prior += prior - self.prior(node);
         self.add_residual(node, prior - self.prior(node));
         self.priors.insert(node, prior);
         self.recheck(node);
@@ -246,6 +250,12 @@ impl AuthorityVector {
     #[must_use]
     pub fn prior(&self, node: u32) -> f64 {
         self.priors.get(&node).copied().unwrap_or(self.settings.prior)
+    }
+
+    /// Σb, the sum of all priors.
+    #[must_use]
+    pub fn sum_prior(&self) -> f64 {
+        self.sum_prior
     }
 
     /// The authority of a node; 0 for an unknown one. Never negative. Once drained it is within the bound

@@ -1,9 +1,11 @@
-//! What a batch changes beside the links: counts, counters and the domain graph.
+//! What a batch changes beside the links: counts, counters and the two graphs.
 
 use super::Index;
 use super::stage::{Pending, Tally, TallyKind};
 use crate::error::CoreError;
 use crate::graph::WeightClass;
+use crate::links::domains::Domain;
+use crate::links::flow::Passage;
 use crate::links::register::NEVER;
 use crate::links::table::Link;
 
@@ -12,9 +14,9 @@ const RECENT_US: i64 = 24 * 3600 * 1_000_000;
 
 impl Index {
     pub(super) fn take_effect(&mut self, pending: &Pending) -> Result<(), CoreError> {
+        self.grow_pages()?;
         for touched in &pending.touched {
-            let Some(&after) = self.links.get(touched.index) else { continue };
-            self.take_link(&touched.before, &after)?;
+            self.take_link(touched.index, &touched.before)?;
         }
         for tally in &pending.tallies {
             self.count(pending, *tally);
@@ -22,11 +24,12 @@ impl Index {
         Ok(())
     }
 
-    /// Follow one link from `before` to `after`.
-    pub(super) fn take_link(&mut self, before: &Link, after: &Link) -> Result<(), CoreError> {
+    /// Follow one link from what it was before.
+    pub(super) fn take_link(&mut self, index: u32, before: &Link) -> Result<(), CoreError> {
+        let Some(&after) = self.links.get(index) else { return Ok(()) };
         if before.registers.last_seen == NEVER && after.registers.last_seen != NEVER {
-            self.ensure_node(after.source_domain)?;
-            self.ensure_node(after.target_domain)?;
+            self.ensure_node(after.ends.source_domain)?;
+            self.ensure_node(after.ends.target_domain)?;
         }
         match (before.registers.status.is_live(), after.registers.status.is_live()) {
             (false, true) => self.live_links += 1,
@@ -34,46 +37,84 @@ impl Index {
             _ => {}
         }
         if before.is_live_backlink() != after.is_live_backlink()
-            && let Some(target) = self.domains.get_mut(after.target_domain)
+            && let Some(target) = self.domains.get_mut(after.ends.target_domain)
         {
             let step = if after.is_live_backlink() { 1 } else { -1 };
             target.live_backlinks = target.live_backlinks.saturating_add_signed(step);
         }
-        self.take_edge(before, after)
+        self.take_flow(before, &after)
     }
 
-    /// Keep the domain graph equal to the live followed links.
-    fn take_edge(&mut self, before: &Link, after: &Link) -> Result<(), CoreError> {
-        if before.passes_authority() == after.passes_authority() {
+    /// Keep both graphs equal to what the live links pass on.
+    fn take_flow(&mut self, before: &Link, after: &Link) -> Result<(), CoreError> {
+        if before.flow() == after.flow() {
             return Ok(());
         }
-        let node = |index: u32| self.domains.get(index).and_then(super::super::links::domains::Domain::node);
-        let (Some(source), Some(target)) = (node(after.source_domain), node(after.target_domain)) else {
-            return Ok(());
-        };
-        let moved = if after.passes_authority() {
-            self.pairs.add(source, target, WeightClass::FIRST)
-        } else {
-            self.pairs.remove(source, target, WeightClass::FIRST)
-        };
-        if !moved.is_some_and(|pair| pair.moves_edge()) {
+        let (took_all, takes_all) = (before.flow().0 == Passage::All, after.flow().0 == Passage::All);
+        let page = after.ends.source_page;
+        if took_all != takes_all && self.pages.count_sole_link(page, takes_all) {
+            let links: Vec<u32> = self.pages.links(page).collect();
+            return links.into_iter().try_for_each(|link| self.set_edges(link));
+        }
+        self.set_edges_of(after)
+    }
+
+    fn set_edges(&mut self, index: u32) -> Result<(), CoreError> {
+        let Some(&link) = self.links.get(index) else { return Ok(()) };
+        self.set_edges_of(&link)
+    }
+
+    /// Give a link its edge in the page graph, and its share in the edge between its domains.
+    fn set_edges_of(&mut self, link: &Link) -> Result<(), CoreError> {
+        let ends = link.ends;
+        if ends.source_page == ends.target_page {
             return Ok(());
         }
-        let change = if after.passes_authority() {
-            self.graph.set_link(source, target, WeightClass::FIRST)?
-        } else {
-            self.graph.drop_link(source, target)?
+        let class = match link.flow() {
+            (Passage::Nothing, _) => None,
+            (Passage::All, _) => Some(WeightClass::FIRST),
+            (Passage::Share, _) if self.pages.has_sole_link(ends.source_page) => None,
+            (Passage::Share, class) => Some(class),
         };
-        self.edges_moved += 1;
-        self.citation.on_link_change(&self.graph, &change);
+        let change = self.page_graph.set_link(ends.source_page, ends.target_page, class)?;
+        if change.is_empty() || link.is_internal() {
+            return Ok(());
+        }
+        // A page that no longer hands all on gives edges back to links whose turn in the batch is yet to come.
+        self.ensure_node(ends.source_domain)?;
+        self.ensure_node(ends.target_domain)?;
+        let node = |index: u32| self.domains.get(index).and_then(Domain::node);
+        let (Some(source), Some(target)) = (node(ends.source_domain), node(ends.target_domain)) else {
+            return Ok(());
+        };
+        if let Some(class) = change.class_before {
+            self.pairs.remove(source, target, class);
+        }
+        if let Some(class) = change.class_after {
+            self.pairs.add(source, target, class);
+        }
+        self.domain_graph.set_link(source, target, self.pairs.class(source, target))?;
+        Ok(())
+    }
+
+    /// Give every page a node.
+    pub(super) fn grow_pages(&mut self) -> Result<(), CoreError> {
+        while self.page_graph.graph().node_count() < self.pages.len() {
+            let page = self.page_graph.add_node()?;
+            if self.seeds.has_trust() {
+                self.seed_page(page)?;
+            }
+        }
         Ok(())
     }
 
     pub(super) fn ensure_node(&mut self, domain: u32) -> Result<(), CoreError> {
-        if self.domains.get(domain).is_some_and(|known| known.node().is_none()) {
-            let node = self.graph.add_node()?;
+        let new = self.domains.get(domain).filter(|known| known.node().is_none()).map(|known| known.key);
+        if let Some(domain_key) = new {
+            let node = self.domain_graph.add_node()?;
             self.domains.set_node(domain, node);
             self.new_nodes.push(domain);
+            self.seed_domain(domain_key, node)?;
         }
         Ok(())
     }
@@ -86,7 +127,7 @@ impl Index {
         }
         let is_recent = tally.is_prompt && tally.at >= self.clock.saturating_sub(RECENT_US);
         let counters = &mut self.counters;
-        let domain = self.domains.get_mut(touched.before.target_domain);
+        let domain = self.domains.get_mut(touched.before.ends.target_domain);
         match tally.kind {
             _ if !is_recent => counters.backfilled_links += 1,
             TallyKind::New => {

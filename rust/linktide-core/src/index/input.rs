@@ -85,14 +85,14 @@ pub fn observations(batch: &RecordBatch) -> Result<Vec<StoredObservation>, CoreE
 }
 
 impl Index {
-    /// Take domains of the tables: `domain_key`, `domain_name`, `has_node`, `authority`.
+    /// Take domains of the tables: `domain_key`, `domain_name`, `has_node`, `authority`, `trust`.
     ///
     /// # Errors
     /// A column is missing or of another type, or the graph is full.
     pub fn restore_domains(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
         let keys = numbers::<UInt64Type>(batch, "domain_key")?;
         let names = texts(batch, "domain_name")?;
-        let published = numbers::<Float64Type>(batch, "authority")?;
+        let shown = ShownColumns::of(batch)?;
         let column = batch.column_by_name("has_node").and_then(|column| column.as_any().downcast_ref());
         let has_node: &BooleanArray =
             column.ok_or(CoreError::Column { name: "has_node", wanted: "boolean" })?;
@@ -101,10 +101,52 @@ impl Index {
                 key: keys.value(row),
                 name: names.get(row).unwrap_or_default(),
                 has_node: has_node.value(row),
-                published: at(published, row).unwrap_or_default(),
+                shown: shown.get(row),
             })?;
         }
         Ok(())
+    }
+
+    /// Take scores of pages, after the links: `page_key`, `authority`, `trust`.
+    ///
+    /// # Errors
+    /// A column is missing or of another type.
+    pub fn restore_page_scores(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
+        let keys = numbers::<UInt64Type>(batch, "page_key")?;
+        let shown = ShownColumns::of(batch)?;
+        (0..batch.num_rows()).for_each(|row| self.restore_page_score(keys.value(row), shown.get(row)));
+        Ok(())
+    }
+
+    /// Take topical scores, after the domains: `domain_key`, `topic`, `score`.
+    ///
+    /// # Errors
+    /// A column is missing or of another type.
+    pub fn restore_topic_scores(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
+        let keys = numbers::<UInt64Type>(batch, "domain_key")?;
+        let topics = texts(batch, "topic")?;
+        let scores = numbers::<Float64Type>(batch, "score")?;
+        for row in 0..batch.num_rows() {
+            let topic = topics.get(row).unwrap_or_default();
+            self.restore_topic_score(keys.value(row), topic, at(scores, row).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Take priors in place of those before: `domain_name`, `prior`.
+    ///
+    /// # Errors
+    /// A column is missing or of another type, or a prior is negative or not finite.
+    pub fn take_priors(&mut self, batches: &[RecordBatch]) -> Result<(), CoreError> {
+        let mut priors = Vec::new();
+        for batch in batches {
+            let names = texts(batch, "domain_name")?;
+            let values = numbers::<Float64Type>(batch, "prior")?;
+            for row in 0..batch.num_rows() {
+                priors.extend(names.get(row).map(str::to_owned).zip(at(values, row)));
+            }
+        }
+        self.set_priors(priors.iter().map(|(name, prior)| (name.as_str(), *prior)))
     }
 
     /// Take links of the tables with their registers and current attributes.
@@ -113,8 +155,13 @@ impl Index {
     /// A column is missing or of another type, or the graph is full.
     pub fn restore_links(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
         let link_ids = numbers::<UInt64Type>(batch, "link_id")?;
-        let sources = numbers::<UInt64Type>(batch, "s_dom_key")?;
-        let targets = numbers::<UInt64Type>(batch, "t_dom_key")?;
+        let keys = |page, domain| -> Result<_, CoreError> {
+            let (pages, domains) =
+                (numbers::<UInt64Type>(batch, page)?, numbers::<UInt64Type>(batch, domain)?);
+            Ok(move |row: usize| (pages.value(row), domains.value(row)))
+        };
+        let sources = keys("source_key", "s_dom_key")?;
+        let targets = keys("target_key", "t_dom_key")?;
         let changed = numbers::<TimestampMicrosecondType>(batch, "attributes_changed_at")?;
         let registers = RegisterColumns::of(batch)?;
         let named = [
@@ -126,8 +173,8 @@ impl Index {
         for row in 0..batch.num_rows() {
             let link = RestoredLink {
                 link_id: link_ids.value(row),
-                source_domain_key: sources.value(row),
-                target_domain_key: targets.value(row),
+                source_keys: sources(row),
+                target_keys: targets(row),
                 registers: registers.get(row),
                 attributes_changed_at: at(changed, row).unwrap_or(NEVER),
             };
@@ -137,6 +184,22 @@ impl Index {
             self.restore_link(&link, named.chain(more))?;
         }
         Ok(())
+    }
+}
+
+/// Points last written, 0 where there are none.
+struct ShownColumns<'a> {
+    authority: &'a PrimitiveArray<Float64Type>,
+    trust: &'a PrimitiveArray<Float64Type>,
+}
+
+impl<'a> ShownColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, CoreError> {
+        Ok(Self { authority: numbers(batch, "authority")?, trust: numbers(batch, "trust")? })
+    }
+
+    fn get(&self, row: usize) -> (f64, f64) {
+        (at(self.authority, row).unwrap_or_default(), at(self.trust, row).unwrap_or_default())
     }
 }
 

@@ -13,7 +13,9 @@ mod rederive;
 mod replay;
 mod restore;
 mod rows;
+mod score_rows;
 mod scores;
+mod seeds;
 mod stage;
 mod tables;
 
@@ -22,12 +24,13 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use rustc_hash::FxHashSet;
 
-use crate::authority::AuthorityVector;
+use crate::authority::{Board, ScoredGraph, Threshold};
 use crate::batch::EventBatch;
-use crate::graph::{DomainPairs, LinkGraph};
+use crate::graph::DomainPairs;
 use crate::links::domains::DomainTable;
+use crate::links::flow::RelWeights;
+use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
 
@@ -35,7 +38,9 @@ pub use input::observations;
 pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
 pub use restore::{RestoredDomain, RestoredLink};
-pub use scores::{AuthorityState, Score};
+pub use scores::{AuthorityState, BoardState, Score};
+pub use seeds::MAX_TOPICS;
+use seeds::Seeds;
 use stage::Pending;
 
 /// What an index is told once.
@@ -51,6 +56,8 @@ pub struct IndexOptions {
     pub epsilon_idle: f64,
     /// Below this many source domains with followed in-links scores are not shown.
     pub authority_min_domains: u32,
+    /// What links weigh by their rel.
+    pub rel_weights: RelWeights,
 }
 
 /// Counters since start.
@@ -86,10 +93,12 @@ pub struct Changes {
 pub struct Index {
     options: IndexOptions,
     links: LinkTable,
+    pages: PageTable,
     domains: DomainTable,
     pairs: DomainPairs,
-    graph: LinkGraph,
-    citation: AuthorityVector,
+    page_graph: ScoredGraph,
+    domain_graph: ScoredGraph,
+    seeds: Seeds,
     /// (due, link) of suspicions; stale entries are dropped when they come up.
     timers: BinaryHeap<Reverse<(i64, u32)>>,
     clock: i64,
@@ -97,10 +106,6 @@ pub struct Index {
     live_links: u64,
     counters: IndexCounters,
     new_nodes: Vec<u32>,
-    /// Edges of the domain graph that changed since the last drain.
-    edges_moved: u64,
-    /// Nodes whose score moved more than people may miss, but less than the bound of a busy drain allows to write.
-    held_back: FxHashSet<u32>,
     pending: Option<Pending>,
 }
 
@@ -110,21 +115,25 @@ impl Index {
     /// # Errors
     /// Options out of range.
     pub fn new(options: IndexOptions) -> Result<Self, crate::error::CoreError> {
+        let IndexOptions { alpha, epsilon_busy: epsilon, rel_weights, .. } = options;
+        let weights = rel_weights.by_class();
+        let pages = Board::citation(alpha, epsilon, Threshold::Relative)?;
+        let domains = Board::citation(alpha, epsilon, Threshold::Const)?;
         Ok(Self {
             options,
-            links: LinkTable::new(options.seed),
+            links: LinkTable::new(options.seed, rel_weights),
+            pages: PageTable::default(),
             domains: DomainTable::default(),
-            pairs: DomainPairs::default(),
-            graph: LinkGraph::default(),
-            citation: scores::vector(&options)?,
+            pairs: DomainPairs::new(&weights),
+            page_graph: ScoredGraph::new(&weights, pages)?,
+            domain_graph: ScoredGraph::new(&weights, domains)?,
+            seeds: Seeds::default(),
             timers: BinaryHeap::new(),
             clock: NEVER,
             rev: 0,
             live_links: 0,
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
-            edges_moved: 0,
-            held_back: FxHashSet::default(),
             pending: None,
         })
     }
@@ -160,7 +169,7 @@ impl Index {
             return Ok(None);
         }
         self.rev += 1;
-        let tables = vec![("domain_scores", self.score_rows(&scores)?)];
+        let tables = self.score_tables(&scores)?;
         Ok(Some(Changes { tables, rev: self.rev, clock: self.clock() }))
     }
 
@@ -197,6 +206,9 @@ impl Index {
     /// Bytes held by links and graph, estimated from capacities.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.links.memory_bytes() + self.graph.memory_bytes()
+        self.links.memory_bytes()
+            + self.pages.memory_bytes()
+            + self.page_graph.memory_bytes()
+            + self.domain_graph.memory_bytes()
     }
 }

@@ -19,6 +19,7 @@ impl Index {
         vec![
             ("known_links", self.links.len() as f64),
             ("live_links", self.live_links as f64),
+            ("pages", self.pages.len() as f64),
             ("domains", self.domains.len() as f64),
             ("new_links", counters.new_links as f64),
             ("restored_links", counters.restored_links as f64),
@@ -35,6 +36,12 @@ impl Index {
             ("authority_nodes", authority.nodes as f64),
             ("authority_links", authority.links as f64),
             ("authority_linked_sources", authority.linked_sources as f64),
+            ("authority_trust_scale", authority.trust_scale.unwrap_or(0.0)),
+            ("authority_page_links", self.page_graph.graph().link_count() as f64),
+            (
+                "authority_memory_bytes",
+                (self.page_graph.memory_bytes() + self.domain_graph.memory_bytes()) as f64,
+            ),
             ("authority_is_shown", f64::from(u8::from(authority.is_shown))),
         ]
     }

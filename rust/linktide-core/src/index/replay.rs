@@ -115,7 +115,9 @@ mod tests {
 
     use super::*;
     use crate::batch::{BatchDecoder, Chunk, DecoderOptions};
+    use crate::graph::WeightClass;
     use crate::index::{IndexOptions, StoredObservation};
+    use crate::links::flow::{Passage, RelWeights};
     use crate::links::register::Registers;
     use crate::url::PublicSuffixList;
     use crate::wire::{ChunkRef, Codec};
@@ -169,11 +171,12 @@ mod tests {
             epsilon_busy: 1e-2,
             epsilon_idle: 1e-3,
             authority_min_domains: 0,
+            rel_weights: RelWeights::default(),
         };
         Index::new(options).unwrap()
     }
 
-    type State = HashMap<u64, (Registers, Vec<u64>, bool, bool)>;
+    type State = HashMap<u64, (Registers, Vec<u64>, WeightClass, Passage)>;
 
     fn state(index: &Index) -> State {
         let fields = || {
@@ -184,7 +187,7 @@ mod tests {
         links
             .map(|(at, link)| {
                 let hashes = fields().map(|field| index.links.attribute_hash(at, field)).collect();
-                (link.link_id, (link.registers, hashes, link.is_followed, link.is_passing_type))
+                (link.link_id, (link.registers, hashes, link.rel_class, link.passage))
             })
             .collect()
     }

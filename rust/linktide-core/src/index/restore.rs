@@ -1,8 +1,11 @@
 //! The index from the tables: what a start, and every failed commit, comes back to.
 
 use super::Index;
+use super::stage::ends_of;
+use crate::authority::{Budget, ScoredGraph, drain_all};
 use crate::error::CoreError;
 use crate::links::attribute::Field;
+use crate::links::domains::Domain;
 use crate::links::register::{NEVER, Registers};
 
 /// One link as the tables have it.
@@ -10,10 +13,10 @@ use crate::links::register::{NEVER, Registers};
 pub struct RestoredLink {
     /// Key of the pair of URLs.
     pub link_id: u64,
-    /// Key of the source's domain.
-    pub source_domain_key: u64,
-    /// Key of the target's domain.
-    pub target_domain_key: u64,
+    /// Keys of the source: its URL's and its domain's.
+    pub source_keys: (u64, u64),
+    /// Keys of the target.
+    pub target_keys: (u64, u64),
     /// Registers of the newest state row. `confirmed_at` and `has_earlier_life` are not in the tables' state
     /// rows; they are filled in on the safe side, which costs a derivation at worst.
     pub registers: Registers,
@@ -30,8 +33,8 @@ pub struct RestoredDomain<'a> {
     pub name: &'a str,
     /// One of its links has been sighted, so it stands in the domain graph.
     pub has_node: bool,
-    /// The score last written, points.
-    pub published: f64,
+    /// The points last written: of citation, of trust.
+    pub shown: (f64, f64),
 }
 
 impl Index {
@@ -44,10 +47,28 @@ impl Index {
         if domain.has_node {
             self.ensure_node(index)?;
         }
-        if let Some(known) = self.domains.get_mut(index) {
-            known.published = domain.published;
+        if let Some(node) = self.domains.get(index).and_then(Domain::node) {
+            let has_trust = self.seeds.has_trust();
+            restore_shown(&mut self.domain_graph, node, domain.shown, has_trust);
         }
         Ok(())
+    }
+
+    /// Take the points last written of a page: of citation, of trust. Pages come after links.
+    pub fn restore_page_score(&mut self, page_key: u64, shown: (f64, f64)) {
+        if let Some(page) = self.pages.find(page_key) {
+            restore_shown(&mut self.page_graph, page, shown, self.seeds.has_trust());
+        }
+    }
+
+    /// Take the points last written of a domain on a topic; a topic that is no seed set now is passed over.
+    pub fn restore_topic_score(&mut self, domain_key: u64, topic: &str, shown: f64) {
+        let node = self.domains.find(domain_key).and_then(|index| self.domains.get(index)?.node());
+        let board = self.seeds.topics().find(|(_, name)| *name == topic).map(|(board, _)| board - 1);
+        let board = board.and_then(|board| self.domain_graph.trust_mut().get_mut(board));
+        if let (Some(node), Some(board)) = (node, board) {
+            board.show(node, shown);
+        }
     }
 
     /// Take a link and the current values of its attributes.
@@ -59,12 +80,17 @@ impl Index {
         link: &RestoredLink,
         attributes: impl Iterator<Item = (Field, &'a str)>,
     ) -> Result<(), CoreError> {
-        let domains = &mut self.domains;
-        let (index, _) = self.links.find_or_add(link.link_id, || {
-            let source = domains.find_or_add(link.source_domain_key, "");
-            (source, domains.find_or_add(link.target_domain_key, ""))
+        let (domains, pages) = (&mut self.domains, &mut self.pages);
+        let (index, is_new) = self.links.find_or_add(link.link_id, || {
+            let mut end = |(page_key, domain_key)| (page_key, domains.find_or_add(domain_key, ""));
+            let ends = [end(link.source_keys), end(link.target_keys)];
+            ends_of(pages, ends)
         });
         let Some(before) = self.links.get(index).copied() else { return Ok(()) };
+        if is_new {
+            self.pages.add_link(before.ends.source_page, index);
+            self.grow_pages()?;
+        }
         if let Some(known) = self.links.get_mut(index) {
             known.registers = on_the_safe_side(link.registers);
         }
@@ -75,7 +101,7 @@ impl Index {
         if let Some(due) = after.registers.timer() {
             self.timers.push(std::cmp::Reverse((due, index)));
         }
-        self.take_link(&before, &after)
+        self.take_link(index, &before)
     }
 
     /// Set clock and revision once all links are in, and solve authority.
@@ -86,11 +112,17 @@ impl Index {
         self.clock = clock.unwrap_or(NEVER);
         self.rev = rev;
         self.new_nodes.clear();
-        self.citation.grow(&self.graph);
-        self.citation.solve(&self.graph);
-        self.citation.drain(&self.graph, crate::authority::Budget::Unlimited);
-        self.edges_moved = 0;
+        self.page_graph.solve_next();
+        self.domain_graph.solve_next();
+        drain_all(&mut [&mut self.page_graph, &mut self.domain_graph], Budget::Unlimited);
         Ok(())
+    }
+}
+
+fn restore_shown(graph: &mut ScoredGraph, node: u32, (citation, trust): (f64, f64), has_trust: bool) {
+    graph.citation_mut().show(node, citation);
+    if let Some(board) = graph.trust_mut().first_mut().filter(|_| has_trust) {
+        board.show(node, trust);
     }
 }
 

@@ -10,8 +10,9 @@ use crate::batch::EventBatch;
 use crate::event::LossReason;
 use crate::links::attribute::Field;
 use crate::links::life::{Ending, Evidence, Life, Observation};
+use crate::links::pages::PageTable;
 use crate::links::register::{Late, NEVER, Step};
-use crate::links::table::Link;
+use crate::links::table::{Ends, Link};
 
 /// A batch between `begin` and `finish`.
 #[derive(Debug)]
@@ -100,6 +101,16 @@ pub(super) enum TallyKind {
 /// Longest delay between an event and its record for counters and alerts, µs.
 pub(super) const PROMPT_US: i64 = 48 * 3600 * 1_000_000;
 
+/// Find or add the pages of a link, given as (key, domain) of source and target.
+pub(super) fn ends_of(pages: &mut PageTable, [source, target]: [(u64, u32); 2]) -> Ends {
+    Ends {
+        source_page: pages.find_or_add(source.0, source.1),
+        target_page: pages.find_or_add(target.0, target.1),
+        source_domain: source.1,
+        target_domain: target.1,
+    }
+}
+
 impl Index {
     pub(super) fn stage(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
         let mut pending = Pending {
@@ -127,13 +138,16 @@ impl Index {
 
     fn stage_row(&mut self, pending: &mut Pending, batch: &EventBatch, row: usize) {
         let Some(&link_id) = batch.link_id.get(row) else { return };
-        let domains = &mut self.domains;
+        let (domains, pages) = (&mut self.domains, &mut self.pages);
         let (index, is_new) = self.links.find_or_add(link_id, || {
-            let source_key = batch.source_domain_key.get(row).copied().unwrap_or_default();
-            let target_key = batch.target_domain_key.get(row).copied().unwrap_or_default();
-            let source = domains.find_or_add(source_key, batch.source_domain_name(row));
-            (source, domains.find_or_add(target_key, batch.target_domain_name(row)))
+            let key = |column: &[u64]| column.get(row).copied().unwrap_or_default();
+            let source = domains.find_or_add(key(&batch.source_domain_key), batch.source_domain_name(row));
+            let target = domains.find_or_add(key(&batch.target_domain_key), batch.target_domain_name(row));
+            ends_of(pages, [(key(&batch.source_key), source), (key(&batch.target_key), target)])
         });
+        if is_new && let Some(link) = self.links.get(index) {
+            self.pages.add_link(link.ends.source_page, index);
+        }
         let Some(at_touched) = self.touch(pending, index, is_new.then_some(row as u32)) else { return };
         let is_marked = pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked);
         if !is_marked

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt8Array, UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
+    UInt32Array, UInt64Array,
 };
 
 use super::Index;
 use super::rows::{known, rows, times, u64s};
-use super::scores::ScoreRow;
+use super::scores::Moved;
 use super::stage::{LifeRow, Pending, RunRow, TallyKind, Touched};
 use crate::batch::{EventBatch, text};
 use crate::error::CoreError;
@@ -21,12 +21,12 @@ use crate::links::register::NEVER;
 use crate::links::table::Link;
 
 /// One table's rows.
-type Table = (&'static str, RecordBatch);
+pub(super) type Table = (&'static str, RecordBatch);
 
 const HOUR_US: i64 = 3600 * 1_000_000;
 
 impl Index {
-    pub(super) fn tables(&mut self, pending: &Pending, scores: &[ScoreRow]) -> Result<Vec<Table>, CoreError> {
+    pub(super) fn tables(&mut self, pending: &Pending, scores: &Moved) -> Result<Vec<Table>, CoreError> {
         let mut tables = Vec::with_capacity(9);
         let batch = &pending.batch;
         if !batch.is_empty() {
@@ -55,9 +55,7 @@ impl Index {
             tables.push(("domain_names", self.name_rows()?));
             self.new_nodes.clear();
         }
-        if !scores.is_empty() {
-            tables.push(("domain_scores", self.score_rows(scores)?));
-        }
+        tables.extend(self.score_tables(scores)?);
         Ok(tables)
     }
 
@@ -68,7 +66,7 @@ impl Index {
     }
 
     fn target_key(&self, link: &Link) -> u64 {
-        self.domains.get(link.target_domain).map_or(0, |domain| domain.key)
+        self.domains.get(link.ends.target_domain).map_or(0, |domain| domain.key)
     }
 
     fn state_rows(&self, links: &[&Link]) -> Result<RecordBatch, CoreError> {
@@ -186,25 +184,7 @@ impl Index {
         rows("domain_names", columns)
     }
 
-    pub(super) fn score_rows(&self, scores: &[ScoreRow]) -> Result<RecordBatch, CoreError> {
-        let count = scores.len();
-        let columns = vec![
-            ("domain_key", u64s(scores.iter().map(|row| row.domain_key))),
-            (
-                "citation",
-                Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.citation))) as _,
-            ),
-            (
-                "authority",
-                Arc::new(Float64Array::from_iter_values(scores.iter().map(|row| row.authority))) as _,
-            ),
-            ("scored_at", times(std::iter::repeat_n(self.clock(), count))),
-            ("rev", self.revs(count)),
-        ];
-        rows("domain_scores", columns)
-    }
-
-    fn revs(&self, count: usize) -> ArrayRef {
+    pub(super) fn revs(&self, count: usize) -> ArrayRef {
         Arc::new(UInt64Array::from_value(self.rev, count))
     }
 }

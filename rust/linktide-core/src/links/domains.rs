@@ -21,8 +21,6 @@ pub struct Domain {
     pub recent_restored: u64,
     /// Lives of recent event time that ended since start.
     pub recent_lost: u64,
-    /// The score last published, in points.
-    pub published: f64,
 }
 
 impl Domain {
@@ -55,7 +53,6 @@ impl DomainTable {
                 recent_new: 0,
                 recent_restored: 0,
                 recent_lost: 0,
-                published: 0.0,
             });
         }
         index
@@ -79,9 +76,10 @@ impl DomainTable {
     }
 
     /// The domain of a node.
-    pub fn of_node(&mut self, node: u32) -> Option<&mut Domain> {
+    #[must_use]
+    pub fn of_node(&self, node: u32) -> Option<&Domain> {
         let index = *self.by_node.get(node as usize)?;
-        self.domains.get_mut(index as usize)
+        self.domains.get(index as usize)
     }
 
     /// The domain at an index that this table gave.

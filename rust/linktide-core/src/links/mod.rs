@@ -3,6 +3,8 @@
 
 pub mod attribute;
 pub mod domains;
+pub mod flow;
 pub mod life;
+pub mod pages;
 pub mod register;
 pub mod table;

@@ -3,28 +3,41 @@
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::attribute::{Field, is_followed};
+use super::attribute::Field;
+use super::flow::{Passage, RelWeights};
 use super::register::{NEVER, Registers};
+use crate::graph::WeightClass;
+
+/// What a link joins, as indexes of pages and of registrable domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Page that links.
+    pub source_page: u32,
+    /// Page linked to.
+    pub target_page: u32,
+    /// Domain of the page that links.
+    pub source_domain: u32,
+    /// Domain of the page linked to.
+    pub target_domain: u32,
+}
 
 /// What the core keeps of one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
     /// Key of the pair of URLs.
     pub link_id: u64,
-    /// Index of the source's registrable domain.
-    pub source_domain: u32,
-    /// Index of the target's registrable domain.
-    pub target_domain: u32,
+    /// The pages and domains it joins.
+    pub ends: Ends,
     /// Time registers and status.
     pub registers: Registers,
     /// Latest instant at which a current attribute began to hold; NEVER without attributes.
     pub attributes_changed_at: i64,
     anchor_hash: u64,
     rel_hash: u64,
-    /// Rel lets authority pass.
-    pub is_followed: bool,
-    /// The kind of link lets authority pass.
-    pub is_passing_type: bool,
+    /// What its rel weighs.
+    pub rel_class: WeightClass,
+    /// What its type does with authority.
+    pub passage: Passage,
     has_other_attributes: bool,
     /// 1 + place among the links touched by the running batch; 0 if untouched.
     pub touched: u32,
@@ -34,13 +47,17 @@ impl Link {
     /// Both pages are of one registrable domain.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        self.source_domain == self.target_domain
+        self.ends.source_domain == self.ends.target_domain
     }
 
-    /// The link counts in the domain graph.
+    /// What it does with authority, on its own: nothing unless it is live.
     #[must_use]
-    pub fn passes_authority(&self) -> bool {
-        self.registers.status.is_live() && self.is_followed && self.is_passing_type && !self.is_internal()
+    pub fn flow(&self) -> (Passage, WeightClass) {
+        if self.registers.status.is_live() {
+            (self.passage, self.rel_class)
+        } else {
+            (Passage::Nothing, WeightClass::FIRST)
+        }
     }
 
     /// The link is live and joins two domains.
@@ -58,13 +75,14 @@ pub struct LinkTable {
     /// Hashes of attributes other than anchor and rel; most links carry none.
     others: FxHashMap<u32, Vec<(Field, u64)>>,
     seed: u64,
+    weights: RelWeights,
 }
 
 impl LinkTable {
     /// `seed` is the database's, so that hash collisions cannot be crafted.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+    pub fn new(seed: u64, weights: RelWeights) -> Self {
+        Self { seed, weights, ..Self::default() }
     }
 
     /// Number of links.
@@ -80,23 +98,21 @@ impl LinkTable {
     }
 
     /// Find a link, or add it without state. Returns its index and whether it is new.
-    pub fn find_or_add(&mut self, link_id: u64, domains: impl FnOnce() -> (u32, u32)) -> (u32, bool) {
+    pub fn find_or_add(&mut self, link_id: u64, ends: impl FnOnce() -> Ends) -> (u32, bool) {
         let next = self.links.len() as u32;
         let index = *self.by_id.entry(link_id).or_insert(next);
         if index < next {
             return (index, false);
         }
-        let (source_domain, target_domain) = domains();
         self.links.push(Link {
             link_id,
-            source_domain,
-            target_domain,
+            ends: ends(),
             registers: Registers::default(),
             attributes_changed_at: NEVER,
             anchor_hash: 0,
             rel_hash: 0,
-            is_followed: true,
-            is_passing_type: true,
+            rel_class: WeightClass::FIRST,
+            passage: Passage::Share,
             has_other_attributes: false,
             touched: 0,
         });
@@ -148,12 +164,12 @@ impl LinkTable {
             Field::ANCHOR => link.anchor_hash = hash,
             Field::REL => {
                 link.rel_hash = hash;
-                link.is_followed = is_followed(value);
+                link.rel_class = self.weights.class_of(value);
             }
             _ => {
                 link.has_other_attributes = true;
                 if field == Field::LINK_TYPE {
-                    link.is_passing_type = is_passing(value);
+                    link.passage = Passage::of(value);
                 }
                 let list = self.others.entry(index).or_default();
                 match list.iter_mut().find(|(known, _)| *known == field) {
@@ -191,7 +207,7 @@ impl LinkTable {
         }
         link.has_other_attributes = false;
         (link.anchor_hash, link.rel_hash) = (0, 0);
-        (link.is_followed, link.is_passing_type) = (true, true);
+        (link.rel_class, link.passage) = (WeightClass::FIRST, Passage::Share);
         link.attributes_changed_at = NEVER;
     }
 
@@ -202,9 +218,4 @@ impl LinkTable {
             + self.by_id.capacity() * (size_of::<(u64, u32)>() + 1)
             + self.others.len() * 80
     }
-}
-
-/// Forms, alternates and feeds name a page without vouching for it.
-fn is_passing(link_type: &str) -> bool {
-    !matches!(link_type, "form" | "alternate" | "rss")
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::oracle::{dense, priors};
-use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold, display_score};
+use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Scale, Threshold};
 use crate::graph::{LinkChange, LinkGraph, WeightClass};
 
 const WEIGHTS: [f64; 3] = [1.0, 0.1, 2.5];
@@ -357,9 +357,9 @@ fn a_node_without_in_links_scores_exactly_zero() {
     world.run(&[Op::Set(0, 1, 0), Op::Set(1, 2, 0), Op::Set(2, 1, 0)]);
     world.drain(Budget::Unlimited);
     let vector = &world.vectors[0];
-    assert!(display_score(vector.estimate(0), 0.15).abs() < 1e-12);
-    assert!(display_score(vector.estimate(3), 0.15).abs() < 1e-12);
-    assert!(display_score(vector.estimate(1), 0.15) > 1.0);
+    assert!(Scale::Citation.points(vector.estimate(0), 0.15).abs() < 1e-12);
+    assert!(Scale::Citation.points(vector.estimate(3), 0.15).abs() < 1e-12);
+    assert!(Scale::Citation.points(vector.estimate(1), 0.15) > 1.0);
 }
 
 #[test]

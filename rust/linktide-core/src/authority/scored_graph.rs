@@ -1,0 +1,180 @@
+//! A graph and the boards over it, kept in step; several of them are drained at once.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{AuthorityError, Board, Budget, is_bulk};
+use crate::graph::{GraphError, LinkChange, LinkGraph, WeightClass};
+
+/// Fewer nodes waiting than this are drained by the caller's thread alone: starting another costs more.
+const MIN_QUEUE_FOR_THREADS: usize = 4_096;
+
+/// A graph with its citation board and any number of trust boards.
+#[derive(Debug)]
+pub struct ScoredGraph {
+    graph: LinkGraph,
+    citation: Board,
+    trust: Vec<Board>,
+    /// Links that moved since the last drain.
+    links_moved: u64,
+    /// Boards do not follow single changes now: a solve comes.
+    is_loading: bool,
+}
+
+impl ScoredGraph {
+    /// An empty graph with one weight per class.
+    ///
+    /// # Errors
+    /// Weights out of range.
+    pub fn new(weights: &[f64], citation: Board) -> Result<Self, GraphError> {
+        let graph = LinkGraph::with_weights(weights)?;
+        Ok(Self { graph, citation, trust: Vec::new(), links_moved: 0, is_loading: true })
+    }
+
+    /// The graph.
+    #[must_use]
+    pub fn graph(&self) -> &LinkGraph {
+        &self.graph
+    }
+
+    /// The citation board.
+    #[must_use]
+    pub fn citation(&self) -> &Board {
+        &self.citation
+    }
+
+    /// The citation board, to change it.
+    pub fn citation_mut(&mut self) -> &mut Board {
+        &mut self.citation
+    }
+
+    /// The trust boards, in the order in which they were set.
+    #[must_use]
+    pub fn trust(&self) -> &[Board] {
+        &self.trust
+    }
+
+    /// The trust boards, to change them.
+    pub fn trust_mut(&mut self) -> &mut [Board] {
+        &mut self.trust
+    }
+
+    /// Take these trust boards in place of those before.
+    pub fn set_trust(&mut self, boards: Vec<Board>) {
+        self.trust = boards;
+        self.solve_next();
+    }
+
+    /// All boards, citation first.
+    pub fn boards(&self) -> impl Iterator<Item = &Board> {
+        std::iter::once(&self.citation).chain(&self.trust)
+    }
+
+    /// A new node without links.
+    ///
+    /// # Errors
+    /// The graph is full.
+    pub fn add_node(&mut self) -> Result<u32, GraphError> {
+        self.graph.add_node()
+    }
+
+    /// Give a node of one board a prior: citation is 0, trust boards follow.
+    ///
+    /// # Errors
+    /// An unknown node, or a prior that is negative or not finite.
+    pub fn set_prior(&mut self, board: usize, node: u32, prior: f64) -> Result<(), AuthorityError> {
+        let Self { graph, citation, trust, .. } = self;
+        let board = board.checked_sub(1).map_or(Some(citation), |at| trust.get_mut(at));
+        board.map_or(Ok(()), |board| board.vector_mut().set_prior(graph, node, prior))
+    }
+
+    /// Put a link into a class, or take it out.
+    ///
+    /// # Errors
+    /// An unknown node or class, or no room.
+    pub fn set_link(
+        &mut self,
+        source: u32,
+        target: u32,
+        class: Option<WeightClass>,
+    ) -> Result<LinkChange, GraphError> {
+        let change = match class {
+            Some(class) => self.graph.set_link(source, target, class)?,
+            None => self.graph.drop_link(source, target)?,
+        };
+        if !change.is_empty() {
+            self.links_moved += 1;
+            self.is_loading |= is_bulk(self.links_moved, self.graph.link_count());
+            if !self.is_loading {
+                for board in std::iter::once(&mut self.citation).chain(&mut self.trust) {
+                    board.vector_mut().on_link_change(&self.graph, &change);
+                }
+            }
+        }
+        Ok(change)
+    }
+
+    /// Until the next drain boards need not follow single changes, for it solves them anew.
+    pub fn solve_next(&mut self) {
+        self.is_loading = true;
+    }
+
+    /// Promise another ε from the next drain on.
+    ///
+    /// # Errors
+    /// ε is not a positive number.
+    pub fn set_epsilon(&mut self, epsilon: f64) -> Result<(), AuthorityError> {
+        std::iter::once(&mut self.citation)
+            .chain(&mut self.trust)
+            .try_for_each(|board| board.set_epsilon(epsilon))
+    }
+
+    /// Nodes whose points on one board are to be written: citation is 0, trust boards follow. `finest` is the
+    /// ε of idle times.
+    pub fn due(&mut self, board: usize, finest: f64) -> Vec<u32> {
+        let Self { citation, trust, .. } = self;
+        let Some(at) = board.checked_sub(1) else { return citation.due(finest, |_| 0.0) };
+        let board = trust.get_mut(at);
+        board.map_or_else(Vec::new, |board| board.due(finest, |node| citation.value(node)))
+    }
+
+    /// Bytes held, reserved room included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.graph.memory_bytes() + self.boards().map(Board::memory_bytes).sum::<usize>()
+    }
+}
+
+/// Bring every board of every graph to its ε, or as near as `budget` allows each, on two threads where that
+/// pays. Draining reads the graphs only, so boards do not meet.
+pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) {
+    let mut jobs = Vec::new();
+    for scored in graphs.iter_mut() {
+        let ScoredGraph { graph, citation, trust, links_moved, is_loading } = &mut **scored;
+        let moved = if *is_loading { u64::MAX } else { *links_moved };
+        (*links_moved, *is_loading) = (0, false);
+        jobs.extend(std::iter::once(citation).chain(trust).map(|board| (&*graph, board, moved)));
+    }
+    let waiting: usize = jobs.iter().map(|(_, board, _)| board.vector().queue_len()).sum();
+    let is_solving = jobs.iter().any(|(graph, _, moved)| is_bulk(*moved, graph.link_count()));
+    if jobs.len() < 2 || !(is_solving || waiting >= MIN_QUEUE_FOR_THREADS) {
+        for (graph, board, moved) in jobs {
+            board.follow(graph, moved, budget);
+        }
+        return;
+    }
+    let jobs = Mutex::new(jobs);
+    let work = || {
+        while let Some((graph, board, moved)) = take(&jobs) {
+            board.follow(graph, moved, budget);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+}
+
+/// The next job, out of the lock before it begins.
+fn take<T>(jobs: &Mutex<Vec<T>>) -> Option<T> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}

@@ -1,0 +1,140 @@
+//! Pages: the ends of links, and the links that leave each.
+
+use rustc_hash::FxHashMap;
+
+/// No link leaves the page, or none after this one.
+const NONE: u32 = u32::MAX;
+
+/// What the core keeps of one page.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Seeded hash of the normalised URL.
+    pub key: u64,
+    /// Index of its registrable domain.
+    pub domain: u32,
+    newest_link: u32,
+}
+
+/// All pages, found by key; the index of a page is its node in the page graph.
+#[derive(Debug, Default)]
+pub struct PageTable {
+    by_key: FxHashMap<u64, u32>,
+    pages: Vec<Page>,
+    /// For each link, the one known before it that leaves the same page.
+    earlier: Vec<u32>,
+    /// Live links of pages that answer with a redirect or a foreign canonical; few pages do.
+    sole_links: FxHashMap<u32, u32>,
+}
+
+impl PageTable {
+    /// Find a page by key, or add it.
+    pub fn find_or_add(&mut self, key: u64, domain: u32) -> u32 {
+        let next = self.pages.len() as u32;
+        let index = *self.by_key.entry(key).or_insert(next);
+        if index == next {
+            self.pages.push(Page { key, domain, newest_link: NONE });
+        }
+        index
+    }
+
+    /// The index of a known key.
+    #[must_use]
+    pub fn find(&self, key: u64) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// The page at an index that this table gave.
+    #[must_use]
+    pub fn get(&self, index: u32) -> Option<&Page> {
+        self.pages.get(index as usize)
+    }
+
+    /// All pages, in order of their index.
+    pub fn iter(&self) -> impl Iterator<Item = &Page> {
+        self.pages.iter()
+    }
+
+    /// Number of pages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// True before the first page.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// Remember that a new link leaves `page`; links come in order of their index.
+    pub fn add_link(&mut self, page: u32, link: u32) {
+        let Some(page) = self.pages.get_mut(page as usize) else { return };
+        self.earlier.resize(self.earlier.len().max(link as usize), NONE);
+        self.earlier.push(page.newest_link);
+        page.newest_link = link;
+    }
+
+    /// All links known to leave a page, newest first.
+    pub fn links(&self, page: u32) -> impl Iterator<Item = u32> {
+        let known = |link: u32| (link != NONE).then_some(link);
+        let newest = self.get(page).and_then(|page| known(page.newest_link));
+        std::iter::successors(newest, move |&link| self.earlier.get(link as usize).copied().and_then(known))
+    }
+
+    /// A live link more or less by which the page hands all on: true if the page now begins or ends to do so.
+    pub fn count_sole_link(&mut self, page: u32, is_more: bool) -> bool {
+        let count = self.sole_links.entry(page).or_default();
+        *count = if is_more { count.saturating_add(1) } else { count.saturating_sub(1) };
+        let (is_first, is_none) = (is_more && *count == 1, *count == 0);
+        if is_none {
+            self.sole_links.remove(&page);
+        }
+        is_first || is_none
+    }
+
+    /// Whether the page hands all it has on by a redirect or a canonical.
+    #[must_use]
+    pub fn has_sole_link(&self, page: u32) -> bool {
+        !self.sole_links.is_empty() && self.sole_links.contains_key(&page)
+    }
+
+    /// Bytes held, estimated from capacities.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.pages.capacity() * size_of::<Page>()
+            + self.by_key.capacity() * (size_of::<(u64, u32)>() + 1)
+            + self.earlier.capacity() * 4
+            + self.sole_links.capacity() * 9
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_a_page_are_those_added() {
+        let mut pages = PageTable::default();
+        let (a, b) = (pages.find_or_add(7, 0), pages.find_or_add(9, 1));
+        assert_eq!((pages.find_or_add(7, 0), pages.find(9), pages.len()), (a, Some(b), 2));
+        for (page, link) in [(a, 0), (b, 1), (a, 2)] {
+            pages.add_link(page, link);
+        }
+        assert_eq!(pages.links(a).collect::<Vec<_>>(), [2, 0]);
+        assert_eq!(pages.links(b).collect::<Vec<_>>(), [1]);
+        assert_eq!(pages.links(5).count(), 0);
+    }
+
+    #[test]
+    fn a_page_hands_on_while_one_sole_link_lives() {
+        let mut pages = PageTable::default();
+        let page = pages.find_or_add(7, 0);
+        assert!(!pages.has_sole_link(page));
+        assert!(pages.count_sole_link(page, true));
+        assert!(!pages.count_sole_link(page, true));
+        assert!(!pages.count_sole_link(page, false));
+        assert!(pages.has_sole_link(page));
+        assert!(pages.count_sole_link(page, false));
+        assert!(!pages.has_sole_link(page));
+    }
+}
