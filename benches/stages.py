@@ -96,7 +96,7 @@ def decode(request: Request) -> Result:
 def normalise(request: Request) -> Result:
     """Turn chunks into batches for the index: decoded, normalised, keyed."""
     data = capture.read(request.capture)
-    decoder = Decoder(read_suffix_list(None)[0], _SEED, _MAX_EVENT_BYTES)
+    decoder = Decoder(read_suffix_list(None).text, _SEED, _MAX_EVENT_BYTES)
     accepted = 0
     before = Usage.now()
     for chunks in _batches(data.chunks):
@@ -161,7 +161,7 @@ def floor(request: Request) -> Result:
     """
     data = capture.read(request.capture)
     index = LinkIndex(IndexOptions(_SEED))
-    decoder = Decoder(read_suffix_list(None)[0], _SEED, _MAX_EVENT_BYTES)
+    decoder = Decoder(read_suffix_list(None).text, _SEED, _MAX_EVENT_BYTES)
     path = request.folder / "floor.duckdb"
     connection = duckdb.connect(str(path), config={"checkpoint_threshold": "64MB", "threads": 2})
     wall = cpu = 0.0
@@ -291,9 +291,9 @@ def _advances(writer: StoreWriter, chunks: Sequence[Chunk], positions: dict[Part
 
 @contextmanager
 def _store(folder: Path) -> Iterator[tuple[Database, str]]:
-    text, version = read_suffix_list(None)
+    suffixes = read_suffix_list(None)
     settings = StoreSettings(folder / "parts.duckdb")
-    database = Database.open(settings, PinVersions("", version, text), datetime.now(UTC))
+    database = Database.open(settings, lambda: PinVersions("", suffixes.version, suffixes.text), datetime.now(UTC))
     try:
         yield database, text
     finally:

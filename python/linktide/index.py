@@ -63,6 +63,36 @@ class DomainNumbers:
     authority: float | None
 
 
+class SuffixList:
+    """A public suffix list, private section included. Raises ValueError if the text is none."""
+
+    def __init__(self, text: str) -> None:
+        self._list = _core.SuffixList(text)
+        self.text = text
+
+    @property
+    def version(self) -> str:
+        """The text's VERSION line; if it has none, `unversioned-` and a hash of the text."""
+        return self._list.version
+
+    def __len__(self) -> int:
+        """Return how many rules there are."""
+        return len(self._list)
+
+    def domain_of(self, host: str) -> str:
+        """Return the registrable domain of a host as normalised URLs have it."""
+        return self._list.domain_of(host)
+
+    def moved_hosts(self, seed: int, hosts: pa.Table) -> pa.RecordBatch:
+        """Return the rows of `hosts` that have another domain by this list.
+
+        `hosts` has authority and domain_name; domain_key, new_domain_name and new_domain_key (under `seed`)
+        come with them. Raises ValueError if a column is missing.
+        """
+        batch = pa.RecordBatch.from_struct_array(hosts.combine_chunks().to_struct_array().combine_chunks())
+        return pa.record_batch(self._list.moved_hosts(seed, batch))
+
+
 class Decoder:
     """Turns chunks into batches of accepted events and dead letters; never fails on their content.
 

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from linktide.errors import ConfigError, LinktideError, RetryError, StopError
-from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, LinkIndex, Stored, scan_record_batches
+from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.rekey import plan_rekey, rekey
+from linktide.restore import restore_index
 from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
@@ -24,7 +26,7 @@ from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
-from linktide.store.rebuild import domain_rows, link_rows, read_positions, read_writer
+from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffixes import read_suffix_list
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linktide.config import Config
+    from linktide.index import SuffixList
+    from linktide.rekey import Rekeyed
     from linktide.sources.source import Source
 
 _LOG = logging.getLogger("linktide")
@@ -149,7 +153,7 @@ class Service:
     def _session(self) -> Iterator[Session]:
         """Open the store, restore the index, open the sources; close everything afterwards."""
         config = self._config
-        database = self._open_database()
+        database = open_database(config)
         readers: ReaderPool | None = None
         try:
             writer = StoreWriter(
@@ -180,23 +184,6 @@ class Service:
             if readers is not None:
                 readers.close()
             database.close()
-
-    def _open_database(self) -> Database:
-        config = self._config
-        text, version = read_suffix_list(config.public_suffix_list)
-        settings = StoreSettings(
-            config.database,
-            memory_limit=f"{config.memory_limit}B",
-            unverified_after_days=config.unverified_after_days,
-        )
-        database = Database.open(settings, PinVersions(URL_POLICY_VERSION, version, text), datetime.now(UTC))
-        if database.pins.url_policy_version != URL_POLICY_VERSION:
-            database.close()
-            raise ConfigError(
-                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
-                f"program applies {URL_POLICY_VERSION}: import the data into a new database."
-            )
-        return database
 
     @staticmethod
     def _close_store(writer: StoreWriter) -> None:
@@ -259,6 +246,55 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> T
     return service.totals
 
 
+def rekey_stopped(
+    config: Config,
+    suffixes: SuffixList,
+    *,
+    is_dry_run: bool,
+    at_fail_point: Callable[[str], None] = lambda _point: None,
+) -> Rekeyed:
+    """Bring another public suffix list into force in a database on which no service runs.
+
+    Raises what `open_database` and `rekey` do; then the old list holds, with all of its state.
+    """
+    if not config.database.exists():
+        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
+    database = open_database(config)
+    try:
+        if is_dry_run:
+            return plan_rekey(database, database.connection, suffixes)
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at_fail_point)
+        rekeyed, _ = rekey(writer, suffixes, index_options(config, database.pins.hash_seed))
+        return rekeyed
+    finally:
+        database.close()
+
+
+def open_database(config: Config) -> Database:
+    """Open the configured file as its writer, or make it, pinned to the configured public suffix list.
+
+    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy.
+    """
+    settings = StoreSettings(
+        config.database,
+        memory_limit=f"{config.memory_limit}B",
+        unverified_after_days=config.unverified_after_days,
+    )
+
+    def first_pins() -> PinVersions:
+        suffixes = read_suffix_list(config.public_suffix_list)
+        return PinVersions(URL_POLICY_VERSION, suffixes.version, suffixes.text)
+
+    database = Database.open(settings, first_pins, datetime.now(UTC))
+    if database.pins.url_policy_version != URL_POLICY_VERSION:
+        database.close()
+        raise ConfigError(
+            f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
+            f"program applies {URL_POLICY_VERSION}: import the data into a new database."
+        )
+    return database
+
+
 def index_options(config: Config, seed: int) -> IndexOptions:
     """Return what the core is told of the configuration."""
     return IndexOptions(
@@ -267,13 +303,6 @@ def index_options(config: Config, seed: int) -> IndexOptions:
         epsilon_idle=config.epsilon_idle,
         authority_min_domains=config.authority_min_domains,
     )
-
-
-def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
-    """Build the index from the tables."""
-    row = read_writer(database)
-    with domain_rows(database) as domains, link_rows(database) as links:
-        return LinkIndex.restore(options, Stored(domains, links, row.clock_us, row.rev))
 
 
 def _reader_settings(config: Config) -> ReaderSettings:

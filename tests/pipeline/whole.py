@@ -14,7 +14,8 @@ import pyarrow as pa
 from linktide import _core, service
 from linktide.config import load
 from linktide.index import Decoder
-from linktide.service import index_options, restore_index
+from linktide.restore import restore_index
+from linktide.service import index_options
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
@@ -101,11 +102,15 @@ def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
     return MemorySource(chunks)
 
 
+def none_new() -> PinVersions:
+    """Be what is asked when a file is not there yet."""
+    raise FileNotFoundError
+
+
 @contextmanager
 def opened(path: Path, **settings: object) -> Iterator[Opened]:
     """Open a stopped database and restore the index from it."""
-    text, version = read_suffix_list(None)
-    database = Database.open(StoreSettings(path), PinVersions("", version, text), datetime.now(UTC))
+    database = Database.open(StoreSettings(path), none_new, datetime.now(UTC))
     try:
         config = load(flags={"database": path, **settings}, environ={}, folder=path.parent)
         index = restore_index(database, index_options(config, database.pins.hash_seed))
@@ -116,8 +121,7 @@ def opened(path: Path, **settings: object) -> Iterator[Opened]:
 
 def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
     """Give raw URL pairs the identity that the product gives them; a reason where it refuses."""
-    text, _ = read_suffix_list(None)
-    normalizer = _core.UrlNormalizer(text)
+    normalizer = _core.UrlNormalizer(read_suffix_list(None).text)
     sources = _rows(normalizer.normalize_array(pa.array([source for source, _ in pairs])))
     targets = _rows(
         normalizer.normalize_array(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,27 +99,26 @@ def read_writer(database: Database) -> WriterRow:
     return WriterRow(*rows[0])
 
 
-@contextmanager
-def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream one row a link, in no order.
 
     link_id, source_key, target_key, s_dom_key, t_dom_key (uint64); attributes_at, attributes_changed_at
     (the newest instant at which a run of any attribute begins); anchor, rel, link_type, attributes (current;
     attributes is a JSON object of texts); status and the registers of its newest link_changes row, null if
     it has none. Times are timestamp[us, UTC].
+
+    Runs on the writer's connection, so inside its transaction if one is open; read it to its end before that
+    connection is used again. Raises StoreFailedError.
     """
-    with _stream(database, _LINKS, rows_per_batch) as reader:
-        yield reader
+    yield from _stream(database, _LINKS, rows_per_batch)
 
 
-@contextmanager
-def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream one row a domain: domain_key, domain_name, has_node; citation, authority, scored_at or null.
 
-    A domain has a node in the graph once one of its links was sighted.
+    A domain has a node in the graph once one of its links was sighted. Else as `link_rows`.
     """
-    with _stream(database, _DOMAINS, rows_per_batch) as reader:
-        yield reader
+    yield from _stream(database, _DOMAINS, rows_per_batch)
 
 
 def observations_of(database: Database, link_ids: object) -> pa.Table:
@@ -141,13 +140,9 @@ def observations_of(database: Database, link_ids: object) -> pa.Table:
         raise write_failure(error, database.path, "read observations") from error
 
 
-@contextmanager
-def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatchReader]:
-    cursor = database.cursor()
+def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
     try:
-        yield cursor.sql(query).to_arrow_reader(rows_per_batch)
+        yield from database.connection.sql(query).to_arrow_reader(rows_per_batch)
     except (duckdb.Error, pa.ArrowException) as error:
-        # Rows are made as they are read, so what goes wrong shows inside the caller's block.
+        # Rows are made as they are read, so what goes wrong shows while the caller reads.
         raise write_failure(error, database.path, "read the tables") from error
-    finally:
-        database.release(cursor)
