@@ -293,9 +293,11 @@ def _advances(writer: StoreWriter, chunks: Sequence[Chunk], positions: dict[Part
 def _store(folder: Path) -> Iterator[tuple[Database, str]]:
     suffixes = read_suffix_list(None)
     settings = StoreSettings(folder / "parts.duckdb")
-    database = Database.open(settings, lambda: PinVersions("", suffixes.version, suffixes.text), datetime.now(UTC))
+    database = Database.open(
+        settings, lambda: PinVersions("", suffixes.version, suffixes.text), datetime.now(UTC)
+    )
     try:
-        yield database, text
+        yield database, suffixes.text
     finally:
         database.close()
 

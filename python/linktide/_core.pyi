@@ -188,7 +188,7 @@ class SuffixList:
     def moved_hosts(self, seed: int, hosts: _RecordBatch) -> _RecordBatch:
         """Return of authority, domain_name those whose domain is another one by this list.
 
-        domain_key, new_domain_name and new_domain_key come with them. Raises ValueError if a column is missing.
+        domain_key, new_domain_name, new_domain_key come with them. Raises ValueError if a column is missing.
         """
 
 @final

@@ -73,6 +73,8 @@ class Parts:
     report: BatchReport
     stored: Mapping[Partition, Position]
     """Where the store stood when the session began."""
+    is_to_leave: Callable[[], bool] = lambda: False
+    """Asked between two batches; what is not stored then is dropped, and read again by the next session."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,7 @@ class Session:
         self._settled_at = monotonic()
 
     def run(self) -> None:
-        """Run until `stop` is set or every source is exhausted and stored.
+        """Run until `stop` is set, every source is exhausted and stored, or the parts say to leave.
 
         Raises what ended it: RetryError (rebuild and go on) or StopError. Sources are open when this is
         called and stay open.
@@ -278,7 +280,7 @@ class Session:
 
     def _store_batches(self) -> None:
         stopped_at: float | None = None
-        while self._failure is None:
+        while self._failure is None and not self._parts.is_to_leave():
             if stopped_at is None and self._stop.is_set():
                 stopped_at = self._monotonic()
             if stopped_at is not None and self._monotonic() - stopped_at > _DRAIN_SECONDS:

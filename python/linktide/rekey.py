@@ -52,9 +52,7 @@ def plan_rekey(database: Database, connection: DuckDBPyConnection, suffixes: Suf
         raise write_failure(error, database.path, "read the hosts") from error
 
 
-def rekey(
-    writer: StoreWriter, suffixes: SuffixList, options: IndexOptions
-) -> tuple[Rekeyed, LinkIndex]:
+def rekey(writer: StoreWriter, suffixes: SuffixList, options: IndexOptions) -> tuple[Rekeyed, LinkIndex]:
     """Bring `suffixes` into force and pin it; return what changed, and the index of the new state.
 
     Raises FenceError, DiskFullError or StoreFailedError. Then the old list and all of its state hold; the

@@ -28,6 +28,8 @@ from linktide.store.database import Database, PinVersions, StoreSettings, check_
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
 from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
+from linktide.suffix_desk import SuffixDesk
+from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
 from linktide.suffixes import read_suffix_list
 
 if TYPE_CHECKING:
@@ -97,8 +99,16 @@ class Service:
         self._metrics = Metrics()
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
+        watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
+        self._suffixes = SuffixDesk(watch, self._stop.is_set)
         self.state = ServiceState(
-            config, self._metrics, self._report, self._push, now_us=now_us, is_stopping=self._stop.is_set
+            config,
+            self._metrics,
+            self._report,
+            self._push,
+            self._suffixes,
+            now_us=now_us,
+            is_stopping=self._stop.is_set,
         )
 
     def run(self) -> None:
@@ -107,7 +117,7 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with self._signals(), self._http():
+        with self._signals(), self._watching(), self._http():
             pause = _FIRST_PAUSE_SECONDS
             has_run = False
             stored = 0
@@ -119,7 +129,8 @@ class Service:
                         has_run = True
                         began_at = time.monotonic()
                         session.run()
-                    break
+                    if not self._suffixes.is_asked:
+                        break
                 except RetryError as error:
                     if self._stop.is_set():
                         break
@@ -159,12 +170,22 @@ class Service:
             writer = StoreWriter(
                 database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
             )
+            options = index_options(config, database.pins.hash_seed)
+            index = self._suffixes.grant(writer, options) or restore_index(database, options)
             pins = database.pins
-            index = restore_index(database, index_options(config, pins.hash_seed))
+            self._suffixes.opened(database)
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
-            parts = Parts(self._sources, decoder, index, writer, self._report, stored)
+            parts = Parts(
+                self._sources,
+                decoder,
+                index,
+                writer,
+                self._report,
+                stored,
+                is_to_leave=lambda: self._suffixes.is_asked,
+            )
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
@@ -179,7 +200,13 @@ class Service:
             self.state.is_down(str(error))
             raise
         finally:
-            self.state.is_down("the store is closed")
+            is_rekeyed = self._suffixes.is_asked
+            self.state.is_down(
+                "hosts get their domains by another public suffix list"
+                if is_rekeyed
+                else "the store is closed"
+            )
+            self._suffixes.closed()
             close_sources(self._sources)
             if readers is not None:
                 readers.close()
@@ -190,6 +217,25 @@ class Service:
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
         with suppress(LinktideError):
             writer.checkpoint()
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Look at the file of the public suffix list now and then, if this service is to live long."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(LOOK_SECONDS):
+                self._suffixes.watch.look()
+
+        thread = threading.Thread(target=watch, name="linktide-maintenance")
+        if not self._ends_by_itself:
+            thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            if not self._ends_by_itself:
+                thread.join()
 
     @contextmanager
     def _http(self) -> Iterator[None]:

@@ -58,7 +58,7 @@ class SuffixWatch:
                 found = read_suffix_list(self._configured)
             except ConfigError as error:
                 self._metrics.add(_REFUSED)
-                _LOG.error("%s The list of the database stays in force.", error)  # noqa: TRY400
+                _LOG.error("%s The list of the database stays in force.", error)
                 return
             was_staged = self._staged()
             self._found = found

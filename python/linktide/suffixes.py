@@ -6,9 +6,13 @@ import re
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError
 from linktide.index import SuffixList
+
+if TYPE_CHECKING:
+    from linktide.config import Config
 
 LEAST_RULES = 100
 """A list with fewer rules is none: it would make one domain of whole countries."""
@@ -28,17 +32,41 @@ def read_suffix_list(configured: Path | None) -> SuffixList:
     """
     path = suffix_list_path(configured)
     try:
-        suffixes = SuffixList(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"The public suffix list {path} cannot be used ({error}); set public_suffix_list to a sound file."
+            f"The public suffix list {path} cannot be read ({error}); "
+            "set public_suffix_list to a readable file."
+        ) from error
+    return parse_suffix_list(text, str(path))
+
+
+def parse_suffix_list(text: str, name: str) -> SuffixList:
+    """Return the list of a text; raises ConfigError, which names it by `name`, if it is none or cut off."""
+    try:
+        suffixes = SuffixList(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"The public suffix list {name} cannot be used: {error}; set public_suffix_list to a sound file."
         ) from error
     if len(suffixes) < LEAST_RULES:
         raise ConfigError(
-            f"The public suffix list {path} has {len(suffixes)} rules, wanted at least {LEAST_RULES}; "
+            f"The public suffix list {name} has {len(suffixes)} rules, wanted at least {LEAST_RULES}; "
             "set public_suffix_list to a whole file."
         )
     return suffixes
+
+
+def misplaced(config: Config, suffixes: SuffixList) -> list[str]:
+    """Say of each tracked domain and rival that is no registrable domain by this list what would be."""
+    named = [("tracked_domains", name) for name in config.tracked_domains]
+    named += [("rivals", name) for name in config.rivals]
+    return [
+        f"{setting} names {name}, by the public suffix list {suffixes.version} a part of {domain}: it has no "
+        f"figures; wanted {domain}."
+        for setting, name in named
+        if (domain := suffixes.domain_of(name)) != name
+    ]
 
 
 def age_seconds(version: str, now: datetime) -> float | None:

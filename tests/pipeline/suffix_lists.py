@@ -69,7 +69,9 @@ class RuleSet:
     def text(self) -> str:
         """Write the list as a file has it."""
         others = [f"unmet{number}" for number in range(LEAST_RULES)]
-        return "\n".join(["// ===BEGIN ICANN DOMAINS===", *others, *self.rules, "// ===END ICANN DOMAINS===", ""])
+        return "\n".join(
+            ["// ===BEGIN ICANN DOMAINS===", *others, *self.rules, "// ===END ICANN DOMAINS===", ""]
+        )
 
     def write(self, path: Path) -> Path:
         path.write_text(self.text(), "utf-8")
@@ -84,7 +86,7 @@ class RuleSet:
 def domain_of(suffixes: PublicSuffixList, host: str) -> str:
     if host.startswith("["):
         return host[: host.index("]") + 1]
-    name = host.split(":")[0]
+    name = host.split(":", maxsplit=1)[0]
     if name.replace(".", "").isdigit():
         return name
     return str(suffixes.privatesuffix(name) or name)

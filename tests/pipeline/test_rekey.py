@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from linktide.config import load
 from linktide.errors import RetryError
-from linktide.rekey import Rekeyed
 from linktide.service import rekey_stopped
 from linktide.store.domain_keys import DERIVED, KEYED
 from linktide.store.writer import REWRITE_POINTS
@@ -40,6 +39,7 @@ from pipeline.test_scores import EPSILON_BUSY, check_core, check_published, chun
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from linktide.rekey import Rekeyed
     from oracle.compare import Query
     from pipeline.arrivals import Arrival
 
@@ -94,16 +94,22 @@ def check(path: Path, events: Sequence[Event], rules: RuleSet) -> None:
         ]
 
 
+SIDES = """
+(SELECT s_dom_key k, source_domain n FROM internal.links
+ UNION SELECT t_dom_key, target_domain FROM internal.links)
+"""
+
+
 def check_keys(query: Query) -> None:
     """A domain has one key, the same in every table; no table names a domain that no link has."""
-    sides = "(SELECT s_dom_key k, source_domain n FROM internal.links UNION SELECT t_dom_key, target_domain FROM internal.links)"
-    assert query(f"SELECT n FROM {sides} GROUP BY n HAVING count(*) > 1") == []
-    assert query(f"SELECT k FROM {sides} GROUP BY k HAVING count(*) > 1") == []
+    assert query(f"SELECT n FROM {SIDES} GROUP BY n HAVING count(*) > 1") == []  # noqa: S608
+    assert query(f"SELECT k FROM {SIDES} GROUP BY k HAVING count(*) > 1") == []  # noqa: S608
     for table, columns in KEYED.items():
         keys = [column for column in columns if column.endswith("_key")]
         other = " OR ".join(f"t.{key} <> l.{key}" for key in keys)
-        assert query(f"SELECT * FROM internal.{table} t JOIN internal.links l USING (link_id) WHERE {other}") == []
-    assert query(f"FROM internal.domain_names ANTI JOIN {sides} ON k = domain_key AND n = domain_name") == []
+        joined = f"internal.{table} t JOIN internal.links l USING (link_id)"
+        assert query(f"SELECT * FROM {joined} WHERE {other}") == []  # noqa: S608
+    assert query(f"FROM internal.domain_names ANTI JOIN {SIDES} ON k = domain_key AND n = domain_name") == []
     assert query("SELECT domain_key FROM internal.domain_names GROUP BY ALL HAVING count(*) > 1") == []
 
 
@@ -142,12 +148,22 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stopped database of `crowd`, to be copied."""
     path = tmp_path_factory.mktemp("crowd") / "a.duckdb"
     suffixes = BEFORE.write(path.with_suffix(".dat"))
-    whole.run(path, [whole.memory_of(chunks_of(crowd(1_500), 300))], public_suffix_list=suffixes)
+    whole.run(
+        path,
+        [whole.memory_of(chunks_of(crowd(1_500), 300))],
+        public_suffix_list=suffixes,
+        batch_max_events=300,
+    )
     return path
 
 
 def copy_of(crowded: Path, folder: Path) -> Path:
     return Path(shutil.copy(crowded, folder / "a.duckdb"))
+
+
+def rev_of(path: Path) -> int:
+    with whole.opened(path) as stopped:
+        return int(stopped.query("SELECT rev FROM internal.writer")[0][0])
 
 
 def moved_between(events: Sequence[Event], before: RuleSet, after: RuleSet) -> tuple[set[str], int]:
@@ -175,7 +191,10 @@ def test_what_changes_is_told_before_and_after(crowded: Path, tmp_path: Path) ->
     named = {(move.domain_name, move.new_domain_name) for move in planned.largest}
     assert ("blog.com", "one.blog.com") in named
     assert planned.version_before != planned.version
+    revised = rev_of(path)
+    assert revised > rev_of(crowded)
     again = rekey(path, AFTER)
+    assert rev_of(path) == revised + 1
     assert (again.hosts, again.domains, again.links, again.largest) == (0, 0, 0, ())
     check(path, events, AFTER)
 
@@ -220,6 +239,55 @@ def test_a_kill_leaves_the_old_state_whole(crowded: Path, tmp_path: Path, point:
     )
     assert done.returncode == -signal.SIGKILL
     check(path, crowd(1_500), AFTER if point == "committed" else BEFORE)
+
+
+def told(number: int, kind: Kind, source: str, target: str) -> Event:
+    domains = BEFORE.domains()
+    return Event(
+        kind=kind,
+        observed_at=BASE_US + number * HOUR_US,
+        source_url=f"https://{source}/",
+        target_url=f"https://{target}/",
+        source_domain=domains[source],
+        target_domain=domains[target],
+        origin=Origin("memory", "links", 0, number),
+        record_at=RECORD_AT_US,
+    )
+
+
+def take(path: Path, events: Sequence[Event]) -> None:
+    suffixes = BEFORE.write(path.with_suffix(".dat"))
+    whole.run(path, [whole.memory_of(chunks_of(list(events), 1))], public_suffix_list=suffixes)
+
+
+def test_a_domain_that_was_gone_begins_again_without_its_score(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    sources = ("shop.co.uk", "still.example", "alone", "wild.com")
+    events = [
+        *(told(number, Kind.DISCOVERED, source, "one.blog.com") for number, source in enumerate(sources)),
+        told(len(sources), Kind.DISCOVERED, "blog.com", "alone"),
+    ]
+    take(path, events[:-1])
+    with whole.opened(path) as stopped:
+        scores = stopped.query("SELECT max(authority) FROM internal.newest_domain_scores")
+    assert scores[0][0] > 1
+    rekey(path, AFTER)
+    check(path, events[:-1], AFTER)
+    take(path, events)
+    check(path, events, AFTER)
+
+
+def test_a_domain_of_links_never_sighted_has_no_place_in_the_graph(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    events = [
+        told(0, Kind.DISCOVERED, "shop.co.uk", "one.blog.com"),
+        told(1, Kind.LOST, "x.one.blog.com", "two.blog.com:8080"),
+        told(2, Kind.LOST, "w.wild.com", "alone"),
+    ]
+    take(path, events)
+    for rules in (AFTER, BEFORE, AFTER):
+        rekey(path, rules)
+        check(path, events, rules)
 
 
 def test_every_column_that_holds_a_domain_is_known_to_the_rekey(crowded: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +13,9 @@ from linktide.cli.flags import config_options, read_config
 from linktide.cli.plain import plain_json, plain_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from linktide.config import Config
-    from linktide.rekey import Rekeyed
 
 
 @click.command("rekey", short_help="Bring another public suffix list into force.")
@@ -38,21 +39,21 @@ def rekey(list_path: Path | None, *, is_dry_run: bool, is_json: bool, **flags: o
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
     told, misplaced = session.rekey(config, list_path, is_dry_run=is_dry_run)
     if is_json:
-        click.echo(plain_json(json.dumps(session.as_json(told), ensure_ascii=False, indent=2)))
+        click.echo(plain_json(json.dumps(told, ensure_ascii=False, indent=2)))
         return
     _print(config, told, is_dry_run=is_dry_run)
     for sentence in misplaced:
         click.echo(plain_text(sentence))
 
 
-def _print(config: Config, told: Rekeyed, *, is_dry_run: bool) -> None:
-    would = "would have" if is_dry_run else "have"
-    names = plain_text(f"{told.version_before} → {told.version}")
-    click.echo(f"{config.database}: public suffix list {names}{' (dry run)' if is_dry_run else ''}.")
+def _print(config: Config, told: Mapping[str, Any], *, is_dry_run: bool) -> None:
+    versions = plain_text(f"{told['version_before']} → {told['version']}")
+    have = "would have" if is_dry_run else "have"
+    click.echo(f"{config.database}: public suffix list {versions}{', not in force' if is_dry_run else ''}.")
     click.echo(
-        f"{told.hosts:,} hosts {would} another domain: {told.domains:,} domains and "
-        f"{told.links:,} links are concerned."
+        f"{told['hosts']:,} hosts {have} another domain: "
+        f"{told['links']:,} links, {told['domains']:,} domains."
     )
-    for move in told.largest:
-        names = plain_text(f"{move.domain_name} → {move.new_domain_name}")
-        click.echo(f"  {names}: {move.hosts:,} hosts, {move.links:,} links")
+    for move in told["largest"]:
+        names = plain_text(f"{move['domain_name']} → {move['new_domain_name']}")
+        click.echo(f"  {names}: {move['links']:,} links of {move['hosts']:,} hosts")

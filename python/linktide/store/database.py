@@ -85,7 +85,7 @@ class Database:
     ) -> Self:
         """Open or make the file, migrate it, refresh its views and empty its WAL.
 
-        `first_pins` is asked for a new file only: what an old one has pinned holds, and needs no list to read.
+        `first_pins` is asked for a new file only: what an old one has pinned holds.
         Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError, ConfigError, DiskFullError and
         StoreFailedError. `steps` replaces the known migrations in tests.
         """
