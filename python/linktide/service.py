@@ -100,7 +100,7 @@ class Service:
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
-        self._suffixes = SuffixDesk(watch, self._stop.is_set)
+        self._suffixes = SuffixDesk(watch)
         self.state = ServiceState(
             config,
             self._metrics,
@@ -190,6 +190,7 @@ class Service:
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
+            self._suffixes.served()
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version())
@@ -234,6 +235,7 @@ class Service:
             yield
         finally:
             is_over.set()
+            self._suffixes.end()
             if not self._ends_by_itself:
                 thread.join()
 

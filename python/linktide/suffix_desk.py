@@ -11,14 +11,14 @@ from linktide.rekey import Rekeyed, plan_rekey, rekey
 from linktide.suffixes import parse_suffix_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from linktide.index import IndexOptions, LinkIndex, SuffixList
     from linktide.store.database import Database
     from linktide.store.writer import StoreWriter
     from linktide.suffix_watch import SuffixWatch
 
-_WAIT_SECONDS: Final = 0.2
+_STOPPING: Final = "The service is stopping; run `linktide rekey` on the stopped database."
 
 
 class RefusedListError(LinktideError):
@@ -39,11 +39,12 @@ class _Asked:
 class SuffixDesk:
     """Takes the wish for a rekey from any thread; the work thread grants it between two sessions."""
 
-    def __init__(self, watch: SuffixWatch, is_stopping: Callable[[], bool]) -> None:
+    def __init__(self, watch: SuffixWatch) -> None:
         self.watch = watch
-        self._is_stopping = is_stopping
+        self._is_over = False
         self._lock = threading.Lock()
         self._asked: _Asked | None = None
+        self._answered: _Asked | None = None
         self._database: Database | None = None
 
     # --- any thread ----------------------------------------------------------------------------------------
@@ -83,12 +84,12 @@ class SuffixDesk:
     def _granted(self, suffixes: SuffixList) -> Rekeyed:
         asked = _Asked(suffixes)
         with self._lock:
+            if self._is_over:
+                raise RetryError(_STOPPING)
             if self._asked is not None:
                 raise RetryError("Another rekey is under way; ask again when it is done.")
             self._asked = asked
-        while not asked.is_done.wait(_WAIT_SECONDS):
-            if self._is_stopping():
-                raise RetryError("The service is stopping; run `linktide rekey` on the stopped database.")
+        asked.is_done.wait()
         if isinstance(asked.outcome, Rekeyed):
             return asked.outcome
         raise asked.outcome or RetryError("The rekey broke off; the list before it is in force.")
@@ -122,6 +123,24 @@ class SuffixDesk:
             raise
         finally:
             with self._lock:
-                self._asked = None
-            asked.is_done.set()
+                self._asked, self._answered = None, asked
+            if not isinstance(asked.outcome, Rekeyed):
+                asked.is_done.set()
         return index
+
+    def served(self) -> None:
+        """Hear that what is stored can be queried: who asked for a rekey has it now."""
+        with self._lock:
+            answered, self._answered = self._answered, None
+        if answered is not None:
+            answered.is_done.set()
+
+    def end(self) -> None:
+        """Hear that no session comes any more: who waits is told."""
+        with self._lock:
+            self._is_over = True
+            asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.outcome = RetryError(_STOPPING)
+            asked.is_done.set()
+        self.served()
