@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from linktide.errors import ConfigError, LinktideError, RetryError, StopError
-from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, scan_record_batches
+from linktide.index import URL_POLICY_VERSION, Decoder, IndexOptions, SuffixList, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
@@ -30,14 +30,13 @@ from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
 from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
-from linktide.suffixes import read_suffix_list
+from linktide.suffixes import misplaced, read_suffix_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from linktide.config import Config
-    from linktide.index import SuffixList
     from linktide.rekey import Rekeyed
     from linktide.sources.source import Source
 
@@ -174,6 +173,8 @@ class Service:
             index = self._suffixes.grant(writer, options) or restore_index(database, options)
             pins = database.pins
             self._suffixes.opened(database)
+            for sentence in misplaced(config, SuffixList(pins.psl_text)):
+                _LOG.warning("%s", sentence)
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
