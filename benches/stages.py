@@ -24,11 +24,12 @@ import capture
 from linktide import _core
 from linktide.config import load
 from linktide.index import Decoder, IndexOptions, LinkIndex, scan_record_batches
+from linktide.restore import writer_row_of
 from linktide.service import Service, now_us
 from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.memory import MemorySource
 from linktide.store.database import Database, PinVersions, StoreSettings
-from linktide.store.rebuild import WriterRow, observations_of
+from linktide.store.rebuild import observations_of
 from linktide.store.writer import Advance, StoreBatch, StoreWriter
 from linktide.suffixes import read_suffix_list
 from measure import Usage, cpu_seconds_of, load_average, peak_rss_bytes
@@ -96,7 +97,7 @@ def decode(request: Request) -> Result:
 def normalise(request: Request) -> Result:
     """Turn chunks into batches for the index: decoded, normalised, keyed."""
     data = capture.read(request.capture)
-    decoder = Decoder(read_suffix_list(None)[0], _SEED, _MAX_EVENT_BYTES)
+    decoder = Decoder(read_suffix_list(None).text, _SEED, _MAX_EVENT_BYTES)
     accepted = 0
     before = Usage.now()
     for chunks in _batches(data.chunks):
@@ -137,14 +138,7 @@ def parts(request: Request) -> Result:
             batch = decoder.decode([(writer.source_id_of(chunk.partition), chunk) for chunk in chunks])
             clock.end("decode")
             rows = index.apply(batch, lambda link_ids: observations_of(database, link_ids))
-            numbers = index.numbers()
-            row = WriterRow(
-                rows.rev,
-                rows.clock_us,
-                int(numbers["live_links"]),
-                numbers["authority_error_bound"],
-                bool(numbers["authority_is_shown"]),
-            )
+            row = writer_row_of(index, rows.rev, rows.clock_us)
             clock.end("apply")
             writer.commit(StoreBatch(rows.tables, _advances(writer, chunks, positions), row))
             writer.checkpoint_if_due()
@@ -161,7 +155,7 @@ def floor(request: Request) -> Result:
     """
     data = capture.read(request.capture)
     index = LinkIndex(IndexOptions(_SEED))
-    decoder = Decoder(read_suffix_list(None)[0], _SEED, _MAX_EVENT_BYTES)
+    decoder = Decoder(read_suffix_list(None).text, _SEED, _MAX_EVENT_BYTES)
     path = request.folder / "floor.duckdb"
     connection = duckdb.connect(str(path), config={"checkpoint_threshold": "64MB", "threads": 2})
     wall = cpu = 0.0
@@ -291,11 +285,13 @@ def _advances(writer: StoreWriter, chunks: Sequence[Chunk], positions: dict[Part
 
 @contextmanager
 def _store(folder: Path) -> Iterator[tuple[Database, str]]:
-    text, version = read_suffix_list(None)
+    suffixes = read_suffix_list(None)
     settings = StoreSettings(folder / "parts.duckdb")
-    database = Database.open(settings, PinVersions("", version, text), datetime.now(UTC))
+    database = Database.open(
+        settings, lambda: PinVersions("", suffixes.version, suffixes.text), datetime.now(UTC)
+    )
     try:
-        yield database, text
+        yield database, suffixes.text
     finally:
         database.close()
 

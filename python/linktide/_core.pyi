@@ -11,6 +11,7 @@ __all__ = [
     "Changes",
     "EventBatch",
     "Index",
+    "SuffixList",
     "UrlNormalizer",
     "dead_letter_reasons",
     "decode_event",
@@ -181,6 +182,30 @@ class Changes:
     def rev(self) -> int: ...
     @property
     def clock_us(self) -> int | None: ...
+
+@final
+class SuffixList:
+    """A public suffix list, private section included.
+
+    Raises ValueError if the text is no public suffix list.
+    """
+
+    def __new__(cls, text: str) -> SuffixList: ...
+    @property
+    def version(self) -> str:
+        """The file's VERSION line; if it has none, `unversioned-` and a hash of the text."""
+
+    def __len__(self) -> int:
+        """Return how many rules there are."""
+
+    def domain_of(self, host: str) -> str:
+        """Return the registrable domain of a host as normalised URLs have it."""
+
+    def moved_hosts(self, seed: int, hosts: _RecordBatch) -> _RecordBatch:
+        """Return of authority, domain_name those whose domain is another one by this list.
+
+        domain_key, new_domain_name, new_domain_key come with them. Raises ValueError if a column is missing.
+        """
 
 @final
 class UrlNormalizer:

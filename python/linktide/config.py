@@ -57,7 +57,10 @@ class Config:
     tracked_domains: tuple[str, ...] = setting((), domains(), "Your own domains: shown by `top`, measured.")
     rivals: tuple[str, ...] = setting((), domains(), "Domains to compare yours with.")
     public_suffix_list: Path | None = setting(
-        None, path(), "A Public Suffix List file; not set: the list of the `publicsuffixlist` package."
+        None,
+        path(),
+        "A Public Suffix List file, for a new database; for others it is staged until `linktide rekey`. "
+        "Not set: the list of the `publicsuffixlist` package.",
     )
 
     kafka_bootstrap_servers: tuple[str, ...] = setting(

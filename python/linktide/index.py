@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
@@ -23,6 +23,16 @@ scan_record_batches = _core.scan_record_batches
 
 
 @dataclass(frozen=True, slots=True)
+class Seeds:
+    """Whom to trust, and what is known of domains from elsewhere."""
+
+    trusted: Sequence[str] = ()
+    topics: Sequence[tuple[str, Sequence[str]]] = ()
+    priors: Sequence[pa.RecordBatch] = ()
+    """domain_name, prior; see priors.py."""
+
+
+@dataclass(frozen=True, slots=True)
 class IndexOptions:
     """What an index is told once; see config.py for the meaning."""
 
@@ -32,16 +42,7 @@ class IndexOptions:
     authority_min_domains: int = 1000
     rel_weights: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Of nofollow, ugc and sponsored links beside a followed one's 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seeds:
-    """Whom to trust, and what is known of domains from elsewhere."""
-
-    trusted: Sequence[str] = ()
-    topics: Sequence[tuple[str, Sequence[str]]] = ()
-    priors: Sequence[pa.RecordBatch] = ()
-    """domain_name, prior; see priors.py."""
+    seeds: Seeds = field(default_factory=Seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,36 @@ class DomainNumbers:
     authority: float | None
 
 
+class SuffixList:
+    """A public suffix list, private section included. Raises ValueError if the text is none."""
+
+    def __init__(self, text: str) -> None:
+        self._list = _core.SuffixList(text)
+        self.text = text
+
+    @property
+    def version(self) -> str:
+        """The text's VERSION line; if it has none, `unversioned-` and a hash of the text."""
+        return self._list.version
+
+    def __len__(self) -> int:
+        """Return how many rules there are."""
+        return len(self._list)
+
+    def domain_of(self, host: str) -> str:
+        """Return the registrable domain of a host as normalised URLs have it."""
+        return self._list.domain_of(host)
+
+    def moved_hosts(self, seed: int, hosts: pa.Table) -> pa.RecordBatch:
+        """Return the rows of `hosts` that have another domain by this list.
+
+        `hosts` has authority and domain_name; domain_key, new_domain_name and new_domain_key (under `seed`)
+        come with them. Raises ValueError if a column is missing.
+        """
+        batch = pa.RecordBatch.from_struct_array(hosts.combine_chunks().to_struct_array().combine_chunks())
+        return pa.record_batch(self._list.moved_hosts(seed, batch))
+
+
 class Decoder:
     """Turns chunks into batches of accepted events and dead letters; never fails on their content.
 
@@ -137,10 +168,10 @@ class LinkIndex:
         self.topics: tuple[str, ...] = ()
 
     @classmethod
-    def restore(cls, options: IndexOptions, stored: Stored, seeds: Seeds | None = None) -> Self:
+    def restore(cls, options: IndexOptions, stored: Stored) -> Self:
         """Build the index from the tables."""
         index = cls(options)
-        index.set_seeds(seeds or Seeds())
+        index.set_seeds(options.seeds)
         index.restore_domains(stored.domains)
         for rows in stored.links:
             index._index.restore_links(rows)

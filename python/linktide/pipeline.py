@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError
 from linktide.metrics.batch import StoredBatch
+from linktide.restore import writer_row_of
 from linktide.sources.chunk_queue import ChunkQueue, pieces
 from linktide.sources.source import Position, begin_chunk_at
-from linktide.store.rebuild import WriterRow, observations_of
+from linktide.store.rebuild import observations_of
 from linktide.store.writer import Advance, StoreBatch
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Parts:
     """Where the store stood when the session began."""
     between_batches: Callable[[], bool] = lambda: False
     """Called where index and store stand still together; true if it moved scores that are to be written."""
+    is_to_leave: Callable[[], bool] = lambda: False
+    """Asked between two batches; what is not stored then is dropped, and read again by the next session."""
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ class Session:
         self._settled_at = monotonic()
 
     def run(self) -> None:
-        """Run until `stop` is set or every source is exhausted and stored.
+        """Run until `stop` is set, every source is exhausted and stored, or the parts say to leave.
 
         Raises what ended it: RetryError (rebuild and go on) or StopError. Sources are open when this is
         called and stay open.
@@ -280,7 +283,7 @@ class Session:
 
     def _store_batches(self) -> None:
         stopped_at: float | None = None
-        while self._failure is None:
+        while self._failure is None and not self._parts.is_to_leave():
             if stopped_at is None and self._stop.is_set():
                 stopped_at = self._monotonic()
             if stopped_at is not None and self._monotonic() - stopped_at > _DRAIN_SECONDS:
@@ -337,16 +340,7 @@ class Session:
         )
 
     def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:
-        numbers = self._parts.index.numbers()
-        row = WriterRow(
-            rows.rev,
-            rows.clock_us,
-            int(numbers["live_links"]),
-            numbers["authority_error_bound"],
-            bool(numbers["authority_is_shown"]),
-            numbers["authority_trust_scale"] or None,
-            self._parts.index.topics,
-        )
+        row = writer_row_of(self._parts.index, rows.rev, rows.clock_us)
         return self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
 
     def _settle(self) -> None:

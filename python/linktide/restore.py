@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from linktide.index import IndexOptions, LinkIndex, Seeds, Stored
 from linktide.priors import read_priors
-from linktide.store.rebuild import domain_rows, link_rows, page_score_rows, read_writer, topic_score_rows
+from linktide.store.rebuild import (
+    WriterRow,
+    domain_rows,
+    link_rows,
+    page_score_rows,
+    read_writer,
+    topic_score_rows,
+)
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -20,7 +27,7 @@ _LOG = logging.getLogger("linktide")
 
 
 def index_options(config: Config, seed: int) -> IndexOptions:
-    """Return what the core is told of the configuration."""
+    """Return what the core is told of the configuration; ConfigError if the prior file is no use."""
     return IndexOptions(
         seed,
         epsilon_busy=config.epsilon_busy,
@@ -31,6 +38,7 @@ def index_options(config: Config, seed: int) -> IndexOptions:
             config.authority_ugc_weight,
             config.authority_sponsored_weight,
         ),
+        seeds=read_seeds(config),
     )
 
 
@@ -59,25 +67,36 @@ def with_seeds(config: Config, newer: Config) -> Config:
 def reseed_index(database: Database, index: LinkIndex, seeds: Seeds) -> None:
     """Give a running index other seeds; what was last written is read again."""
     index.set_seeds(seeds)
-    with (
-        domain_rows(database) as domains,
-        page_score_rows(database) as pages,
-        topic_score_rows(database) as topics,
-    ):
-        index.restore_domains(domains)
-        index.restore_scores(pages, topics)
+    index.restore_domains(domain_rows(database))
+    index.restore_scores(page_score_rows(database), topic_score_rows(database))
 
 
-def restore_index(database: Database, options: IndexOptions, seeds: Seeds) -> LinkIndex:
-    """Build the index from the tables."""
+def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
+    """Build the index from the tables as the writer's connection sees them."""
     row = read_writer(database)
-    with (
-        domain_rows(database) as domains,
-        link_rows(database) as links,
-        page_score_rows(database) as pages,
-        topic_score_rows(database) as topics,
-    ):
-        return LinkIndex.restore(options, Stored(domains, links, pages, topics, row.clock_us, row.rev), seeds)
+    stored = Stored(
+        domains=domain_rows(database),
+        links=link_rows(database),
+        page_scores=page_score_rows(database),
+        topic_scores=topic_score_rows(database),
+        clock_us=row.clock_us,
+        rev=row.rev,
+    )
+    return LinkIndex.restore(options, stored)
+
+
+def writer_row_of(index: LinkIndex, rev: int, clock_us: int | None) -> WriterRow:
+    """Return what a commit tells of the index."""
+    numbers = index.numbers()
+    return WriterRow(
+        rev,
+        clock_us,
+        int(numbers["live_links"]),
+        numbers["authority_error_bound"],
+        bool(numbers["authority_is_shown"]),
+        numbers["authority_trust_scale"] or None,
+        index.topics,
+    )
 
 
 def warn_of_unknown(index: LinkIndex, seeds: Seeds) -> None:

@@ -8,10 +8,10 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from linktide.errors import ConfigError, LinktideError, RetryError, StopError
-from linktide.index import URL_POLICY_VERSION, Decoder, scan_record_batches
+from linktide.errors import ConfigError, LinktideError, RetryError
+from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
@@ -27,18 +27,18 @@ from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
 from linktide.serve.state import ServiceState
-from linktide.sources.files import FileSource
 from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
 from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
-from linktide.suffixes import read_suffix_list
+from linktide.suffix_desk import SuffixDesk
+from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
+from linktide.suffixes import misplaced, read_suffix_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from linktide.config import Config
     from linktide.index import LinkIndex
@@ -47,13 +47,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("linktide")
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-
-
-class Progress(Protocol):
-    """Hears how far an import is, after each batch."""
-
-    def __call__(self, *, done_bytes: int, events: int, dead_letters: int) -> None:
-        """Hear totals since the beginning; `done_bytes` counts unpacked bytes."""
 
 
 def now_us() -> int:
@@ -106,8 +99,16 @@ class Service:
         self._metrics = Metrics()
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
+        watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
+        self._suffixes = SuffixDesk(watch)
         self.state = ServiceState(
-            config, self._metrics, self._report, self._push, now_us=now_us, is_stopping=self._stop.is_set
+            config,
+            self._metrics,
+            self._report,
+            self._push,
+            self._suffixes,
+            now_us=now_us,
+            is_stopping=self._stop.is_set,
         )
 
     def run(self) -> None:
@@ -116,7 +117,7 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with self._signals(), self._http():
+        with self._signals(), self._watching(), self._http():
             pause = _FIRST_PAUSE_SECONDS
             has_run = False
             stored = 0
@@ -128,7 +129,8 @@ class Service:
                         has_run = True
                         began_at = time.monotonic()
                         session.run()
-                    break
+                    if not self._suffixes.is_asked:
+                        break
                 except RetryError as error:
                     if self._stop.is_set():
                         break
@@ -162,16 +164,19 @@ class Service:
     def _session(self) -> Iterator[Session]:
         """Open the store, restore the index, open the sources; close everything afterwards."""
         config = self._config
-        database = self._open_database()
+        database = open_database(config)
         readers: ReaderPool | None = None
         try:
             writer = StoreWriter(
                 database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
             )
+            options = index_options(config, database.pins.hash_seed)
+            index = self._suffixes.grant(writer, options) or restore_index(database, options)
             pins = database.pins
-            seeds = read_seeds(config)
-            index = restore_index(database, index_options(config, pins.hash_seed), seeds)
-            warn_of_unknown(index, seeds)
+            warn_of_unknown(index, options.seeds)
+            self._suffixes.opened(database)
+            for sentence in misplaced(config, SuffixList(pins.psl_text)):
+                _LOG.warning("%s", sentence)
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
@@ -183,11 +188,13 @@ class Service:
                 self._report,
                 stored,
                 between_batches=lambda: self._take_reload(database, index),
+                is_to_leave=lambda: self._suffixes.is_asked,
             )
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
+            self._suffixes.served()
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version())
@@ -198,7 +205,13 @@ class Service:
             self.state.is_down(str(error))
             raise
         finally:
-            self.state.is_down("the store is closed")
+            is_rekeyed = self._suffixes.is_asked
+            self.state.is_down(
+                "hosts get their domains by another public suffix list"
+                if is_rekeyed
+                else "the store is closed"
+            )
+            self._suffixes.closed()
             close_sources(self._sources)
             if readers is not None:
                 readers.close()
@@ -221,28 +234,31 @@ class Service:
         _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
         return True
 
-    def _open_database(self) -> Database:
-        config = self._config
-        text, version = read_suffix_list(config.public_suffix_list)
-        settings = StoreSettings(
-            config.database,
-            memory_limit=f"{config.memory_limit}B",
-            unverified_after_days=config.unverified_after_days,
-        )
-        database = Database.open(settings, PinVersions(URL_POLICY_VERSION, version, text), datetime.now(UTC))
-        if database.pins.url_policy_version != URL_POLICY_VERSION:
-            database.close()
-            raise ConfigError(
-                f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
-                f"program applies {URL_POLICY_VERSION}: import the data into a new database."
-            )
-        return database
-
     @staticmethod
     def _close_store(writer: StoreWriter) -> None:
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
         with suppress(LinktideError):
             writer.checkpoint()
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Look at the file of the public suffix list now and then, if this service is to live long."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(LOOK_SECONDS):
+                self._suffixes.watch.look()
+
+        thread = threading.Thread(target=watch, name="linktide-maintenance")
+        if not self._ends_by_itself:
+            thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            self._suffixes.end()
+            if not self._ends_by_itself:
+                thread.join()
 
     @contextmanager
     def _http(self) -> Iterator[None]:
@@ -286,22 +302,29 @@ class Service:
         self._stop.set()
 
 
-def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> Totals:
-    """Take files into a database on which no service runs; a killed import goes on where it was."""
-    source = FileSource(paths, now_us=now_us)
+def open_database(config: Config) -> Database:
+    """Open the configured file as its writer, or make it, pinned to the configured public suffix list.
 
-    def tell(totals: Totals) -> None:
-        progress(done_bytes=totals.bytes, events=totals.events, dead_letters=totals.dead_letters)
+    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy.
+    """
+    settings = StoreSettings(
+        config.database,
+        memory_limit=f"{config.memory_limit}B",
+        unverified_after_days=config.unverified_after_days,
+    )
 
-    service = Service(config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=tell)
-    service.run()
-    if service.stopped_by == signal.SIGINT:
-        raise KeyboardInterrupt
-    if service.stopped_by is not None:
-        raise StopError(
-            f"Stopped after {service.totals.events:,} events; the same command goes on from there."
+    def first_pins() -> PinVersions:
+        suffixes = read_suffix_list(config.public_suffix_list)
+        return PinVersions(URL_POLICY_VERSION, suffixes.version, suffixes.text)
+
+    database = Database.open(settings, first_pins, datetime.now(UTC))
+    if database.pins.url_policy_version != URL_POLICY_VERSION:
+        database.close()
+        raise ConfigError(
+            f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
+            f"program applies {URL_POLICY_VERSION}: import the data into a new database."
         )
-    return service.totals
+    return database
 
 
 def _reader_settings(config: Config) -> ReaderSettings:

@@ -1,34 +1,80 @@
-"""The public suffix list in force for a new database."""
+"""The public suffix list as a file: found, read, checked."""
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError
+from linktide.index import SuffixList
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from linktide.config import Config
 
-_VERSION_LINE = "// VERSION:"
-_HEAD_LINES = 50
+LEAST_RULES = 100
+"""A list with fewer rules is none: it would make one domain of whole countries."""
+
+_VERSION_TIME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_UTC", re.ASCII)
 
 
-def read_suffix_list(path: Path | None) -> tuple[str, str]:
-    """Return (text, version) of the list at `path`, or of the one the publicsuffixlist package carries.
+def suffix_list_path(configured: Path | None) -> Path:
+    """Return the configured file, or that of the publicsuffixlist package."""
+    return configured or Path(str(files("publicsuffixlist").joinpath("public_suffix_list.dat")))
 
-    Raises ConfigError if it cannot be read.
+
+def read_suffix_list(configured: Path | None) -> SuffixList:
+    """Return the list of the configured file, or that of the publicsuffixlist package.
+
+    Raises ConfigError if it cannot be read, is no such list, or is cut off.
     """
+    path = suffix_list_path(configured)
     try:
-        if path is None:
-            text = files("publicsuffixlist").joinpath("public_suffix_list.dat").read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"The public suffix list {path or 'of the publicsuffixlist package'} cannot be read ({error}); "
+            f"The public suffix list {path} cannot be read ({error}); "
             "set public_suffix_list to a readable file."
         ) from error
-    head = text.splitlines()[:_HEAD_LINES]
-    version = next((line for line in head if line.startswith(_VERSION_LINE)), "")
-    return text, version.removeprefix(_VERSION_LINE).strip() or "unknown"
+    return parse_suffix_list(text, str(path))
+
+
+def parse_suffix_list(text: str, name: str) -> SuffixList:
+    """Return the list of a text; raises ConfigError, which names it by `name`, if it is none or cut off."""
+    try:
+        suffixes = SuffixList(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"The public suffix list {name} cannot be used: {error}; set public_suffix_list to a sound file."
+        ) from error
+    if len(suffixes) < LEAST_RULES:
+        raise ConfigError(
+            f"The public suffix list {name} has {len(suffixes)} rules, wanted at least {LEAST_RULES}; "
+            "set public_suffix_list to a whole file."
+        )
+    return suffixes
+
+
+def misplaced(config: Config, suffixes: SuffixList) -> list[str]:
+    """Say of each tracked domain and rival that is no registrable domain by this list what would be."""
+    named = [("tracked_domains", name) for name in config.tracked_domains]
+    named += [("rivals", name) for name in config.rivals]
+    return [
+        f"{setting} names {name}, by the public suffix list {suffixes.version} a part of {domain}: it has no "
+        f"figures; wanted {domain}."
+        for setting, name in named
+        if (domain := suffixes.domain_of(name)) != name
+    ]
+
+
+def age_seconds(version: str, now: datetime) -> float | None:
+    """Return how long ago a list of this version was made; None if its version is no time."""
+    if _VERSION_TIME.fullmatch(version) is None:
+        return None
+    try:
+        made_at = datetime.strptime(version, "%Y-%m-%d_%H-%M-%S_UTC").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (now - made_at).total_seconds()

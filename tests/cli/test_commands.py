@@ -99,7 +99,7 @@ def test_flags_of_run_reach_the_configuration(monkeypatch: pytest.MonkeyPatch) -
     assert (seen[0].http_port, seen[0].kafka_group_id, seen[0].epsilon_busy) == (2, "g", 0.02)
 
 
-@pytest.mark.parametrize("name", ["run", "query", "import", "produce", "top", "check", "status"])
+@pytest.mark.parametrize("name", ["run", "query", "import", "produce", "top", "check", "status", "rekey"])
 def test_every_command_refuses_an_unknown_setting(name: str, folder: Path) -> None:
     (folder / "file").touch()
     argument = {"query": ["SELECT 1"], "import": ["file"], "produce": ["file"]}.get(name, [])
@@ -178,7 +178,7 @@ def test_check_shows_every_setting_its_origin_and_no_secret(
         ("tracked_domains=www.a.example", ("tracked_domains", "www.a.example", "wanted a.example")),
         ("rivals=co.uk", ("rivals", "co.uk", "public suffix")),
         ("public_suffix_list=gone.dat", ("public_suffix_list", "gone.dat")),
-        ("public_suffix_list=empty.dat", ("empty.dat", "0 rules")),
+        ("public_suffix_list=empty.dat", ("empty.dat", "no rule")),
         ("database=nowhere/x.duckdb", ("database", "nowhere", "does not exist")),
     ],
 )

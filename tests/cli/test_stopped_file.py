@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def open_database(path: Path) -> Database:
-    return Database.open(StoreSettings(path), PinVersions("1", "1"), NOW)
+    return Database.open(StoreSettings(path), lambda: PinVersions("1", "1"), NOW)
 
 
 @pytest.fixture(autouse=True)

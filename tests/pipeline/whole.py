@@ -14,7 +14,7 @@ import pyarrow as pa
 from linktide import _core, service
 from linktide.config import load
 from linktide.index import Decoder
-from linktide.restore import index_options, read_seeds, restore_index
+from linktide.restore import index_options, restore_index
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from linktide.index import IndexOptions, LinkIndex, Seeds
+    from linktide.index import IndexOptions, LinkIndex
     from linktide.sources.source import Chunk, Source
     from oracle.compare import Query
 
@@ -72,8 +72,8 @@ def run(
     config = load(flags=flags, environ={}, folder=path.parent)
     kept: list[LinkIndex] = []
 
-    def keep(database: Database, options: IndexOptions, seeds: Seeds) -> LinkIndex:
-        kept.append(restore_index(database, options, seeds))
+    def keep(database: Database, options: IndexOptions) -> LinkIndex:
+        kept.append(restore_index(database, options))
         return kept[-1]
 
     decoder = partial(Decoder, max_batch_bytes=max_batch_bytes)
@@ -101,15 +101,18 @@ def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
     return MemorySource(chunks)
 
 
+def none_new() -> PinVersions:
+    """Be what is asked when a file is not there yet."""
+    raise FileNotFoundError
+
+
 @contextmanager
 def opened(path: Path, **settings: Any) -> Iterator[Opened]:  # noqa: ANN401 - as above
     """Open a stopped database and restore the index from it."""
-    text, version = read_suffix_list(None)
-    database = Database.open(StoreSettings(path), PinVersions("", version, text), datetime.now(UTC))
+    database = Database.open(StoreSettings(path), none_new, datetime.now(UTC))
     try:
         config = load(flags={"database": path, **settings}, environ={}, folder=path.parent)
-        options = index_options(config, database.pins.hash_seed)
-        index = restore_index(database, options, read_seeds(config))
+        index = restore_index(database, index_options(config, database.pins.hash_seed))
         yield Opened(query_of(database.connection), index)
     finally:
         database.close()
@@ -117,8 +120,7 @@ def opened(path: Path, **settings: Any) -> Iterator[Opened]:  # noqa: ANN401 - a
 
 def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
     """Give raw URL pairs the identity that the product gives them; a reason where it refuses."""
-    text, _ = read_suffix_list(None)
-    normalizer = _core.UrlNormalizer(text)
+    normalizer = _core.UrlNormalizer(read_suffix_list(None).text)
     sources = _rows(normalizer.normalize_array(pa.array([source for source, _ in pairs])))
     targets = _rows(
         normalizer.normalize_array(

@@ -53,6 +53,10 @@ class ScriptedService:
         self.before()
         return given(self.table)
 
+    def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
+        self.calls.append((text, is_dry_run))
+        return given(self.told)
+
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Stored:
         self.calls.append((data, topic, topic_id, first_offset))
         self.before()

@@ -216,3 +216,43 @@ def test_the_page_holds_nothing_that_runs_or_loads() -> None:
     assert not re.search(r"<script|<style|<link|<img|<iframe|<form|style=|\son\w+=|javascript:", page.text)
     for path in re.findall(r'href="([^"]+)"', page.text):
         assert ask(ScriptedService(), "GET", path).status_code == 200
+
+
+REKEY = "/api/v1/rekey"
+LIST = "// ===BEGIN\ncom\n公司.cn\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_dry_run"), [("", False), ("?dry_run=false", False), ("?dry_run=true", True)]
+)
+def test_a_rekey_hands_the_list_over_and_answers_what_changed(asked: str, is_dry_run: bool) -> None:  # noqa: FBT001
+    service = ScriptedService(told={"hosts": 3, "largest": []})
+    answer = ask(service, "POST", REKEY + asked, content=LIST.encode())
+    assert (answer.status_code, answer.json()) == (200, {"hosts": 3, "largest": []})
+    assert service.calls == [(LIST, is_dry_run)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "said"),
+    [
+        ("?dry_run=yes", b"com", "true or false"),
+        ("?dry_run=true&dry_run=true", b"com", "once"),
+        ("?dryrun=true", b"com", "dryrun"),
+        ("", b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_malformed_rekey_is_refused_before_the_service_hears_of_it(
+    asked: str, body: bytes, said: str
+) -> None:
+    service = ScriptedService()
+    answer = ask(service, "POST", REKEY + asked, content=body)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert service.calls == []
+
+
+def test_a_rekey_that_is_refused_or_must_wait_says_so() -> None:
+    refused = ask(ScriptedService(told=LinktideError("no list")), "POST", REKEY, content=b"x")
+    assert (refused.status_code, refused.json()["error"]) == (400, "no list")
+    waits = ask(ScriptedService(told=RetryError("under way")), "POST", REKEY, content=b"x")
+    assert waits.status_code == 503

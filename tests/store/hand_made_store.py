@@ -159,7 +159,7 @@ class Store:
     """An open store and its writer."""
 
     def __init__(self, path: Path, **settings: Any) -> None:
-        self.database = Database.open(StoreSettings(path, **settings), VERSIONS, NOW)
+        self.database = Database.open(StoreSettings(path, **settings), lambda: VERSIONS, NOW)
         self.writer = StoreWriter(self.database, now=lambda: NOW)
 
     def batch(self, story: Story | None = None, clock: datetime | None = None, **values: Any) -> StoreBatch:

@@ -25,7 +25,7 @@ HOLD = """
 import sys, pathlib, datetime
 from linktide.store.database import Database, PinVersions, StoreSettings
 now = datetime.datetime.now(datetime.UTC)
-held = Database.open(StoreSettings(pathlib.Path(sys.argv[1])), PinVersions("1", "1"), now)
+held = Database.open(StoreSettings(pathlib.Path(sys.argv[1])), lambda: PinVersions("1", "1"), now)
 print("open", flush=True)
 sys.stdin.readline()
 """
@@ -33,7 +33,7 @@ sys.stdin.readline()
 
 def open_database(path: Path, versions: PinVersions = VERSIONS, unverified_after_days: int = 90) -> Database:
     settings = StoreSettings(path, unverified_after_days=unverified_after_days)
-    return Database.open(settings, versions, NOW)
+    return Database.open(settings, lambda: versions, NOW)
 
 
 def test_a_new_file_is_pinned_and_stays_so(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_same_process_cannot_open_it_twice(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused_with_both_versions(tmp_path: Path) -> None:
     known = migrations()
     newer = (*known, Migration(len(known) + 1, "later", "CREATE TABLE internal.later (x INTEGER)"))
-    Database.open(StoreSettings(tmp_path / "a.duckdb"), VERSIONS, NOW, newer).close()
+    Database.open(StoreSettings(tmp_path / "a.duckdb"), lambda: VERSIONS, NOW, newer).close()
     words = rf"schema version {len(newer)}, this linktide knows {len(known)}"
     with pytest.raises(SchemaTooNewError, match=words):
         open_database(tmp_path / "a.duckdb")
@@ -101,7 +101,7 @@ def test_a_later_migration_is_applied_once_to_an_old_file(tmp_path: Path) -> Non
         Migration(len(migrations()) + 1, "later", "CREATE TABLE internal.later (x INTEGER)"),
     )
     for _ in range(2):
-        database = Database.open(StoreSettings(path), VERSIONS, NOW, newer)
+        database = Database.open(StoreSettings(path), lambda: VERSIONS, NOW, newer)
         rows = database.connection.execute(
             "SELECT version, name FROM internal.migrations ORDER BY 1"
         ).fetchall()
@@ -116,7 +116,7 @@ def test_a_failing_migration_leaves_no_trace(tmp_path: Path) -> None:
         len(migrations()) + 1, "bad", "CREATE TABLE internal.later (x INTEGER); SELECT error('no')"
     )
     with pytest.raises(StoreFailedError):
-        Database.open(StoreSettings(path), VERSIONS, NOW, (*migrations(), bad))
+        Database.open(StoreSettings(path), lambda: VERSIONS, NOW, (*migrations(), bad))
     database = open_database(path)
     found = database.connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'later'")
     assert found.fetchall() == [(0,)]

@@ -235,6 +235,6 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_reason(tmp_path: Path) -
         *migrations(),
         Migration(len(migrations()) + 1, "later", "CREATE TABLE internal.later (x INTEGER)"),
     )
-    Database.open(StoreSettings(tmp_path / "new.duckdb"), VERSIONS, NOW, newer).close()
+    Database.open(StoreSettings(tmp_path / "new.duckdb"), lambda: VERSIONS, NOW, newer).close()
     with pytest.raises(SchemaTooNewError, match="this linktide knows"):
         open_stopped(tmp_path / "new.duckdb")

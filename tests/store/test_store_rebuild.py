@@ -15,7 +15,12 @@ from linktide.store.rebuild import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+def read_all(rows: Iterator[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(rows)
 
 
 def test_links_carry_current_attributes_and_the_newest_registers(tmp_path: Path) -> None:
@@ -38,8 +43,7 @@ def test_links_carry_current_attributes_and_the_newest_registers(tmp_path: Path)
         store.put(first, day(2))
         second = Story(sides=first.sides).attribute(1, "anchor", day(3), "new")
         store.put(second.state(1, 2, started_at=day(1), last_seen=day(3), suspect_at=day(4)), day(4))
-        with link_rows(store.database) as reader:
-            found = {row["link_id"]: row for row in reader.read_all().to_pylist()}
+        found = {row["link_id"]: row for row in read_all(link_rows(store.database)).to_pylist()}
     one, two = found[1], found[2]
     assert (one["anchor"], one["rel"], one["attributes"]) == ("new", "ugc", '{"alt":"cat"}')
     assert (one["attributes_at"], one["attributes_changed_at"]) == (day(1), day(3))
@@ -50,10 +54,10 @@ def test_links_carry_current_attributes_and_the_newest_registers(tmp_path: Path)
 def test_a_link_without_registers_comes_with_nulls(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         store.put(Story().link(1, "a.com/x", "b.com/"), day(1))
-        with link_rows(store.database) as reader:
-            assert reader.schema.field("status").type == pa.uint8()
-            assert reader.schema.field("last_seen").type == pa.timestamp("us", tz="UTC")
-            assert reader.read_all().to_pylist()[0]["status"] is None
+        found = read_all(link_rows(store.database))
+    assert found.schema.field("status").type == pa.uint8()
+    assert found.schema.field("last_seen").type == pa.timestamp("us", tz="UTC")
+    assert found.to_pylist()[0]["status"] is None
 
 
 def test_domains_carry_their_newest_score(tmp_path: Path) -> None:
@@ -66,8 +70,7 @@ def test_domains_carry_their_newest_score(tmp_path: Path) -> None:
         store.put(
             Story().add("domain_scores", domain_key=key, citation=1.0, authority=10.0, scored_at=day(1))
         )
-        with domain_rows(store.database) as reader:
-            found = {row["domain_name"]: row for row in reader.read_all().to_pylist()}
+        found = {row["domain_name"]: row for row in read_all(domain_rows(store.database)).to_pylist()}
     assert (found["a.com"]["domain_key"], found["a.com"]["authority"]) == (key, 10.0)
     assert found["b.com"]["citation"] is None
 

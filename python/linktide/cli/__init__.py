@@ -15,6 +15,7 @@ from linktide.cli.init import init
 from linktide.cli.plain import plain_text
 from linktide.cli.produce import produce
 from linktide.cli.query import query
+from linktide.cli.rekey import rekey
 from linktide.cli.run import run
 from linktide.cli.status import status
 from linktide.cli.top import top
@@ -55,7 +56,7 @@ def _version() -> str:
 
 @click.group(
     cls=Commands,
-    commands=[init, run, demo, import_files, produce, query, top, check, status],
+    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")

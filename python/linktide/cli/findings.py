@@ -11,13 +11,12 @@ from publicsuffixlist import PublicSuffixList
 from linktide.cli import session
 from linktide.cli.remote import find_service
 from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.suffixes import read_suffix_list, suffix_list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from linktide.config import Config
-
-_FILE_RULES_LEAST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,8 @@ def _configuration(config: Config) -> str:
 
 
 def _public_suffix_list(config: Config) -> str:
-    suffixes, name = _load_suffixes(config)
+    read = read_suffix_list(config.public_suffix_list)
+    suffixes = PublicSuffixList(read.text.splitlines())
     for setting, domains in (("tracked_domains", config.tracked_domains), ("rivals", config.rivals)):
         for domain in domains:
             registrable = suffixes.privatesuffix(domain)
@@ -60,21 +60,7 @@ def _public_suffix_list(config: Config) -> str:
                 raise ConfigError(f"{setting} names {domain}, a public suffix; wanted a domain below it.")
             if registrable != domain:
                 raise ConfigError(f"{setting} names {domain}, a part of {registrable}; wanted {registrable}.")
-    return f"{name} is loaded."
-
-
-def _load_suffixes(config: Config) -> tuple[PublicSuffixList, str]:
-    path = config.public_suffix_list
-    if path is None:
-        return PublicSuffixList(), "the list of the package publicsuffixlist"
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}); set another public_suffix_list.") from error
-    rules = sum(bool(line.strip()) and not line.startswith("//") for line in lines)
-    if rules < _FILE_RULES_LEAST:
-        raise ConfigError(f"{path} has {rules} rules, too few for a Public Suffix List (public_suffix_list).")
-    return PublicSuffixList(lines), str(path)
+    return f"{suffix_list_path(config.public_suffix_list)} is loaded (version {read.version})."
 
 
 def _database(config: Config) -> str:

@@ -55,8 +55,8 @@ _COMMANDS = f"""\
 
 An error is one sentence on standard error that names the thing, the value and the setting. Progress
 goes to standard error too, and only to a terminal. Commands that ask find a running service by the file
-`<database>.service.json` beside its database; `query` and `import` work on the file of a stopped
-service as well.
+`<database>.service.json` beside its database; `query`, `import` and `rekey` work on the file of a
+stopped service as well.
 
 What is printed is data written by strangers. Control characters, terminal escapes and what re-orders
 text are written out (`\\x1b`). `--json` keeps them as JSON escapes and loses nothing; `--csv` puts a

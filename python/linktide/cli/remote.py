@@ -25,6 +25,8 @@ _BUSY_PAUSE_SECONDS = 0.5
 _BUSY_TRIES = 240
 # The service answers a push once it is stored, and gives that a minute.
 _PUSH_SECONDS = 120.0
+# The whole index is built again meanwhile.
+_REKEY_SECONDS = 3600.0
 
 
 class RemoteError(LinktideError):
@@ -72,6 +74,12 @@ class RunningService:
             return pa.ipc.open_stream(_accepted(answer).content).read_all()
         except pa.ArrowInvalid as error:
             raise RemoteError(f"The service's answer broke off: {error}", ExitCode.FAILURE) from error
+
+    def rekey(self, text: str, *, is_dry_run: bool) -> dict[str, object]:
+        """Have the service bring this public suffix list into force, or tell what that would change."""
+        path = f"/api/v1/rekey?dry_run={str(is_dry_run).lower()}"
+        kind = {"Content-Type": b"text/plain; charset=utf-8"}
+        return _object(_accepted(self._request("POST", path, text.encode(), kind, _REKEY_SECONDS)))
 
     def push(self, chunk: Chunk) -> tuple[int, int, int]:
         """Push one NDJSON chunk and return (next offset, accepted, dead letters) once it is stored.

@@ -6,9 +6,9 @@ The rooms behind it are imported when first needed, so that `init`, `top` and `-
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from linktide.cli.remote import NotRunningError, RunningService, find_service
 from linktide.errors import ConfigError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from linktide.config import Config
+    from linktide.rekey import Rekeyed
     from linktide.sources.source import Source
 
 _BROKER_ANSWER_SECONDS = 5.0
@@ -60,7 +61,7 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> I
     if service is not None:
         with service:
             return push_files(service, paths, progress)
-    result = _service_room().import_files(config, paths, progress)
+    result = import_module("linktide.offline").import_files(config, paths, progress)
     return ImportResult(result.events, result.dead_letters)
 
 
@@ -83,6 +84,27 @@ def push_files(service: RunningService, paths: Sequence[Path], progress: Progres
     finally:
         source.close()
     return ImportResult(events, dead_letters)
+
+
+def rekey(
+    config: Config, list_path: Path | None, *, is_dry_run: bool
+) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """Bring a list into force: through the running service if there is one, else in the stopped database.
+
+    Returns the fields of `linktide.rekey.Rekeyed`, and what to say of the domains that settings name.
+    """
+    room = import_module("linktide.suffixes")
+    suffixes = room.read_suffix_list(list_path or config.public_suffix_list)
+    service = find_service(config)
+    told: Mapping[str, Any]
+    if service is not None:
+        with service:
+            told = service.rekey(suffixes.text, is_dry_run=is_dry_run)
+    else:
+        told = asdict(
+            import_module("linktide.offline").rekey_stopped(config, suffixes, is_dry_run=is_dry_run)
+        )
+    return told, room.misplaced(config, suffixes)
 
 
 def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
@@ -132,6 +154,8 @@ class _ServiceRoom(Protocol):
     Service: Callable[..., DemoService]
 
     def import_files(self, config: Config, paths: Sequence[Path], progress: Progress) -> ImportResult: ...
+
+    def rekey_stopped(self, config: Config, suffixes: object, *, is_dry_run: bool) -> Rekeyed: ...
 
 
 def _service_room() -> _ServiceRoom:

@@ -120,6 +120,20 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "linktide_tracked_domains_dropped",
         "Tracked domains and rivals beyond the cap of 100: without metrics.",
     ),
+    _gauge(
+        "linktide_public_suffix_list_info",
+        "Always 1; the labels are the versions in force and staged, staged empty if none is.",
+        "in_force",
+        "staged",
+    ),
+    _gauge(
+        "linktide_public_suffix_list_age_seconds",
+        "Age of the list in force by its VERSION line; absent if that line is missing or no time.",
+    ),
+    _counter(
+        "linktide_public_suffix_list_refused_total",
+        "Times its file was found unreadable, broken or cut off; the list in force stays.",
+    ),
     _gauge("linktide_live_links", "Live links to a tracked domain from other domains.", "domain", "role"),
     _counter("linktide_new_links_total", "Links to a tracked domain that began.", "domain", "role"),
     _counter(

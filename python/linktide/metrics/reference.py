@@ -27,7 +27,8 @@ scrape_configs:
 
 * Times are in seconds, sizes in bytes. Counters end in `_total` and begin again at 0 with the process, those
   of the index also when the store is reopened.
-* Metrics without labels are there from the first scrape, and so are the counters of tracked domains.
+* Metrics without labels are there from the first scrape, and so are the counters of tracked domains; only
+  the age of the public suffix list may be absent.
 * `domain` is a label for the domains in `tracked_domains` (role `own`) and `rivals` (role `rival`) only, at
   most 100 together; for the others ask by SQL.
 * `route` is a route of docs/http.md or `other`, `status` is `2xx` to `5xx`.
@@ -41,6 +42,7 @@ _TITLES = {
     "index": "Index",
     "links": "Links",
     "authority": "Authority",
+    "public": "Public suffix list",
     _ABOUT_DOMAINS: "Tracked domains",
     "http": "HTTP",
     "serve": "Queries",

@@ -28,6 +28,19 @@ class PushAnswer(Protocol):
         """Lines refused and stored as dead letters."""
 
 
+class SuffixApi(Protocol):
+    """The public suffix list of the service."""
+
+    def told(self) -> Mapping[str, object]:
+        """Return the versions in force and staged."""
+
+    def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
+        """Bring the list of this text into force and tell what changed, or tell what would; blocks.
+
+        Raises LinktideError if the text is no list or the rekey failed; RetryError while the store reopens.
+        """
+
+
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
@@ -45,6 +58,9 @@ class ServiceApi(Protocol):
 
     def top(self) -> Mapping[str, object]:
         """Return the data of the live view, as JSON values."""
+
+    def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
+        """As `SuffixApi.rekey`."""
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -24,12 +24,15 @@ from linktide.serve.arrow_json import ARROW_TYPE, arrow_pieces, json_pieces
 from linktide.serve.guard import Guard
 from linktide.serve.home import HOME_PAGE
 from linktide.serve.reading import (
+    MAX_LIST_BYTES,
     MAX_QUERY_BYTES,
     BodyBudget,
     busy,
     read_body,
+    read_flag,
     read_query,
     read_stretch,
+    read_text,
     wants_json,
 )
 from linktide.store.gate import Role
@@ -83,6 +86,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
         Route("/api/v1/top", reports.top, methods=["GET"]),
         Route("/api/v1/query", _Query(room), methods=["POST"]),
         Route("/api/v1/events", _Push(room).push, methods=["POST"]),
+        Route("/api/v1/rekey", _Rekey(room).rekey, methods=["POST"]),
     ]
     guard = Middleware(
         Guard,
@@ -185,6 +189,21 @@ class _Push:
             "dead_letters": told.dead_letters,
         }
         return json_answer(counts)
+
+
+class _Rekey:
+    """POST /api/v1/rekey."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+
+    async def rekey(self, request: Request) -> Response:
+        is_dry_run = read_flag(request, "dry_run")
+        with self._room.bodies.share() as share:
+            body = await read_body(request, MAX_LIST_BYTES, self._room.limits.body_seconds, share)
+            text = read_text(body)
+            run = partial(self._room.service.rekey, text, is_dry_run=is_dry_run)
+            return json_answer(await self._room.call(run))
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_QUERY_BYTES = 1 << 20
+MAX_LIST_BYTES = 16 << 20
 _HEADER_BYTES = 4096
 _OFFSET = re.compile(r"[0-9]{1,19}", re.ASCII)
 _MAX_OFFSET = 2**63 - 1
@@ -132,6 +133,24 @@ def read_query(body: bytes) -> AskedQuery:
     if max_rows is not None and (type(max_rows) is not int or max_rows < 1):
         raise HTTPException(400, "max_rows is not a whole number of at least 1.")
     return AskedQuery(told["sql"], max_rows)
+
+
+def read_text(body: bytes) -> str:
+    """Return the body as text; raises HTTPException 400 if it is not UTF-8."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, "The body is not UTF-8; wanted the text of a public suffix list.") from error
+
+
+def read_flag(request: Request, name: str) -> bool:
+    """Return a parameter that is true or false, false if absent; raises HTTPException 400 for any other."""
+    if unknown := sorted(set(request.query_params) - {name}):
+        raise HTTPException(400, f"The parameter {unknown[0]!r} is not known; wanted {name}.")
+    found = request.query_params.getlist(name) or ["false"]
+    if found not in (["true"], ["false"]):
+        raise HTTPException(400, f"{name} is {found[0]!r}; wanted true or false, once.")
+    return found == ["true"]
 
 
 def read_stretch(request: Request) -> Stretch:

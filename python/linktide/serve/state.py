@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
+    from linktide.serve.api import SuffixApi
     from linktide.sources.push import PushSource
     from linktide.store.database import Database
     from linktide.store.reader import ReaderPool
@@ -62,12 +63,13 @@ class Pushed:
 class ServiceState:
     """Implements `serve.api.ServiceApi` on whatever session is open now."""
 
-    def __init__(  # noqa: PLR0913 - what it tells of comes from six parts of the service
+    def __init__(  # noqa: PLR0913 - what it tells of comes from seven parts of the service
         self,
         config: Config,
         metrics: Metrics,
         report: BatchReport,
         push: PushSource | None,
+        suffixes: SuffixApi,
         *,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
@@ -76,6 +78,7 @@ class ServiceState:
         self._metrics = metrics
         self._report = report
         self._push = push
+        self._suffixes = suffixes
         self._now_us = now_us
         self._is_stopping = is_stopping
         self._started_us = now_us()
@@ -171,6 +174,7 @@ class ServiceState:
             "not_ready_because": reason,
             "events": self._report.totals.events,
             "dead_letters": self._report.totals.dead_letters,
+            "public_suffix_list": self._suffixes.told(),
         }
         if open_now is not None:
             facts |= live_view.figures(open_now.index.numbers())
@@ -198,6 +202,10 @@ class ServiceState:
             ),
             lambda sql, parameters: open_now.readers.query(sql, Role.ADMIN, parameters).table,
         )
+
+    def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
+        """Bring another public suffix list into force, or tell what that would change."""
+        return self._suffixes.rekey(text, is_dry_run=is_dry_run)
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

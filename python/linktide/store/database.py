@@ -6,7 +6,7 @@ import secrets
 import shutil
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 import duckdb
@@ -16,6 +16,7 @@ from linktide.store.failure import open_failure
 from linktide.store.migrate import Migration, migrate, migrations, refresh_views
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -78,21 +79,24 @@ class Database:
     def open(
         cls,
         settings: StoreSettings,
-        versions: PinVersions,
+        first_pins: Callable[[], PinVersions],
         now: datetime,
         steps: tuple[Migration, ...] | None = None,
     ) -> Self:
         """Open or make the file, migrate it, refresh its views and empty its WAL.
 
+        `first_pins` is asked for a new file only: what an old one has pinned holds.
         Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError, ConfigError, DiskFullError and
         StoreFailedError. `steps` replaces the known migrations in tests.
         """
         _check_wal(settings.path)
+        # Asked before a file is made: what cannot be pinned must leave no file behind.
+        new_pins = None if settings.path.exists() else first_pins()
         connection: DuckDBPyConnection | None = None
         try:
             connection = _connect(settings)
             migrate(connection, settings.path, steps or migrations(), now)
-            pins = _pin(connection, versions, now)
+            pins = _pin(connection, first_pins if new_pins is None else lambda: new_pins, now)
             _store_setting(connection, "unverified_after_days", str(settings.unverified_after_days))
             refresh_views(connection)
             connection.execute("CHECKPOINT").fetchall()
@@ -115,6 +119,12 @@ class Database:
         _close_quietly(cursor)
         with suppress(ValueError):
             self._cursors.remove(cursor)
+
+    def pin_suffix_list(self, version: str, text: str) -> None:
+        """Pin another list, in the transaction that gives hosts their domains by it."""
+        _store_setting(self.connection, "psl_version", version)
+        _store_setting(self.connection, "psl_text", text)
+        self.pins = replace(self.pins, psl_version=version, psl_text=text)
 
     def setting(self, name: str) -> str | None:
         """Return a value of internal.settings."""
@@ -197,9 +207,10 @@ def _check_wal(path: Path) -> None:
         raise DatabaseDamagedError(f"{wal} does not begin as a WAL does; restore a backup of {path}")
 
 
-def _pin(connection: DuckDBPyConnection, versions: PinVersions, now: datetime) -> Pins:
+def _pin(connection: DuckDBPyConnection, first_pins: Callable[[], PinVersions], now: datetime) -> Pins:
     """Pin the settings of a new file in one transaction with its first writer row; return those pinned."""
     if not connection.execute("SELECT 1 FROM internal.writer").fetchall():
+        versions = first_pins()
         connection.execute("BEGIN").fetchall()
         connection.executemany(
             "INSERT INTO internal.settings VALUES (?, ?)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -107,41 +107,37 @@ def read_writer(database: Database) -> WriterRow:
     return replace(WriterRow(*numbers), topics=tuple(topics))
 
 
-@contextmanager
-def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream one row a link, in no order.
 
     link_id, source_key, target_key, s_dom_key, t_dom_key (uint64); attributes_at, attributes_changed_at
     (the newest instant at which a run of any attribute begins); anchor, rel, link_type, attributes (current;
     attributes is a JSON object of texts); status and the registers of its newest link_changes row, null if
     it has none. Times are timestamp[us, UTC].
+
+    Runs on the writer's connection, so inside its transaction if one is open; read it to its end before that
+    connection is used again. Raises StoreFailedError.
     """
-    with _stream(database, _LINKS, rows_per_batch) as reader:
-        yield reader
+    yield from _stream(database, _LINKS, rows_per_batch)
 
 
-@contextmanager
-def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
+def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream one row a domain: domain_key, domain_name, has_node, citation, authority, trust, scored_at.
 
-    Scores are null where none was written; has_node tells that one of the domain's links was sighted.
+    Scores are null where none was written; has_node tells that one of the domain's links was sighted. Else as
+    `link_rows`.
     """
-    with _stream(database, _DOMAINS, rows_per_batch) as reader:
-        yield reader
+    yield from _stream(database, _DOMAINS, rows_per_batch)
 
 
-@contextmanager
-def page_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
-    """Stream what was last written of each page: page_key, authority, trust or null."""
-    with _stream(database, _PAGE_SCORES, rows_per_batch) as reader:
-        yield reader
+def page_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Stream what was last written of each page: page_key, authority, trust or null. Else as `link_rows`."""
+    yield from _stream(database, _PAGE_SCORES, rows_per_batch)
 
 
-@contextmanager
-def topic_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatchReader]:
-    """Stream what was last written of each domain and topic: domain_key, topic, score."""
-    with _stream(database, _TOPIC_SCORES, rows_per_batch) as reader:
-        yield reader
+def topic_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Stream what was last written of each domain on each topic: domain_key, topic, score."""
+    yield from _stream(database, _TOPIC_SCORES, rows_per_batch)
 
 
 def observations_of(database: Database, link_ids: object) -> pa.Table:
@@ -163,13 +159,9 @@ def observations_of(database: Database, link_ids: object) -> pa.Table:
         raise write_failure(error, database.path, "read observations") from error
 
 
-@contextmanager
-def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatchReader]:
-    cursor = database.cursor()
+def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
     try:
-        yield cursor.sql(query).to_arrow_reader(rows_per_batch)
+        yield from database.connection.sql(query).to_arrow_reader(rows_per_batch)
     except (duckdb.Error, pa.ArrowException) as error:
-        # Rows are made as they are read, so what goes wrong shows inside the caller's block.
+        # Rows are made as they are read, so what goes wrong shows while the caller reads.
         raise write_failure(error, database.path, "read the tables") from error
-    finally:
-        database.release(cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from linktide.store.failure import write_failure
 from linktide.store.rebuild import read_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from linktide.sources.source import Partition
     from linktide.store.database import Database
@@ -39,6 +39,9 @@ TABLES = (
 
 FAIL_POINTS = ("begin", "fenced", "written", "advanced", "committed", "checkpoint", "checkpointed")
 """The names at which `at` of a StoreWriter is called."""
+
+REWRITE_POINTS = ("begin", "keyed", "restored", "rewritten", "committed")
+"""The names at which it is called while hosts are given other domains."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH_VIEW = "linktide_batch"
@@ -173,12 +176,9 @@ class StoreWriter:
         unknown = batch.tables.keys() - set(TABLES)
         if unknown:
             raise ValueError(f"no such tables in a batch: {sorted(unknown)}; known are {TABLES}")
-        connection = self.database.connection
         started = self.monotonic()
         committed_at = self.now()
-        try:
-            self.at("begin")
-            connection.execute("BEGIN").fetchall()
+        with self._transaction(f"commit batch {batch.writer.rev}"):
             self._fence(batch)
             self.at("fenced")
             fenced = self.monotonic()
@@ -187,6 +187,30 @@ class StoreWriter:
             self._advance(batch, committed_at)
             self.at("advanced")
             inserted = self.monotonic()
+        return CommitTiming(
+            committed_at, fenced - started, inserted - fenced, self.monotonic() - inserted, rows
+        )
+
+    def rewrite(self, change: Callable[[], StoreBatch]) -> None:
+        """Change what is stored by `change` and store the batch it returns, all in one transaction.
+
+        For changes of what batches left behind, between two sessions. Raises what `change` raises,
+        DiskFullError or StoreFailedError; then nothing of it is stored.
+        """
+        with self._transaction("rewrite what is stored"):
+            batch = change()
+            self._insert_tables(batch.tables)
+            self._advance(batch, self.now())
+            self.at("rewritten")
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[None]:
+        """Commit what the block does, or nothing of it."""
+        connection = self.database.connection
+        try:
+            self.at("begin")
+            connection.execute("BEGIN").fetchall()
+            yield
             connection.execute("COMMIT").fetchall()
             self.at("committed")
         except LinktideError:
@@ -194,10 +218,7 @@ class StoreWriter:
             raise
         except (duckdb.Error, pa.ArrowException, RuntimeError, OSError) as error:
             self._roll_back()
-            raise write_failure(error, self.database.path, f"commit batch {batch.writer.rev}") from error
-        return CommitTiming(
-            committed_at, fenced - started, inserted - fenced, self.monotonic() - inserted, rows
-        )
+            raise write_failure(error, self.database.path, doing) from error
 
     def checkpoint_if_due(self) -> CheckpointResult | None:
         """Checkpoint between two batches if the rule says so; None if it is not due.

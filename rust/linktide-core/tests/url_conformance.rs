@@ -90,7 +90,36 @@ fn idna_test_v2_holds() {
 /// a leading dot is an empty label, which P5 refuses.
 #[test]
 fn public_suffix_vectors_hold() {
-    let (Some(list), Some(text)) = (suffixes(), data("conformance/test_psl.txt")) else { return };
+    if let Some(list) = suffixes() {
+        check_suffix_vectors(list);
+    }
+}
+
+/// A list that comes into force later is read as the first one was: from another file, with other line ends
+/// and rules that no vector meets.
+#[test]
+fn public_suffix_vectors_hold_after_a_reload_from_another_file() {
+    let Some(text) = data("public_suffix_list.dat") else { return };
+    let first = Arc::new(PublicSuffixList::parse("com\nus\njp\n*.kobe.jp\n").unwrap());
+    let mut before = Normalizer::new(Arc::clone(&first));
+    let mut out = Vec::new();
+    let domain = before.normalize(b"http://a.b.c.kobe.jp/", None, &mut out).unwrap().domain;
+    assert_eq!(&out[domain], b"b.c.kobe.jp");
+    let name = format!("linktide-reloaded-{}.dat", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let (head, rest) = text.split_once("// ===BEGIN ICANN").unwrap();
+    let edited = format!("{head}// VERSION: mine\n// ===BEGIN ICANN{rest}\nunmet\n*.unmet\n!not.unmet\n");
+    std::fs::write(&path, edited.replace('\n', "\r\n")).unwrap();
+    let reloaded = std::fs::read_to_string(&path);
+    std::fs::remove_file(&path).unwrap();
+    let reloaded = PublicSuffixList::parse(&reloaded.unwrap()).unwrap();
+    assert_ne!(reloaded.version(), first.version());
+    assert_eq!(reloaded.registrable_domain("a.b.not.unmet"), "not.unmet");
+    check_suffix_vectors(Arc::new(reloaded));
+}
+
+fn check_suffix_vectors(list: Arc<PublicSuffixList>) {
+    let Some(text) = data("conformance/test_psl.txt") else { return };
     let mut normalizer = Normalizer::new(list);
     let mut count = 0;
     for line in text.lines() {

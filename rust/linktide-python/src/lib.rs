@@ -3,6 +3,7 @@
 mod batch;
 mod event;
 mod index;
+mod suffixes;
 mod url;
 mod wire;
 
@@ -14,6 +15,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     event::register(module)?;
     batch::register(module)?;
     index::register(module)?;
+    suffixes::register(module)?;
     url::register(module)?;
     Ok(())
 }

@@ -14,14 +14,14 @@ use crate::links::life::{Evidence, Observation};
 use crate::links::register::{NEVER, Registers, Status};
 
 /// A text column, in whichever layout the store sends it.
-enum Texts<'a> {
+pub(super) enum Texts<'a> {
     Plain(&'a StringArray),
     View(&'a StringViewArray),
     Large(&'a LargeStringArray),
 }
 
 impl Texts<'_> {
-    fn get(&self, row: usize) -> Option<&str> {
+    pub(super) fn get(&self, row: usize) -> Option<&str> {
         match self {
             Self::Plain(column) => column.is_valid(row).then(|| column.value(row)),
             Self::View(column) => column.is_valid(row).then(|| column.value(row)),
@@ -30,7 +30,7 @@ impl Texts<'_> {
     }
 }
 
-fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Texts<'a>, CoreError> {
+pub(super) fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Texts<'a>, CoreError> {
     let column = batch.column_by_name(name).map(arrow_array::Array::as_any);
     column
         .and_then(|any| {

@@ -8,6 +8,7 @@
 mod dead_letters;
 mod effects;
 mod input;
+mod moved_hosts;
 mod numbers;
 mod rederive;
 mod replay;
@@ -35,6 +36,7 @@ use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
 
 pub use input::observations;
+pub use moved_hosts::moved_hosts;
 pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
 pub use restore::{RestoredDomain, RestoredLink};

@@ -17,6 +17,16 @@ pub enum PslError {
     /// The text holds no rule at all.
     #[error("the public suffix list holds no rule; wanted a public_suffix_list.dat")]
     Empty,
+    /// A section begins and does not end: the file was cut off, or two were mixed.
+    #[error("the public suffix list is cut off: line {line} says {marker:?} where {wanted} was due")]
+    CutOff {
+        /// Line number from 1; one after the last line if the text ends too soon.
+        line: usize,
+        /// The marker read, at most 80 characters of it; empty at the end of the text.
+        marker: String,
+        /// What was due.
+        wanted: String,
+    },
     /// A rule that is no domain name, or has a `*` elsewhere than as its first label.
     #[error(
         "line {line} of the public suffix list is no rule: {rule:?}; wanted labels, `*.labels` or `!labels`"
@@ -55,16 +65,19 @@ impl PublicSuffixList {
     /// Read a `public_suffix_list.dat`. Costs some milliseconds.
     ///
     /// # Errors
-    /// [`PslError`] if the text has no rules or a line that is none.
+    /// [`PslError`] if the text has no rules, a line that is none, or a section that does not end.
     pub fn parse(text: &str) -> Result<Self, PslError> {
         let mut list = Self { tails: HashMap::default(), rules: 0, version: String::new() };
+        let mut sections = Sections::default();
         for (index, line) in text.lines().enumerate() {
             if let Some(comment) = line.strip_prefix("//") {
-                if let Some(version) = comment.trim_start().strip_prefix("VERSION:")
+                let comment = comment.trim();
+                if let Some(version) = comment.strip_prefix("VERSION:")
                     && list.version.is_empty()
                 {
                     version.trim().clone_into(&mut list.version);
                 }
+                sections.take(comment, index + 1)?;
                 continue;
             }
             let Some(rule) = line.split_whitespace().next() else { continue };
@@ -73,6 +86,7 @@ impl PublicSuffixList {
                 rule: rule.chars().take(80).collect(),
             })?;
         }
+        sections.end(text.lines().count() + 1)?;
         if list.rules == 0 {
             return Err(PslError::Empty);
         }
@@ -158,6 +172,37 @@ impl PublicSuffixList {
     }
 }
 
+/// Which section is open. A download that broke off parses well but for its missing end, and would give
+/// thousands of hosts another domain.
+#[derive(Default)]
+struct Sections<'t> {
+    open: Option<&'t str>,
+}
+
+impl<'t> Sections<'t> {
+    fn take(&mut self, comment: &'t str, line: usize) -> Result<(), PslError> {
+        let marker = comment.strip_prefix("===").and_then(|inner| inner.strip_suffix("==="));
+        let begun = marker.and_then(|inner| inner.strip_prefix("BEGIN "));
+        let ended = marker.and_then(|inner| inner.strip_prefix("END "));
+        match (begun, ended) {
+            (Some(_), _) if self.open.is_none() => self.open = begun,
+            (None, Some(name)) if self.open == Some(name) => self.open = None,
+            (None, None) => {}
+            _ => return Err(self.cut_off(comment, line)),
+        }
+        Ok(())
+    }
+
+    fn end(&self, line: usize) -> Result<(), PslError> {
+        self.open.map_or(Ok(()), |_| Err(self.cut_off("", line)))
+    }
+
+    fn cut_off(&self, marker: &str, line: usize) -> PslError {
+        let wanted = self.open.map_or_else(|| "===BEGIN".to_owned(), |open| format!("===END {open}==="));
+        PslError::CutOff { line, marker: marker.chars().take(80).collect(), wanted }
+    }
+}
+
 fn last_label(host: &[u8]) -> usize {
     host.iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1)
 }
@@ -186,7 +231,7 @@ mod tests {
     use proptest::prelude::*;
 
     const RULES: &str = "// VERSION: 2026-01-02\ncom\nuk\nco.uk  trailing words\n*.ck\n!www.ck\n\
-        a.deep.example\n*.wild.com\n!plain.wild.com\n公司.cn\ncn\n// ===BEGIN PRIVATE DOMAINS===\ngithub.io\nio\n";
+        a.deep.example\n*.wild.com\n!plain.wild.com\n公司.cn\ncn\n// ===BEGIN PRIVATE DOMAINS===\ngithub.io\nio\n// ===END PRIVATE DOMAINS===\n";
 
     fn domain(host: &str) -> String {
         PublicSuffixList::parse(RULES).unwrap().registrable_domain(host).to_owned()
@@ -239,6 +284,26 @@ mod tests {
         for rule in ["a..b", ".", "a.*.b", "<html>", "*", "!"] {
             let refused = PublicSuffixList::parse(&format!("com\n{rule}\n")).err();
             assert_eq!(refused, Some(PslError::BadRule { line: 2, rule: rule.to_owned() }));
+        }
+    }
+
+    #[test]
+    fn a_section_that_does_not_end_is_refused() {
+        let begin = "// ===BEGIN ICANN DOMAINS===\ncom\n";
+        let (end, other) = ("// ===END ICANN DOMAINS===\n", "// ===END PRIVATE DOMAINS===\n");
+        assert!(PublicSuffixList::parse(&format!("{begin}// a word\n//\n{end}")).is_ok());
+        for (text, at) in [
+            (begin.to_owned(), 3),
+            (format!("{begin}{begin}{end}"), 3),
+            (format!("{begin}{other}"), 3),
+            (format!("com\n{end}"), 2),
+            (format!("{begin}{end}{end}"), 4),
+        ] {
+            let refused = PublicSuffixList::parse(&text).err();
+            assert!(
+                matches!(refused, Some(PslError::CutOff { line, .. }) if line == at),
+                "{text:?} {refused:?}"
+            );
         }
     }
 

@@ -1,0 +1,72 @@
+"""What is done to a database on which no service runs."""
+
+from __future__ import annotations
+
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from linktide.errors import ConfigError, StopError
+from linktide.rekey import plan_rekey, rekey
+from linktide.restore import index_options
+from linktide.service import Service, now_us, open_database
+from linktide.sources.files import FileSource
+from linktide.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from linktide.config import Config
+    from linktide.index import SuffixList
+    from linktide.metrics.batch import Totals
+    from linktide.rekey import Rekeyed
+
+
+class Progress(Protocol):
+    """Hears how far an import is, after each batch."""
+
+    def __call__(self, *, done_bytes: int, events: int, dead_letters: int) -> None:
+        """Hear totals since the beginning; `done_bytes` counts unpacked bytes."""
+
+
+def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> Totals:
+    """Take files into a database on which no service runs; a killed import goes on where it was."""
+    source = FileSource(paths, now_us=now_us)
+
+    def tell(totals: Totals) -> None:
+        progress(done_bytes=totals.bytes, events=totals.events, dead_letters=totals.dead_letters)
+
+    service = Service(config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=tell)
+    service.run()
+    if service.stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if service.stopped_by is not None:
+        raise StopError(
+            f"Stopped after {service.totals.events:,} events; the same command goes on from there."
+        )
+    return service.totals
+
+
+def rekey_stopped(
+    config: Config,
+    suffixes: SuffixList,
+    *,
+    is_dry_run: bool,
+    at_fail_point: Callable[[str], None] = lambda _point: None,
+) -> Rekeyed:
+    """Bring another public suffix list into force in a database on which no service runs.
+
+    Raises what `open_database` and `rekey` do; then the old list holds, with all of its state.
+    """
+    if not config.database.exists():
+        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
+    database = open_database(config)
+    try:
+        if is_dry_run:
+            return plan_rekey(database, database.connection, suffixes)
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at_fail_point)
+        rekeyed, _ = rekey(writer, suffixes, index_options(config, database.pins.hash_seed))
+        return rekeyed
+    finally:
+        database.close()
