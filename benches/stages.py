@@ -221,12 +221,18 @@ class _Watch:
         """Hear of a batch."""
         if self.service is None:
             return
-        gauges = {
-            line.partition(" ")[0]: line for line in self.service.state.exposition().decode().splitlines()
-        }
-        self.bound, self.target = (float(gauges[name].partition(" ")[2]) for name in _GAUGES)
-        if self.target > 0:
-            self.worst_share = max(self.worst_share, self.bound / self.target)
+        lines = self.service.state.exposition().decode().splitlines()
+        bounds, targets = (
+            [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name + "{")]
+            for name in _GAUGES
+        )
+        # Of all vectors the one that stands worst.
+        shares = [
+            (bound / target, bound, target) for bound, target in zip(bounds, targets, strict=True) if target
+        ]
+        if shares:
+            share, self.bound, self.target = max(shares)
+            self.worst_share = max(self.worst_share, share)
         if totals.events + totals.dead_letters >= self._events:
             self.service.stop()
 
