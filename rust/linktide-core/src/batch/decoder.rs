@@ -160,7 +160,7 @@ fn dead_letter_reason(reason: UrlReason) -> Reason {
     match reason {
         UrlReason::Scheme => Reason::UrlScheme,
         UrlReason::Relative => Reason::RelativeUrl,
-        UrlReason::Host => Reason::UrlHost,
+        UrlReason::Host | UrlReason::Private => Reason::UrlHost,
         UrlReason::TooLong => Reason::UrlTooLong,
         UrlReason::BadUtf8 | UrlReason::Invalid => Reason::UrlInvalid,
     }

@@ -1,5 +1,6 @@
 //! The path: percent normalisation (P9) and session ids that servers write into paths (P12).
 
+use super::options::Rules;
 use super::outcome::UrlFlags;
 use super::percent::{PATH_STOP, push_percent, push_stopped, run_length};
 
@@ -8,7 +9,7 @@ const SESSION_PARAMETER: &[u8] = b";jsessionid=";
 const ASP_NET_BYTES: usize = 24;
 
 /// Append the path at the start of `tail`, up to `?`, `#` or the end; returns how many bytes were read.
-pub(super) fn append_path(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
+pub(super) fn append_path(tail: &[u8], rules: &Rules, out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
     let start = out.len();
     let mut may_hold_session = false;
     let mut read = 0;
@@ -30,7 +31,7 @@ pub(super) fn append_path(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) 
             *flags |= UrlFlags::NEEDS_PARSER;
         }
     }
-    if may_hold_session && drop_sessions(out, start) {
+    if may_hold_session && rules.drops_marks && drop_sessions(out, start) {
         *flags |= UrlFlags::HAD_SESSION;
     }
     read
@@ -101,7 +102,7 @@ mod tests {
 
     fn path(text: &str) -> String {
         let mut out = b"kept".to_vec();
-        append_path(text.as_bytes(), &mut out, &mut UrlFlags::empty());
+        append_path(text.as_bytes(), &Rules::default(), &mut out, &mut UrlFlags::empty());
         String::from_utf8(out).unwrap().strip_prefix("kept").unwrap().to_owned()
     }
 
@@ -132,7 +133,7 @@ mod tests {
     fn reading_stops_at_the_query_and_the_fragment() {
         for text in ["/a?b", "/a#b", "/a"] {
             let mut out = Vec::new();
-            assert_eq!(append_path(text.as_bytes(), &mut out, &mut UrlFlags::empty()), 2);
+            assert_eq!(append_path(text.as_bytes(), &Rules::default(), &mut out, &mut UrlFlags::empty()), 2);
             assert_eq!(out, b"/a");
         }
     }

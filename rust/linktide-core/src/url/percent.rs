@@ -99,6 +99,20 @@ pub(super) fn push_percent(text: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags)
     3
 }
 
+/// A parameter's name as the pass writes it.
+pub(super) fn normalized_name(name: &[u8]) -> Vec<u8> {
+    let (mut out, mut flags, mut read) = (Vec::new(), UrlFlags::empty(), 0);
+    while let Some(&byte) = name.get(read) {
+        if byte == b'%' {
+            read += push_percent(name.get(read..).unwrap_or_default(), &mut out, &mut flags);
+        } else {
+            push_stopped(byte, &mut out, &mut flags);
+            read += 1;
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

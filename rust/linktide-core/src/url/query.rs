@@ -1,13 +1,14 @@
 //! The query: percent normalisation (P9), empty pairs (P15), session and tracking parameters (P13, P14).
 
+use super::options::Rules;
 use super::outcome::UrlFlags;
 use super::parameters::{Parameter, ParameterKind, ParameterMatch, find_parameter};
 use super::percent::{QUERY_STOP, push_percent, push_stopped, run_length};
 
 /// Append the query in `tail`, which begins after the `?`, up to `#` or the end; returns how many bytes
 /// were read. Nothing, not even the `?`, is appended if no pair is left.
-pub(super) fn append_query(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
-    let mut query = QueryWriter::new(out, flags);
+pub(super) fn append_query(tail: &[u8], rules: &Rules, out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
+    let mut query = QueryWriter::new(rules, out, flags);
     let mut read = 0;
     query.begin_pair();
     while let Some(rest) = tail.get(read..) {
@@ -29,6 +30,7 @@ pub(super) fn append_query(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags)
 }
 
 struct QueryWriter<'o> {
+    rules: &'o Rules,
     out: &'o mut Vec<u8>,
     flags: &'o mut UrlFlags,
     /// Where the `?` is.
@@ -41,9 +43,9 @@ struct QueryWriter<'o> {
 }
 
 impl<'o> QueryWriter<'o> {
-    fn new(out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
+    fn new(rules: &'o Rules, out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
         let start = out.len();
-        Self { out, flags, start, pair: start, partner: None, has_partners: false }
+        Self { rules, out, flags, start, pair: start, partner: None, has_partners: false }
     }
 
     fn begin_pair(&mut self) {
@@ -67,7 +69,16 @@ impl<'o> QueryWriter<'o> {
             self.out.truncate(self.pair);
             return;
         }
-        let Some(found) = find_in_pair(pair) else { return };
+        if !self.rules.drops_marks {
+            return;
+        }
+        let Some(found) = find_in_pair(pair) else {
+            if self.rules.drops_also(name_of(pair)) {
+                self.out.truncate(self.pair);
+                *self.flags |= UrlFlags::HAD_TRACKING;
+            }
+            return;
+        };
         if found.compare == ParameterMatch::ExactWithPartner {
             self.has_partners |= *self.partner.get_or_insert(found.name) != found.name;
             return;
@@ -107,6 +118,10 @@ impl<'o> QueryWriter<'o> {
     }
 }
 
+fn name_of(pair: &[u8]) -> &[u8] {
+    pair.split(|&byte| byte == b'=').next().unwrap_or_default()
+}
+
 fn find_in_pair(pair: &[u8]) -> Option<&'static Parameter> {
     let mut halves = pair.splitn(2, |&byte| byte == b'=');
     find_parameter(halves.next()?, halves.next().unwrap_or_default())
@@ -118,7 +133,7 @@ mod tests {
 
     fn query(text: &str) -> String {
         let mut out = b"kept".to_vec();
-        append_query(text.as_bytes(), &mut out, &mut UrlFlags::empty());
+        append_query(text.as_bytes(), &Rules::default(), &mut out, &mut UrlFlags::empty());
         String::from_utf8(out).unwrap().strip_prefix("kept").unwrap().to_owned()
     }
 
