@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench wheel build tools test-rust test-python lint format clean
+.PHONY: help demo test check bench bench-url wheel build tools test-rust test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -18,6 +19,10 @@ check: lint test ## What CI runs: linters, types, then all tests
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
+
+bench-url: ## Nanoseconds per URL beside other parsers; URLS="FILE..." adds files with one URL per line
+	-$(BIN)/python benches/url_corpus.py $(LINKTIDE_DATA) target/urls.txt
+	cargo bench -p linktide-core --bench url -- $(abspath $(LINKTIDE_DATA)/public_suffix_list.dat target/urls.txt $(URLS))
 
 wheel: tools $(VENV)/tools ## Build dist/*.whl
 	$(BIN)/maturin build --release --out dist
