@@ -99,7 +99,7 @@ fn url_parse(_: &mut Sheet, urls: &[&str]) {
 
 fn normalise(sheet: &mut Sheet, urls: &[&str]) {
     for url in urls {
-        if let Ok(row) = sheet.normalizer.normalize(url.as_bytes(), None, &mut sheet.text) {
+        if let Ok(row) = sheet.normalizer.normalize_text(url.as_bytes(), None, &mut sheet.text) {
             sheet.ids.push(url_id(&sheet.text[row.url]));
         }
     }
@@ -162,6 +162,15 @@ fn measure(sheet: &mut Sheet, urls: &[&str]) -> [Vec<f64>; CONTENDERS.len()] {
 }
 
 fn report(name: &str, sheet: &mut Sheet, urls: &[&str]) {
+    // One after another in memory, as the rows of a batch are, whatever the order.
+    let text = urls.concat();
+    let mut rest = text.as_str();
+    let split = |url: &&str| {
+        let (own, after) = rest.split_at(url.len());
+        rest = after;
+        own
+    };
+    let urls: &[&str] = &urls.iter().map(split).collect::<Vec<_>>();
     if urls.is_empty() {
         println!("\n{name}: no URLs, skipped");
         return;

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::path::has_pair;
+
 const INDEX_STEMS: [&[u8]; 2] = [b"index", b"default"];
 const INDEX_EXTENSIONS: [&[u8]; 6] = [b"html", b"htm", b"php", b"asp", b"aspx", b"jsp"];
 
@@ -30,14 +32,29 @@ pub(super) struct ClusterInput<'u> {
     pub query: usize,
 }
 
+/// What the short way has seen of the cluster form.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Where the path ends in it: it has no double slash, and no index page at its end.
+    pub path: usize,
+    /// The names in the query certainly are in order.
+    pub is_sorted: bool,
+}
+
 impl ClusterScratch {
     /// xxh3-64 of the cluster form.
-    pub(super) fn key(&mut self, input: &ClusterInput<'_>) -> u64 {
+    pub(super) fn key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>) -> u64 {
         let www = www_length(input);
         let text = input.text.get(www..).unwrap_or_default();
         let (path, query) = (input.path - www, input.query - www);
+        if let Some(seen) = seen
+            && (input.query == input.text.len() || (seen.is_sorted && seen.path == input.query))
+        {
+            let end = if input.query == input.text.len() { seen.path } else { input.text.len() };
+            return xxh3_64(input.text.get(www..end).unwrap_or_default());
+        }
         let kept = path + kept_path(text.get(path..query).unwrap_or_default());
-        let has_double_slash = has_double_slash(text.get(path..kept).unwrap_or_default());
+        let has_double_slash = has_pair(text.get(path..kept).unwrap_or_default(), *b"//");
         self.split_pairs(text, query);
         let is_contiguous = kept == query || query == text.len();
         if is_contiguous && !has_double_slash && self.is_sorted(text) {
@@ -90,12 +107,6 @@ impl ClusterScratch {
             self.form.extend_from_slice(text.get(pair.clone()).unwrap_or_default());
         }
     }
-}
-
-#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are compared at a time")]
-fn has_double_slash(path: &[u8]) -> bool {
-    let next = path.get(1..).unwrap_or_default();
-    path.iter().zip(next).fold(false, |found, (&one, &two)| found | ((one == b'/') & (two == b'/')))
 }
 
 fn name<'u>(text: &'u [u8], pair: &Range<usize>) -> &'u [u8] {
@@ -152,7 +163,7 @@ mod tests {
             path: text.find('/').unwrap(),
             query: text.find('?').unwrap_or(text.len()),
         };
-        ClusterScratch::default().key(&input)
+        ClusterScratch::default().key(&input, None)
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn append_fragment(tail: &[u8], rules: &Rules, out: &mut Vec<u8>, fla
                 read += 1;
             }
             _ => {
-                push_stopped(byte, out, flags);
+                push_stopped(tail, read, out, flags);
                 read += 1;
             }
         }

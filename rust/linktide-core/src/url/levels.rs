@@ -10,7 +10,8 @@ use super::host::check_host;
 use super::normalizer::{MAX_INPUT_BYTES, Normalizer};
 use super::options::Level;
 use super::outcome::{NormalizedUrl, UrlFlags, UrlReason};
-use super::pass::{Written, append_plain, append_url};
+use super::pass::{Written, append_url};
+use super::plain::append_plain;
 use super::resolve::{check_input, parse};
 use super::unwrap::target_of;
 
@@ -66,18 +67,16 @@ impl Normalizer {
         is_short: bool,
         out: &mut Vec<u8>,
     ) -> Result<Row, UrlReason> {
+        let mut written = Written::default();
         let may_be_plain = is_short && self.options.level != Level::Whatwg && input.len() <= MAX_INPUT_BYTES;
-        if may_be_plain
-            && input.is_ascii()
-            && let Some(written) = append_plain(input, &self.rules, out)
-        {
+        if may_be_plain && append_plain(self.lanes, input, &self.rules, out, &mut written) {
             return self.pass_row(written, UrlFlags::empty(), out);
         }
         let (parsed, flags) = parse(check_input(input)?, base, &self.options)?;
         if self.options.level == Level::Whatwg || flags.contains(UrlFlags::OTHER_SCHEME) {
             return self.whatwg_row(&parsed, flags, out);
         }
-        let written = append_url(parsed.href().as_bytes(), &self.rules, out)?;
+        let written = append_url(self.lanes, parsed.href().as_bytes(), &self.rules, out)?;
         self.pass_row(written, flags, out)
     }
 
@@ -140,9 +139,9 @@ impl Normalizer {
     fn index_key(&mut self, text: &[u8]) -> u64 {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        let key = match append_url(text, &self.index_rules, &mut scratch) {
+        let key = match append_url(self.lanes, text, &self.index_rules, &mut scratch) {
             Ok(written) if written.url.len() <= self.options.max_output_bytes => {
-                let url = self.describe(written.clone(), UrlFlags::empty(), &scratch);
+                let url = self.describe(&written, UrlFlags::empty(), &scratch);
                 self.key_of(&url, &written, &scratch)
             }
             _ => xxh3_64(text),

@@ -25,6 +25,7 @@ mod domain_cache;
 mod fragment;
 mod host;
 mod identity;
+mod lanes;
 mod levels;
 mod normalizer;
 mod options;
@@ -33,6 +34,7 @@ mod parameters;
 mod pass;
 mod path;
 mod percent;
+mod plain;
 mod policy;
 mod query;
 mod resolve;
@@ -46,7 +48,7 @@ pub use options::{
     AssumedScheme, ExtraNames, GREATEST_OUTPUT_BYTES, Level, MAX_OUTPUT_BYTES, OptionError, Setting,
     UrlOptions,
 };
-pub use outcome::{NormalizedUrl, UrlFlags, UrlReason};
+pub use outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
 pub use parameters::{PARAMETERS, Parameter, ParameterKind, ParameterMatch};
 pub use policy::{Expected, POLICY, POLICY_VERSION, PolicyRow, Vector};
 pub use scheme::scheme_label;

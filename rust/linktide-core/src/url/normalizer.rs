@@ -1,12 +1,15 @@
 //! The way of one URL: limits, parser if it needs one, policy pass, registrable domain, cluster key.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::cluster::{ClusterInput, ClusterScratch};
+use super::cluster::{ClusterInput, ClusterScratch, Seen};
 use super::domain_cache::DomainCache;
+use super::lanes::Choice;
 use super::options::{Level, Rules, UrlOptions};
-use super::outcome::{NormalizedUrl, UrlFlags, UrlReason};
-use super::pass::{Written, append_plain, append_url};
+use super::outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
+use super::pass::{Written, append_url};
+use super::plain::append_plain;
 use super::resolve::{check_input, parse};
 use super::suffixes::PublicSuffixList;
 
@@ -23,6 +26,7 @@ pub struct Normalizer {
     pub(super) rules: Rules,
     pub(super) index_rules: Rules,
     pub(super) scratch: Vec<u8>,
+    pub(super) lanes: Choice,
     is_default: bool,
 }
 
@@ -43,6 +47,7 @@ impl Normalizer {
             rules: Rules::of(&options, options.level),
             index_rules: Rules::of(&options, Level::Index),
             scratch: Vec::new(),
+            lanes: Choice::detect(),
             is_default: !options.needs_more_than_the_pass(),
             options,
         }
@@ -74,14 +79,75 @@ impl Normalizer {
         if !self.is_default {
             return self.normalize_by_options(input, base, true, out);
         }
-        // ASCII needs no UTF-8 check, and what is not ASCII may need the parser.
-        if input.len() <= MAX_INPUT_BYTES
-            && input.is_ascii()
-            && let Some(written) = append_plain(input, &self.rules, out)
-        {
-            return self.finish(written, UrlFlags::empty(), out);
+        let mut written = Written::default();
+        self.write(input, base, out, &mut written)?;
+        Ok(self.describe(&written, UrlFlags::empty(), out))
+    }
+
+    /// As [`Self::normalize`], without what costs more to tell than the URL itself: domain and cluster key.
+    ///
+    /// # Errors
+    /// As [`Self::normalize`].
+    pub fn normalize_text(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<NormalizedText, UrlReason> {
+        if !self.is_default {
+            let NormalizedUrl { url, host, flags, .. } = self.normalize_by_options(input, base, true, out)?;
+            return Ok(NormalizedText { url, host, flags });
         }
-        self.normalize_parsed(input, base, out)
+        let mut written = Written::default();
+        self.write(input, base, out, &mut written)?;
+        let Written { url, host, flags, .. } = written;
+        Ok(NormalizedText { url, host, flags })
+    }
+
+    /// The registrable domain of a URL just normalised, where it lies in `out`.
+    pub fn domain(&mut self, text: &NormalizedText, out: &[u8]) -> Range<usize> {
+        let mut domain = text.host.clone();
+        if !text.flags.contains(UrlFlags::IP) {
+            let host = out.get(domain.clone()).unwrap_or_default();
+            domain.start += self.domains.registrable(&self.suffixes, host).start;
+        }
+        domain
+    }
+
+    fn write(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+        written: &mut Written,
+    ) -> Result<(), UrlReason> {
+        let is_plain =
+            input.len() <= MAX_INPUT_BYTES && append_plain(self.lanes, input, &self.rules, out, written);
+        if !is_plain {
+            *written = self.write_parsed(input, base, out)?;
+        }
+        self.check_length(written, out)
+    }
+
+    #[cold]
+    fn write_parsed(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, UrlReason> {
+        let (parsed, flags) = parse(check_input(input)?, base, &self.options)?;
+        let mut written = append_url(self.lanes, parsed.href().as_bytes(), &self.rules, out)?;
+        written.flags |= flags;
+        Ok(written)
+    }
+
+    fn check_length(&self, written: &Written, out: &mut Vec<u8>) -> Result<(), UrlReason> {
+        if written.url.len() > self.options.max_output_bytes {
+            out.truncate(written.url.start);
+            return Err(UrlReason::TooLong);
+        }
+        Ok(())
     }
 
     /// As [`Self::normalize`], but always through the parser: slower, with the same result. Tests compare
@@ -98,10 +164,8 @@ impl Normalizer {
         if !self.is_default {
             return self.normalize_by_options(input, base, false, out);
         }
-        let text = check_input(input)?;
-        let (parsed, flags) = parse(text, base, &self.options)?;
-        let written = append_url(parsed.href().as_bytes(), &self.rules, out)?;
-        self.finish(written, flags, out)
+        let written = self.write_parsed(input, base, out)?;
+        self.finish(written, UrlFlags::empty(), out)
     }
 
     pub(super) fn finish(
@@ -110,17 +174,15 @@ impl Normalizer {
         flags: UrlFlags,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        if written.url.len() > self.options.max_output_bytes {
-            out.truncate(written.url.start);
-            return Err(UrlReason::TooLong);
-        }
-        Ok(self.describe(written, flags, out))
+        self.check_length(&written, out)?;
+        Ok(self.describe(&written, flags, out))
     }
 
     /// Find the domain and the cluster key of the URL just written.
-    pub(super) fn describe(&mut self, written: Written, flags: UrlFlags, out: &[u8]) -> NormalizedUrl {
-        let Written { url, host, path, query, fragment, flags: found } = written;
-        let mut flags = flags | found;
+    pub(super) fn describe(&mut self, written: &Written, flags: UrlFlags, out: &[u8]) -> NormalizedUrl {
+        let Written { path, query, fragment, seen, .. } = *written;
+        let (url, host) = (written.url.clone(), written.host.clone());
+        let mut flags = flags | written.flags;
         let mut domain = host.clone();
         if !flags.contains(UrlFlags::IP) {
             let name = out.get(host.clone()).unwrap_or_default();
@@ -133,12 +195,14 @@ impl Normalizer {
                 flags |= UrlFlags::IS_SUFFIX;
             }
         }
-        let cluster_key = self.cluster.key(&ClusterInput {
+        let seen = seen.map(|seen| Seen { path: seen.path - host.start, ..seen });
+        let input = ClusterInput {
             text: out.get(host.start..fragment).unwrap_or_default(),
             domain: domain.start - host.start,
             path: path - host.start,
             query: query - host.start,
-        });
+        };
+        let cluster_key = self.cluster.key(&input, seen);
         NormalizedUrl { url, host, domain, flags, cluster_key }
     }
 }

@@ -291,6 +291,11 @@ impl Rules {
         }
     }
 
+    /// Whether the user named any parameter.
+    pub(super) const fn has_extra_names(&self) -> bool {
+        !self.extra.names.is_empty()
+    }
+
     /// Whether the user named this parameter, as normalised, as a tracking one.
     pub(super) fn drops_also(&self, name: &[u8]) -> bool {
         !self.extra.names.is_empty() && self.extra.holds(name)

@@ -185,6 +185,18 @@ impl fmt::Debug for UrlFlags {
     }
 }
 
+/// One normalised URL and no more than its text shows. The ranges are byte positions in the output buffer it
+/// was appended to, all ASCII.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NormalizedText {
+    /// The whole URL.
+    pub url: Range<usize>,
+    /// The host in it, without the port; an IPv6 address keeps its brackets.
+    pub host: Range<usize>,
+    /// What was found or dropped; nothing that the public suffix list tells.
+    pub flags: UrlFlags,
+}
+
 /// One normalised URL. The ranges are byte positions in the output buffer it was appended to, all ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NormalizedUrl {

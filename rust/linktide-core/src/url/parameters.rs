@@ -3,6 +3,8 @@
 //! A name stands here only if its maker defines it as a mark of the visit or of the visitor. Names that
 //! some site uses to select content (`ref`, `id`, `source`, `si`, `tag`, `cid`, `campaign_id`) do not.
 
+use super::outcome::UrlFlags;
+
 /// How a [`Parameter`]'s name is compared with a query name (both ASCII lower-case).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterMatch {
@@ -23,6 +25,16 @@ pub enum ParameterKind {
     Session,
     /// P14: an advertisement, mail or campaign.
     Tracking,
+}
+
+impl ParameterKind {
+    /// The flag that tells of a dropped one.
+    pub(super) const fn flag(self) -> UrlFlags {
+        match self {
+            Self::Session => UrlFlags::HAD_SESSION,
+            Self::Tracking => UrlFlags::HAD_TRACKING,
+        }
+    }
 }
 
 /// One row of the table of dropped parameters.
@@ -134,9 +146,6 @@ pub const PARAMETERS: &[Parameter] = &[
     exact("zanpid", "Awin, formerly zanox"),
 ];
 
-/// Longer names match by prefix only; the longest name of the table is shorter.
-const LONGEST_NAME_BYTES: usize = 24;
-
 /// `STARTS[b]..STARTS[b + 1]` are the rows whose name begins with byte `b` (up to 127).
 const STARTS: [u8; 129] = starts();
 
@@ -155,27 +164,42 @@ const fn starts() -> [u8; 129] {
     table
 }
 
+/// Bit `b & 31` of `HEADS[a & 31]` is set if some row's name begins with the bytes `a` and `b` or with others
+/// that have the same low bits; those are the same for both cases of a letter.
+const HEADS: [u32; 32] = heads();
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a miss fails the build")]
+const fn heads() -> [u32; 32] {
+    let mut table = [0; 32];
+    let mut row = 0;
+    while row < PARAMETERS.len() {
+        let name = PARAMETERS[row].name.as_bytes();
+        table[name[0] as usize & 31] |= if name.len() == 1 { u32::MAX } else { 1 << (name[1] & 31) };
+        row += 1;
+    }
+    table
+}
+
+/// False if no parameter to drop begins with these two bytes; nearly always false for others.
+#[inline(always)]
+pub(super) fn may_be_dropped(first: u8, second: u8) -> bool {
+    HEADS.get(usize::from(first & 31)).is_some_and(|row| row >> (second & 31) & 1 != 0)
+}
+
 /// The row for a query parameter, if it is one to drop. `name` and `value` are percent-normalised.
 pub(super) fn find_parameter(name: &[u8], value: &[u8]) -> Option<&'static Parameter> {
     let first = usize::from(name.first()?.to_ascii_lowercase());
     let rows = PARAMETERS.get(usize::from(*STARTS.get(first)?)..usize::from(*STARTS.get(first + 1)?))?;
-    let mut folded = [0; LONGEST_NAME_BYTES];
-    let head = folded.get_mut(..name.len().min(LONGEST_NAME_BYTES))?;
-    head.copy_from_slice(name.get(..head.len())?);
-    head.make_ascii_lowercase();
-    rows.iter().find(|row| is_match(row, head, name.len(), value))
+    rows.iter().find(|row| is_match(row, name, value))
 }
 
-fn is_match(row: &Parameter, head: &[u8], length: usize, value: &[u8]) -> bool {
-    match row.compare {
-        ParameterMatch::Prefix => head.starts_with(row.name.as_bytes()),
-        ParameterMatch::ExactWithHashValue => is_exact(row, head, length) && is_hash(value),
-        ParameterMatch::Exact | ParameterMatch::ExactWithPartner => is_exact(row, head, length),
+fn is_match(row: &Parameter, name: &[u8], value: &[u8]) -> bool {
+    let is_prefix = row.compare == ParameterMatch::Prefix;
+    if row.name.len() > name.len() || (row.name.len() < name.len() && !is_prefix) {
+        return false;
     }
-}
-
-fn is_exact(row: &Parameter, head: &[u8], length: usize) -> bool {
-    length == row.name.len() && head == row.name.as_bytes()
+    let is_same = row.name.bytes().zip(name).all(|(wanted, byte)| wanted == byte.to_ascii_lowercase());
+    is_same && (row.compare != ParameterMatch::ExactWithHashValue || is_hash(value))
 }
 
 fn is_hash(value: &[u8]) -> bool {
@@ -190,7 +214,6 @@ mod tests {
     fn the_table_is_sorted_lower_case_and_fits_the_lookup() {
         assert!(PARAMETERS.len() < usize::from(u8::MAX));
         for row in PARAMETERS {
-            assert!(row.name.len() <= LONGEST_NAME_BYTES, "{}", row.name);
             assert_eq!(row.name, row.name.to_ascii_lowercase());
         }
         let mut sorted: Vec<&str> = PARAMETERS.iter().map(|row| row.name).collect();
