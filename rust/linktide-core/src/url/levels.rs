@@ -224,6 +224,9 @@ impl Normalizer {
     }
 
     fn target(&self, url: &NormalizedUrl, out: &[u8]) -> Option<Vec<u8>> {
+        if url.flags.contains(UrlFlags::OTHER_SCHEME) {
+            return None;
+        }
         let rest = out.get(url.host.end..url.url.end)?;
         // A page on a port of its own is not the known one.
         target_of(out.get(url.host.clone())?, rest.starts_with(b"/").then_some(rest)?, &self.options)
