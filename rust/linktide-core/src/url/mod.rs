@@ -21,6 +21,7 @@
 //! ```
 
 mod cluster;
+mod columns;
 mod domain_cache;
 mod fragment;
 mod host;
@@ -42,6 +43,7 @@ mod scheme;
 mod suffixes;
 mod unwrap;
 
+pub use columns::{Bases, ColumnError, ColumnNormalizer};
 pub use identity::{key, url_id};
 pub use normalizer::{MAX_INPUT_BYTES, Normalizer};
 pub use options::{
