@@ -23,6 +23,7 @@
 mod cluster;
 mod columns;
 mod domain_cache;
+mod explain;
 mod fragment;
 mod host;
 mod identity;
@@ -31,6 +32,7 @@ mod levels;
 mod normalizer;
 mod options;
 mod outcome;
+mod parameter_table;
 mod parameters;
 mod pass;
 mod path;
@@ -44,6 +46,7 @@ mod suffixes;
 mod unwrap;
 
 pub use columns::{Bases, ColumnError, ColumnNormalizer};
+pub use explain::{Explanation, Step, explain};
 pub use identity::{key, url_id};
 pub use normalizer::{MAX_INPUT_BYTES, Normalizer};
 pub use options::{
@@ -51,7 +54,8 @@ pub use options::{
     UrlOptions,
 };
 pub use outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
-pub use parameters::{PARAMETERS, Parameter, ParameterKind, ParameterMatch};
+pub use parameter_table::PARAMETERS;
+pub use parameters::{Parameter, ParameterKind, ParameterMatch, Source};
 pub use policy::{Expected, POLICY, POLICY_VERSION, PolicyRow, Vector};
 pub use scheme::scheme_label;
 pub use suffixes::{PslError, PublicSuffixList};

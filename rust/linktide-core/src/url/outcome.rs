@@ -57,6 +57,20 @@ impl UrlReason {
         }
     }
 
+    /// The rule of the table that refuses.
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Scheme => "P2",
+            Self::Relative => "P3",
+            Self::Host => "P5",
+            Self::TooLong => "P26",
+            Self::BadUtf8 => "P27",
+            Self::Invalid => "P4",
+            Self::Private => "P24",
+        }
+    }
+
     /// The stable code, 1 or more; 0 in a column means "no reason, the URL is good".
     #[must_use]
     pub const fn code(self) -> u8 {

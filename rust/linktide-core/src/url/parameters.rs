@@ -4,6 +4,7 @@
 //! some site uses to select content (`ref`, `id`, `source`, `si`, `tag`, `cid`, `campaign_id`) do not.
 
 use super::outcome::UrlFlags;
+use super::parameter_table::PARAMETERS;
 
 /// How a [`Parameter`]'s name is compared with a query name (both ASCII lower-case).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,17 @@ impl ParameterKind {
     }
 }
 
+/// Where a parameter's meaning was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Its maker's page, which was read and names it.
+    Read(&'static str),
+    /// Its maker's page, which others cite for it and which was not read.
+    Cited(&'static str),
+    /// No page was found that names it: its maker's documentation, or else its maker's site.
+    Home(&'static str),
+}
+
 /// One row of the table of dropped parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
@@ -48,103 +60,26 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// Whose parameter it is.
     pub maker: &'static str,
+    /// What says so.
+    pub source: Source,
 }
 
-const fn exact(name: &'static str, maker: &'static str) -> Parameter {
-    Parameter { name, compare: ParameterMatch::Exact, kind: ParameterKind::Tracking, maker }
+pub(super) const fn exact(name: &'static str, maker: &'static str, source: Source) -> Parameter {
+    Parameter { name, compare: ParameterMatch::Exact, kind: ParameterKind::Tracking, maker, source }
 }
 
-const fn prefix(name: &'static str, maker: &'static str) -> Parameter {
-    Parameter { name, compare: ParameterMatch::Prefix, kind: ParameterKind::Tracking, maker }
+pub(super) const fn prefix(name: &'static str, maker: &'static str, source: Source) -> Parameter {
+    Parameter { name, compare: ParameterMatch::Prefix, kind: ParameterKind::Tracking, maker, source }
 }
 
-const fn session(name: &'static str, compare: ParameterMatch, maker: &'static str) -> Parameter {
-    Parameter { name, compare, kind: ParameterKind::Session, maker }
+pub(super) const fn session(
+    name: &'static str,
+    compare: ParameterMatch,
+    maker: &'static str,
+    source: Source,
+) -> Parameter {
+    Parameter { name, compare, kind: ParameterKind::Session, maker, source }
 }
-
-/// Every dropped parameter, sorted by name.
-pub const PARAMETERS: &[Parameter] = &[
-    prefix("__hs", "HubSpot"),
-    exact("_bhlid", "beehiiv"),
-    exact("_branch_match_id", "Branch"),
-    exact("_branch_referrer", "Branch"),
-    exact("_ga", "Google Analytics linker"),
-    exact("_gl", "Google tag linker"),
-    exact("_hsenc", "HubSpot"),
-    exact("_hsmi", "HubSpot"),
-    exact("_ke", "Klaviyo"),
-    exact("_kx", "Klaviyo"),
-    exact("_openstat", "Openstat"),
-    exact("action_object_map", "Facebook"),
-    exact("action_ref_map", "Facebook"),
-    exact("action_type_map", "Facebook"),
-    session("aspsessionid", ParameterMatch::Prefix, "ASP"),
-    exact("at_recipient_id", "AT Internet"),
-    exact("at_recipient_list", "AT Internet"),
-    exact("bsft_clkid", "Blueshift"),
-    exact("bsft_uid", "Blueshift"),
-    session("cfid", ParameterMatch::ExactWithPartner, "ColdFusion"),
-    session("cftoken", ParameterMatch::ExactWithPartner, "ColdFusion"),
-    exact("cjevent", "CJ Affiliate"),
-    exact("dclid", "Google Display"),
-    exact("dicbo", "Outbrain"),
-    exact("dm_i", "dotdigital"),
-    exact("elqtrack", "Oracle Eloqua"),
-    exact("elqtrackid", "Oracle Eloqua"),
-    exact("epik", "Pinterest"),
-    exact("et_rid", "Salesforce Marketing Cloud"),
-    exact("fb_action_ids", "Facebook"),
-    exact("fb_action_types", "Facebook"),
-    exact("fb_comment_id", "Facebook"),
-    exact("fbclid", "Meta"),
-    exact("gad_campaignid", "Google Ads"),
-    exact("gad_source", "Google Ads"),
-    exact("gbraid", "Google Ads"),
-    exact("gclid", "Google Ads"),
-    exact("gclsrc", "Google Ads"),
-    exact("guce_referrer", "Yahoo"),
-    exact("guce_referrer_sig", "Yahoo"),
-    prefix("hsa_", "HubSpot Ads"),
-    exact("hsctatracking", "HubSpot"),
-    exact("igsh", "Instagram"),
-    exact("igshid", "Instagram"),
-    exact("irclickid", "Impact"),
-    session("jsessionid", ParameterMatch::Exact, "Java Servlet"),
-    exact("li_fat_id", "LinkedIn"),
-    exact("mc_cid", "Mailchimp"),
-    exact("mc_eid", "Mailchimp"),
-    exact("mc_tc", "Mailchimp"),
-    exact("mibextid", "Facebook"),
-    exact("mkt_tok", "Adobe Marketo"),
-    prefix("ml_subscriber", "MailerLite"),
-    exact("msclkid", "Microsoft Advertising"),
-    prefix("mtm_", "Matomo"),
-    prefix("oly_", "Omeda"),
-    session("phpsessid", ParameterMatch::Exact, "PHP"),
-    prefix("pk_", "Matomo, formerly Piwik"),
-    exact("ranmid", "Rakuten Advertising"),
-    exact("ransiteid", "Rakuten Advertising"),
-    exact("rdt_cid", "Reddit"),
-    session("s", ParameterMatch::ExactWithHashValue, "vBulletin and other forums"),
-    exact("s_cid", "Adobe Analytics"),
-    exact("sccid", "Snapchat"),
-    session("sid", ParameterMatch::ExactWithHashValue, "phpBB and other forums"),
-    exact("srsltid", "Google Merchant Center"),
-    exact("tblci", "Taboola"),
-    exact("tduid", "Tradedoubler"),
-    exact("ttclid", "TikTok"),
-    exact("twclid", "X, formerly Twitter"),
-    prefix("utm_", "Google Analytics"),
-    prefix("vero_", "Vero"),
-    exact("vgo_ee", "ActiveCampaign"),
-    exact("vmcid", "Yahoo"),
-    exact("wbraid", "Google Ads"),
-    exact("wickedid", "Wicked Reports"),
-    exact("xtor", "AT Internet"),
-    exact("yclid", "Yandex Direct"),
-    exact("ysclid", "Yandex Search"),
-    exact("zanpid", "Awin, formerly zanox"),
-];
 
 /// `STARTS[b]..STARTS[b + 1]` are the rows whose name begins with byte `b` (up to 127).
 const STARTS: [u8; 129] = starts();
