@@ -113,7 +113,6 @@ impl UrlNormalizer {
     /// Struct arrays of the rows of `urls`, in order: one, unless a column of texts takes 2 GiB.
     ///
     /// Raises `TypeError` for arrays that hold no text, `ValueError` for bases that are not as many.
-    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
     #[pyo3(signature = (urls, bases = None, threads = 1))]
     fn normalize_columns(
         &self,
