@@ -20,8 +20,9 @@ check: lint test ## What CI runs: linters, types, then all tests
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
 
-bench-url: ## Nanoseconds per URL beside other parsers; URLS="FILE..." adds files with one URL per line
+bench-url: build $(VENV)/bench ## Nanoseconds per URL beside other parsers; URLS="FILE..." adds files with one URL per line
 	-$(BIN)/python benches/url_corpus.py $(LINKTIDE_DATA) target/urls.txt
+	$(BIN)/python benches/url.py $(URLS)
 	cargo bench -p linktide-core --bench url -- $(abspath $(LINKTIDE_DATA)/public_suffix_list.dat target/urls.txt $(URLS))
 
 wheel: tools $(VENV)/tools ## Build dist/*.whl
@@ -55,6 +56,11 @@ clean: ## Remove what the other targets made, the broker's cache excepted
 $(VENV)/tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "maturin>=1.9,<2"
+	@touch $@
+
+$(VENV)/bench: $(VENV)/tools
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])' \
+		| xargs $(BIN)/python -m pip install --quiet
 	@touch $@
 
 tools:

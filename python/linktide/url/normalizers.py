@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.resources import files
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from linktide.errors import ConfigError
 from linktide.index import UrlNormalizer
 from linktide.suffixes import read_suffix_list
-from linktide.url.options import read_options
+from linktide.url.options import LEVELS, read_options
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -25,15 +26,23 @@ def normalizer_for(level: object, **options: Unpack[UrlOptions]) -> UrlNormalize
     A changed file is read anew. Raises TypeError and ValueError for a level, an option or a list that cannot
     be used.
     """
-    choice, path = read_options(level, **options)
+    if options or not isinstance(level, str):
+        choice, path = read_options(level, **options)
+    else:
+        choice, path = _choice_of(level), None
     name = path or _package_list()
     try:
-        found = Path(name).stat()
+        found = os.stat(name)  # noqa: PTH116  # a Path for each URL costs more than normalising it
     except OSError as error:
         raise ValueError(
             f"public_suffix_list is {name!r}, which cannot be read ({error.strerror})"
         ) from error
     return _normalizer(choice, name, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=len(LEVELS))
+def _choice_of(level: str) -> Choice:
+    return read_options(level)[0]
 
 
 @lru_cache(maxsize=1)

@@ -33,8 +33,8 @@ was made with. The running index, `linktide.normalize_urls` and `linktide url ex
 import linktide
 import pyarrow as pa
 
-rows = linktide.normalize_urls(["HTTP://www.Example.co.uk:80/a/../b?utm_source=x", "/c", None],
-                               base="https://example.com/", level="index", threads=2)
+urls = ["HTTP://www.Example.co.uk:80/a/../b?utm_source=x", "/c", None]
+rows = linktide.normalize_urls(urls, base="https://example.com/", level="index", threads=2)
 table = pa.Table.from_struct_array(rows)
 found = linktide.normalize_url("http://10.0.0.1/#x")
 found.url, found.flag_names  # ('http://10.0.0.1/', ('IP', 'PRIVATE_IP', 'HAD_FRAGMENT'))
