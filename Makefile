@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench bench-url wheel build tools test-rust test-python lint format clean
+.PHONY: help demo test check bench bench-url wheel build tools test-rust test-urls-long test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ build: tools $(VENV)/tools ## Build the extension in release mode into .venv
 
 test-rust: tools
 	cargo test --workspace --exclude linktide-python
+
+test-urls-long: tools ## Invariants of URLs on ten million mutated ones; LINKTIDE_URLS=FILE adds real ones
+	LINKTIDE_URL_MUTATIONS=10000000 cargo test --release -p linktide-core --test url_conformance -- --nocapture
 
 test-python: build
 	$(PYTEST)

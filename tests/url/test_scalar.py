@@ -13,7 +13,7 @@ from url_data import cases
 
 import linktide
 from linktide import normalize_url, normalize_urls
-from linktide.index import url_flags, url_reasons
+from linktide.index import UrlNormalizer, url_flags, url_reasons
 from linktide.url import LEVELS, UrlFlag, UrlReason, explain_url
 
 if TYPE_CHECKING:
@@ -62,6 +62,15 @@ def test_another_suffix_list_is_used_at_once(tmp_path: Path) -> None:
     assert (
         normalize_urls(["http://a.b.com"], public_suffix_list=str(path)).field("domain")[0].as_py() == "b.com"
     )
+
+
+def test_the_list_says_which_it_is() -> None:
+    normalizer = UrlNormalizer("com\nuk\nco.uk\n")
+    assert normalizer.suffixes_rules == 3
+    assert normalizer.suffixes_version.startswith("unversioned-")
+    assert UrlNormalizer("// VERSION: 7\ncom").suffixes_version == "7"
+    with pytest.raises(ValueError, match="holds no rule"):
+        UrlNormalizer("")
 
 
 def test_urltestdata_holds_at_level_whatwg() -> None:
