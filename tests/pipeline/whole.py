@@ -16,7 +16,6 @@ from linktide.restore import index_options, restore_index
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
-from linktide.suffixes import read_suffix_list
 from oracle.compare import query_of
 from oracle.corpora import Identity
 
