@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench wheel build tools test-rust test-python lint format clean
+.PHONY: help demo test check bench bench-url wheel build tools test-rust test-urls-long test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -19,6 +20,11 @@ check: lint test ## What CI runs: linters, types, then all tests
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
 
+bench-url: build $(VENV)/bench ## Nanoseconds per URL beside other parsers; URLS="FILE..." adds files with one URL per line
+	-$(BIN)/python benches/url_corpus.py $(LINKTIDE_DATA) target/urls.txt
+	$(BIN)/python benches/url.py $(URLS)
+	cargo bench -p linktide-core --bench url -- $(abspath $(LINKTIDE_DATA)/public_suffix_list.dat target/urls.txt $(URLS))
+
 wheel: tools $(VENV)/tools ## Build dist/*.whl
 	$(BIN)/maturin build --release --out dist
 
@@ -27,6 +33,9 @@ build: tools $(VENV)/tools ## Build the extension in release mode into .venv
 
 test-rust: tools
 	cargo test --workspace --exclude linktide-python
+
+test-urls-long: tools ## Invariants of URLs on ten million mutated ones; LINKTIDE_URLS=FILE adds real ones
+	LINKTIDE_URL_MUTATIONS=10000000 cargo test --release -p linktide-core --test url_conformance -- --nocapture
 
 test-python: build
 	$(PYTEST)
@@ -50,6 +59,11 @@ clean: ## Remove what the other targets made, the broker's cache excepted
 $(VENV)/tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "maturin>=1.9,<2"
+	@touch $@
+
+$(VENV)/bench: $(VENV)/tools
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])' \
+		| xargs $(BIN)/python -m pip install --quiet
 	@touch $@
 
 tools:

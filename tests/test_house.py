@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "store": {"store", "sources.source"},
     "metrics": {"metrics"},
     "serve": {"serve", "store.reader", "store.gate"},
+    "url": {"url", "index", "suffixes"},
 }
 BANNED_NAMES = {"utils", "util", "helpers", "common", "misc"}
 

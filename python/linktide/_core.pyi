@@ -18,6 +18,11 @@ __all__ = [
     "decode_only",
     "read_records",
     "scan_record_batches",
+    "url_flags",
+    "url_parameters",
+    "url_reasons",
+    "url_rules",
+    "url_wrappers",
 ]
 
 URL_POLICY_VERSION: int
@@ -183,6 +188,12 @@ class Changes:
     @property
     def clock_us(self) -> int | None: ...
 
+@type_check_only
+class _ArrayStream(Protocol):
+    """Arrow arrays in chunks."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
 @final
 class SuffixList:
     """A public suffix list, private section included.
@@ -209,23 +220,75 @@ class SuffixList:
 
 @final
 class UrlNormalizer:
-    """Normalises URLs by the policy, with a public suffix list given as text.
+    """Normalises URLs by the policy, with a public suffix list given as text. Any thread may call.
 
-    Raises ValueError if the text is no public suffix list.
+    Raises ValueError if the text is no public suffix list, or an option cannot be.
     """
 
     POLICY_VERSION: Final[int]
 
-    def __new__(cls, psl_text: str) -> UrlNormalizer: ...
+    def __new__(
+        cls,
+        psl_text: str,
+        *,
+        level: str = "index",
+        ftp: bool = False,
+        assume_scheme: str | None = None,
+        keep_hashbang: bool = False,
+        keep_hashroute: bool = False,
+        max_output_bytes: int = 8192,
+        reject_private: bool = False,
+        unwrap_redirects: bool = False,
+        unwrap_amp: bool = False,
+        extra_tracking: Sequence[str] = ...,
+    ) -> UrlNormalizer: ...
     @property
     def suffixes_version(self) -> str: ...
     @property
     def suffixes_rules(self) -> int: ...
-    def normalize(self, url: str, base: str | None = None) -> tuple[str, str, str, int, int] | str:
-        """Return (url, host, domain, flags, cluster key), or the name of the reason why there is none."""
+    def normalize(
+        self, url: bytes, base: str | None = None
+    ) -> tuple[
+        str | None,
+        str | None,
+        str | None,
+        bytes | None,
+        int | None,
+        int | None,
+        str | None,
+        int | None,
+    ]:
+        """Return url, host, domain, url_id, domain_id, cluster_key, reason, flags of one URL."""
 
-    def normalize_array(self, urls: _Array, bases: _Array | None = None) -> _RecordBatch:
-        """Return one row per URL: url, host, domain, url_id, flags, cluster_key, reason (0: none).
+    def normalize_columns(
+        self,
+        urls: _Array | _ArrayStream,
+        bases: str | _Array | _ArrayStream | None = None,
+        threads: int = 1,
+    ) -> list[_Array]:
+        """Return struct arrays of the rows, in order: one, unless a column of texts takes 2 GiB.
 
-        Null in, null out. Raises ValueError for arrays that are no strings or of different length.
+        Raises TypeError for arrays that hold no text, ValueError for bases that are not as many.
         """
+
+    def explain(
+        self, url: bytes, base: str | None = None
+    ) -> tuple[list[tuple[str, list[str], str, str, str]], str | None]:
+        """Return (level, rules, part, before, after) of each change, and the cluster form."""
+
+def url_rules() -> list[
+    tuple[str, str, list[str], str, str, list[tuple[str, str | None, list[str], str, str]]]
+]:
+    """Every rule: id, level, options, when, what, vectors (input, base, settings, kind, expected)."""
+
+def url_parameters() -> list[list[str]]:
+    """Every dropped parameter: name, match, kind, maker, how the page was found, page."""
+
+def url_wrappers() -> list[tuple[str, str, str, str, str]]:
+    """Every page that is unwrapped: maker, option, host, path, where the target stands."""
+
+def url_flags() -> list[tuple[str, int, str]]:
+    """Every flag: name, bits, meaning."""
+
+def url_reasons() -> list[tuple[str, int, str, str]]:
+    """Every reason: name, code, rule, meaning."""

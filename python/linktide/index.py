@@ -22,6 +22,17 @@ scan_record_batches = _core.scan_record_batches
 """Walk Kafka record batches: (data, fetch offset) → (next offset, records, damaged offset or None)."""
 
 
+UrlNormalizer = _core.UrlNormalizer
+"""Normalises URLs, one or a column; `linktide.url` is the door for users."""
+
+url_rules = _core.url_rules
+url_parameters = _core.url_parameters
+url_wrappers = _core.url_wrappers
+url_flags = _core.url_flags
+url_reasons = _core.url_reasons
+"""The tables of the URL policy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seeds:
     """Whom to trust, and what is known of domains from elsewhere."""

@@ -10,6 +10,7 @@ import pytest
 from command_runs import enter, failed, ran
 
 from linktide.cli import main, session
+from linktide.cli.reference import leaves
 from linktide.config import load, settings
 from linktide.errors import BrokerUnreachableError, DatabaseLockedError, ExitCode
 
@@ -25,9 +26,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return enter(tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["", *main.commands])
+@pytest.mark.parametrize("name", ["", *main.commands, *(name for name, _ in leaves(main))])
 def test_help_fits_a_screen(name: str) -> None:
-    result = ran(*([name] if name else []), "--help")
+    result = ran(*name.split(), "--help")
     lines = result.output.splitlines()
     assert result.exit_code == 0
     assert len(lines) <= 24
@@ -35,8 +36,8 @@ def test_help_fits_a_screen(name: str) -> None:
 
 
 def test_commands_that_print_data_have_json() -> None:
-    for name in ("query", "status", "top", "check", "import", "produce"):
-        assert "--json" in ran(name, "--help").output
+    for name in ("query", "status", "top", "check", "import", "produce", "url explain"):
+        assert "--json" in ran(*name.split(), "--help").output
 
 
 def test_init_writes_every_setting_and_tracks_the_domain(folder: Path) -> None:

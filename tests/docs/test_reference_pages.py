@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from linktide.cli import main
-from linktide.cli.reference import commands_text, configuration_text
+from linktide.cli.reference import commands_text, configuration_text, leaves
 from linktide.config import NOT_SETTINGS, settings
 from linktide.errors import ExitCode
 
@@ -35,7 +35,7 @@ def test_every_variable_that_is_no_setting_is_on_the_page() -> None:
 
 
 def test_every_command_option_and_exit_code_is_on_the_page() -> None:
-    for name, command in main.commands.items():
+    for name, command in leaves(main):
         section = COMMANDS.split(f"## linktide {name}\n")[1].split("\n## ")[0]
         for option in command.params:
             assert option.param_type_name == "argument" or f"`{option.opts[0]}" in section

@@ -9,16 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import pyarrow as pa
-
-from linktide import _core, service
+from linktide import normalize_urls, service
 from linktide.config import load
 from linktide.index import Decoder
 from linktide.restore import index_options, restore_index
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
-from linktide.suffixes import read_suffix_list
 from oracle.compare import query_of
 from oracle.corpora import Identity
 
@@ -34,14 +31,14 @@ NOW_US = 1_900_000_000_000_000
 """Record time of all memory chunks: later than every event of the test data."""
 LINKS = Partition("memory", "links", "", 0)
 REASONS = {
-    1: "URL_SCHEME",
-    2: "RELATIVE_URL",
-    3: "URL_HOST",
-    4: "URL_TOO_LONG",
-    5: "URL_INVALID",
-    6: "URL_INVALID",
+    "SCHEME": "URL_SCHEME",
+    "RELATIVE": "RELATIVE_URL",
+    "HOST": "URL_HOST",
+    "TOO_LONG": "URL_TOO_LONG",
+    "BAD_UTF8": "URL_INVALID",
+    "INVALID": "URL_INVALID",
 }
-"""Dead-letter reason of a normaliser's code."""
+"""Dead-letter reason of a normaliser's reason."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +117,9 @@ def opened(path: Path, **settings: Any) -> Iterator[Opened]:  # noqa: ANN401 - a
 
 def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
     """Give raw URL pairs the identity that the product gives them; a reason where it refuses."""
-    normalizer = _core.UrlNormalizer(read_suffix_list(None).text)
-    sources = _rows(normalizer.normalize_array(pa.array([source for source, _ in pairs])))
-    targets = _rows(
-        normalizer.normalize_array(
-            pa.array([target for _, target in pairs]), pa.array([source for source, _ in pairs])
-        )
-    )
+    bases = [source for source, _ in pairs]
+    sources = normalize_urls(bases).to_pylist()
+    targets = normalize_urls([target for _, target in pairs], bases).to_pylist()
     return [
         _identity(target_url, source, target)
         for (_, target_url), source, target in zip(pairs, sources, targets, strict=True)
@@ -136,12 +129,7 @@ def identify(pairs: Sequence[tuple[str, str]]) -> list[Identity | str]:
 def _identity(target_url: str, source: dict[str, Any], target: dict[str, Any]) -> Identity | str:
     if not target_url.strip():
         return "MISSING_FIELD"
-    code = source["reason"] or target["reason"]
-    return (
-        REASONS[code] if code else Identity(source["url"], target["url"], source["domain"], target["domain"])
-    )
-
-
-def _rows(batch: object) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pa.record_batch(batch).to_pylist()
-    return rows
+    reason = source["reason"] or target["reason"]
+    if reason:
+        return REASONS[reason]
+    return Identity(source["url"], target["url"], source["domain"], target["domain"])

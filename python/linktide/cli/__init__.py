@@ -19,6 +19,7 @@ from linktide.cli.rekey import rekey
 from linktide.cli.run import run
 from linktide.cli.status import status
 from linktide.cli.top import top
+from linktide.cli.url import url
 from linktide.errors import LinktideError
 
 INTERRUPTED = 130
@@ -56,7 +57,7 @@ def _version() -> str:
 
 @click.group(
     cls=Commands,
-    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey],
+    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, url],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")

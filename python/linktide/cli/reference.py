@@ -83,9 +83,18 @@ def commands_text() -> str:
     lines = [_COMMANDS, "## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {int(code)} | {_EXIT_MEANINGS[code]} |" for code in ExitCode]
     lines += [f"| {INTERRUPTED} | Stopped by Ctrl-C (`run`, `demo` and `top` end with 0). |"]
-    for name, command in main.commands.items():
+    for name, command in leaves(main):
         lines += ["", *_command(name, command)]
     return "\n".join(lines) + "\n"
+
+
+def leaves(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Give each command with its whole name, those of groups after one another."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: click.Command) -> Iterator[str]:

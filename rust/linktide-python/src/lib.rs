@@ -5,6 +5,7 @@ mod event;
 mod index;
 mod suffixes;
 mod url;
+mod url_tables;
 mod wire;
 
 use pyo3::prelude::*;
@@ -17,5 +18,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     index::register(module)?;
     suffixes::register(module)?;
     url::register(module)?;
+    url_tables::register(module)?;
     Ok(())
 }

@@ -1,47 +1,50 @@
-//! URL identity, for tests and tooling: one URL at a time, or an Arrow array of them.
+//! URL identity: one URL, or an Arrow column of them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use arrow_array::builder::{
-    FixedSizeBinaryBuilder, StringBuilder, UInt8Builder, UInt32Builder, UInt64Builder,
+use linktide_core::url::{
+    AssumedScheme, Bases, ColumnError, ColumnNormalizer, ExtraNames, Level, NormalizedUrl, POLICY_VERSION,
+    PublicSuffixList, UrlOptions, UrlReason, explain, key, url_id,
 };
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
-use linktide_core::url::{Normalizer, POLICY_VERSION, PublicSuffixList, url_id};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3_arrow::{PyArray, PyRecordBatch};
+use pyo3::types::PyBytes;
+use pyo3_arrow::PyArray;
+use pyo3_arrow::input::AnyArray;
 
 /// Add the class of this file to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<UrlNormalizer>()
 }
 
-type Row = (String, String, String, u32, u64);
+/// url, host, domain, `url_id`, `domain_id`, `cluster_key`, reason, flags of one URL.
+type Row<'py> = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<Bound<'py, PyBytes>>,
+    Option<u64>,
+    Option<u64>,
+    Option<&'static str>,
+    Option<u32>,
+);
 
-/// A normalised URL or the name of the reason why there is none.
-#[derive(IntoPyObject)]
-enum Answer {
-    Row(Row),
-    Reason(&'static str),
+/// (level, rules, part, before, after) of each change, and the cluster form.
+type Story = (Vec<(&'static str, Vec<&'static str>, &'static str, String, String)>, Option<String>);
+
+/// The bases of a call: none, one text, or an array of as many rows.
+#[derive(FromPyObject)]
+enum PyBases {
+    One(String),
+    PerRow(AnyArray),
 }
 
-/// Normalises URLs by the policy with the public suffix list given as text.
+/// Normalises URLs by the policy with the public suffix list given as text. Any thread may call.
 #[pyclass(frozen, module = "linktide._core")]
 struct UrlNormalizer {
-    normalizer: Mutex<Normalizer>,
-    #[pyo3(get)]
-    suffixes_version: String,
-    #[pyo3(get)]
-    suffixes_rules: usize,
-}
-
-impl UrlNormalizer {
-    /// A normaliser holds caches only, so one that a panic left behind is as good as any.
-    fn lock(&self) -> MutexGuard<'_, Normalizer> {
-        self.normalizer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    columns: ColumnNormalizer,
+    suffixes: Arc<PublicSuffixList>,
 }
 
 #[pymethods]
@@ -49,147 +52,144 @@ impl UrlNormalizer {
     #[classattr]
     const POLICY_VERSION: u32 = POLICY_VERSION;
 
-    /// Raises `ValueError` if the text is no public suffix list.
+    /// Raises `ValueError` if the text is no public suffix list, or an option cannot be.
     #[new]
-    fn new(psl_text: &str) -> PyResult<Self> {
-        let suffixes =
-            PublicSuffixList::parse(psl_text).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(Self {
-            suffixes_version: suffixes.version().to_owned(),
-            suffixes_rules: suffixes.len(),
-            normalizer: Mutex::new(Normalizer::new(Arc::new(suffixes))),
-        })
-    }
-
-    /// (url, host, domain, flags, cluster key), or the name of the reason why there is none.
-    #[pyo3(signature = (url, base = None))]
-    fn normalize(&self, url: &str, base: Option<&str>) -> Answer {
-        let mut out = Vec::new();
-        match self.lock().normalize(url.as_bytes(), base, &mut out) {
-            Err(reason) => Answer::Reason(reason.name()),
-            Ok(row) => {
-                let text = |range: std::ops::Range<usize>| {
-                    String::from_utf8_lossy(out.get(range).unwrap_or_default()).into_owned()
-                };
-                Answer::Row((
-                    text(row.url),
-                    text(row.host),
-                    text(row.domain),
-                    row.flags.bits(),
-                    row.cluster_key,
-                ))
-            }
-        }
-    }
-
-    /// One row per URL: `url`, `host`, `domain`, `url_id`, `flags`, `cluster_key`, `reason` (0: none). Null in,
-    /// null out.
-    ///
-    /// Raises `ValueError` for arrays that are no strings or of different length.
+    #[expect(clippy::fn_params_excessive_bools, clippy::too_many_arguments, reason = "keywords")]
     #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
-    #[pyo3(signature = (urls, bases = None))]
-    fn normalize_array(
+    #[pyo3(signature = (
+        psl_text, *, level = "index", ftp = false, assume_scheme = None, keep_hashbang = false,
+        keep_hashroute = false, max_output_bytes = 8192, reject_private = false, unwrap_redirects = false,
+        unwrap_amp = false, extra_tracking = Vec::new(),
+    ))]
+    fn new(
+        psl_text: &str,
+        level: &str,
+        ftp: bool,
+        assume_scheme: Option<&str>,
+        keep_hashbang: bool,
+        keep_hashroute: bool,
+        max_output_bytes: usize,
+        reject_private: bool,
+        unwrap_redirects: bool,
+        unwrap_amp: bool,
+        extra_tracking: Vec<String>,
+    ) -> PyResult<Self> {
+        let suffixes = Arc::new(PublicSuffixList::parse(psl_text).map_err(value_error)?);
+        let extra = ExtraNames::parse(extra_tracking.iter().map(String::as_str)).map_err(value_error)?;
+        let options = UrlOptions {
+            level: read_level(level)?,
+            ftp,
+            assume_scheme: assume_scheme.map(read_scheme).transpose()?,
+            keep_hashbang,
+            keep_hashroute,
+            max_output_bytes,
+            reject_private,
+            unwrap_redirects,
+            unwrap_amp,
+            extra_tracking: extra,
+        };
+        options.check().map_err(value_error)?;
+        Ok(Self { columns: ColumnNormalizer::new(Arc::clone(&suffixes), options), suffixes })
+    }
+
+    #[getter]
+    fn suffixes_version(&self) -> &str {
+        self.suffixes.version()
+    }
+
+    #[getter]
+    fn suffixes_rules(&self) -> usize {
+        self.suffixes.len()
+    }
+
+    /// (url, host, domain, `url_id`, `domain_id`, `cluster_key`, reason, flags) of one URL's bytes.
+    #[pyo3(signature = (url, base = None))]
+    fn normalize<'py>(&self, py: Python<'py>, url: &[u8], base: Option<&str>) -> Row<'py> {
+        let mut out = Vec::new();
+        let got = self.columns.with_normalizer(|normalizer| normalizer.normalize(url, base, &mut out));
+        row(py, got, &out)
+    }
+
+    /// Struct arrays of the rows of `urls`, in order: one, unless a column of texts takes 2 GiB.
+    ///
+    /// Raises `TypeError` for arrays that hold no text, `ValueError` for bases that are not as many.
+    #[pyo3(signature = (urls, bases = None, threads = 1))]
+    fn normalize_columns(
         &self,
         py: Python<'_>,
-        urls: PyArray,
-        bases: Option<PyArray>,
-    ) -> PyResult<PyRecordBatch> {
-        let bases = bases.as_ref().map(|bases| bases.array().as_ref());
-        let batch = py.detach(|| normalize_rows(&mut self.lock(), urls.array().as_ref(), bases));
-        batch.map(PyRecordBatch::new).map_err(|error| PyValueError::new_err(error.to_string()))
-    }
-}
-
-fn normalize_rows(
-    normalizer: &mut Normalizer,
-    urls: &dyn Array,
-    bases: Option<&dyn Array>,
-) -> Result<RecordBatch, ArrowError> {
-    if let Some(bases) = bases.filter(|bases| bases.len() != urls.len()) {
-        let text = format!("there are {} urls and {} bases, want as many", urls.len(), bases.len());
-        return Err(ArrowError::InvalidArgumentError(text));
-    }
-    let mut columns = Columns::new(urls.len());
-    let mut bases = bases.map(strings).transpose()?;
-    let mut out = Vec::new();
-    for url in strings(urls)? {
-        let base = bases.as_mut().and_then(Iterator::next).flatten();
-        columns.append(normalizer, url, base, &mut out)?;
-    }
-    columns.finish()
-}
-
-fn strings(array: &dyn Array) -> Result<Box<dyn Iterator<Item = Option<&str>> + '_>, ArrowError> {
-    match array.data_type() {
-        DataType::Utf8 => Ok(Box::new(array.as_string::<i32>().iter())),
-        DataType::LargeUtf8 => Ok(Box::new(array.as_string::<i64>().iter())),
-        DataType::Utf8View => Ok(Box::new(array.as_string_view().iter())),
-        other => Err(ArrowError::InvalidArgumentError(format!("the array holds {other}, want strings"))),
-    }
-}
-
-struct Columns {
-    texts: [StringBuilder; 3],
-    url_id: FixedSizeBinaryBuilder,
-    flags: UInt32Builder,
-    cluster_key: UInt64Builder,
-    reason: UInt8Builder,
-}
-
-impl Columns {
-    fn new(rows: usize) -> Self {
-        Self {
-            texts: Default::default(),
-            url_id: FixedSizeBinaryBuilder::with_capacity(rows, 16),
-            flags: UInt32Builder::with_capacity(rows),
-            cluster_key: UInt64Builder::with_capacity(rows),
-            reason: UInt8Builder::with_capacity(rows),
-        }
-    }
-
-    fn append(
-        &mut self,
-        normalizer: &mut Normalizer,
-        url: Option<&str>,
-        base: Option<&str>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ArrowError> {
-        out.clear();
-        let row = url.map(|url| normalizer.normalize(url.as_bytes(), base, out));
-        self.reason
-            .append_option(row.as_ref().map(|row| row.as_ref().err().map_or(0, |reason| reason.code())));
-        let Some(Ok(row)) = row else {
-            self.texts.iter_mut().for_each(StringBuilder::append_null);
-            self.url_id.append_null();
-            self.flags.append_null();
-            self.cluster_key.append_null();
-            return Ok(());
+        urls: AnyArray,
+        bases: Option<PyBases>,
+        threads: usize,
+    ) -> PyResult<Vec<PyArray>> {
+        let urls = urls.into_chunked_array()?;
+        let (base, per_row) = match bases {
+            None => (None, None),
+            Some(PyBases::One(base)) => (Some(base), None),
+            Some(PyBases::PerRow(bases)) => (None, Some(bases.into_chunked_array()?)),
         };
-        self.url_id.append_value(url_id(out))?;
-        for (builder, range) in self.texts.iter_mut().zip([row.url, row.host, row.domain]) {
-            builder.append_value(String::from_utf8_lossy(out.get(range).unwrap_or_default()));
-        }
-        self.flags.append_value(row.flags.bits());
-        self.cluster_key.append_value(row.cluster_key);
-        Ok(())
+        let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+        let arrays = py.detach(|| {
+            let bases = match &per_row {
+                Some(bases) => Bases::PerRow(bases.chunks()),
+                None => Bases::One(base.as_deref()),
+            };
+            self.columns.normalize(urls.chunks(), bases, threads)
+        });
+        let arrays = arrays.map_err(column_error)?;
+        Ok(arrays.into_iter().map(|array| PyArray::from_array_ref(Arc::new(array))).collect())
     }
 
-    fn finish(mut self) -> Result<RecordBatch, ArrowError> {
-        let [url, host, domain] = self.texts.each_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef);
-        let columns: [(&str, ArrayRef); 7] = [
-            ("url", url),
-            ("host", host),
-            ("domain", domain),
-            ("url_id", Arc::new(self.url_id.finish())),
-            ("flags", Arc::new(self.flags.finish())),
-            ("cluster_key", Arc::new(self.cluster_key.finish())),
-            ("reason", Arc::new(self.reason.finish())),
-        ];
-        let fields: Vec<Field> = columns
-            .iter()
-            .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
-            .collect();
-        let columns = columns.into_iter().map(|(_, column)| column).collect();
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+    /// What the policy does to one URL, change by change, and its cluster form.
+    #[pyo3(signature = (url, base = None))]
+    fn explain(&self, url: &[u8], base: Option<&str>) -> Story {
+        let told = explain(&self.suffixes, self.columns.options(), url, base);
+        let steps = told.steps.into_iter();
+        let steps = steps.map(|step| (step.level.name(), step.rules, step.part, step.before, step.after));
+        (steps.collect(), told.cluster_form)
+    }
+}
+
+fn row<'py>(py: Python<'py>, got: Result<NormalizedUrl, UrlReason>, out: &[u8]) -> Row<'py> {
+    match got {
+        Err(reason) => (None, None, None, None, None, None, Some(reason.name()), None),
+        Ok(got) => {
+            let bytes = |range| out.get(range).unwrap_or_default();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let (url, host, domain) = (bytes(got.url), bytes(got.host), bytes(got.domain));
+            let has_host = !host.is_empty();
+            (
+                Some(text(url)),
+                has_host.then(|| text(host)),
+                has_host.then(|| text(domain)),
+                Some(PyBytes::new(py, &url_id(url))),
+                has_host.then(|| key(0, domain)),
+                Some(got.cluster_key),
+                None,
+                Some(got.flags.bits()),
+            )
+        }
+    }
+}
+
+fn read_level(name: &str) -> PyResult<Level> {
+    let wanted = Level::ALL.map(Level::name).join(", ");
+    Level::from_name(name)
+        .ok_or_else(|| PyValueError::new_err(format!("level is {name:?}, wanted one of {wanted}")))
+}
+
+fn read_scheme(name: &str) -> PyResult<AssumedScheme> {
+    AssumedScheme::from_name(name)
+        .ok_or_else(|| PyValueError::new_err(format!("assume_scheme is {name:?}, wanted http or https")))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn value_error(error: impl ToString) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn column_error(error: ColumnError) -> PyErr {
+    match error {
+        ColumnError::NotText { .. } => PyTypeError::new_err(error.to_string()),
+        _ => value_error(error),
     }
 }

@@ -146,13 +146,14 @@ fn read_url(
     url: &mut Url,
 ) -> Result<(), Rejection> {
     url.text.clear();
-    let parts = normalizer.normalize(raw.as_bytes(), base, &mut url.text).map_err(|reason| {
+    let text = normalizer.normalize_text(raw.as_bytes(), base, &mut url.text).map_err(|reason| {
         let shown: String = raw.chars().take(200).collect();
         Rejection::new(dead_letter_reason(reason), format!("{field} {shown:?}: {reason}"))
     })?;
-    url.domain = (parts.domain.start as u16, parts.domain.end as u16);
+    let domain = normalizer.domain(&text, &url.text);
+    url.domain = (domain.start as u16, domain.end as u16);
     url.key = key(seed, &url.text);
-    url.domain_key = key(seed, url.text.get(parts.domain).unwrap_or_default());
+    url.domain_key = key(seed, url.text.get(domain).unwrap_or_default());
     Ok(())
 }
 
@@ -160,7 +161,7 @@ fn dead_letter_reason(reason: UrlReason) -> Reason {
     match reason {
         UrlReason::Scheme => Reason::UrlScheme,
         UrlReason::Relative => Reason::RelativeUrl,
-        UrlReason::Host => Reason::UrlHost,
+        UrlReason::Host | UrlReason::Private => Reason::UrlHost,
         UrlReason::TooLong => Reason::UrlTooLong,
         UrlReason::BadUtf8 | UrlReason::Invalid => Reason::UrlInvalid,
     }

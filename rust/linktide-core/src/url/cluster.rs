@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::path::has_pair;
+
 const INDEX_STEMS: [&[u8]; 2] = [b"index", b"default"];
 const INDEX_EXTENSIONS: [&[u8]; 6] = [b"html", b"htm", b"php", b"asp", b"aspx", b"jsp"];
 
@@ -22,8 +24,6 @@ pub(super) struct ClusterScratch {
 pub(super) struct ClusterInput<'u> {
     /// The URL from its host on.
     pub text: &'u [u8],
-    /// Length of the host.
-    pub host: usize,
     /// Where in the host the registrable domain begins.
     pub domain: usize,
     /// Where the path begins, after host and port.
@@ -32,14 +32,29 @@ pub(super) struct ClusterInput<'u> {
     pub query: usize,
 }
 
+/// What the short way has seen of the cluster form.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Where the path ends in it: it has no double slash, and no index page at its end.
+    pub path: usize,
+    /// The names in the query certainly are in order.
+    pub is_sorted: bool,
+}
+
 impl ClusterScratch {
     /// xxh3-64 of the cluster form.
-    pub(super) fn key(&mut self, input: &ClusterInput<'_>) -> u64 {
+    pub(super) fn key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>) -> u64 {
         let www = www_length(input);
         let text = input.text.get(www..).unwrap_or_default();
         let (path, query) = (input.path - www, input.query - www);
+        if let Some(seen) = seen
+            && (input.query == input.text.len() || (seen.is_sorted && seen.path == input.query))
+        {
+            let end = if input.query == input.text.len() { seen.path } else { input.text.len() };
+            return xxh3_64(input.text.get(www..end).unwrap_or_default());
+        }
         let kept = path + kept_path(text.get(path..query).unwrap_or_default());
-        let has_double_slash = has_double_slash(text.get(path..kept).unwrap_or_default());
+        let has_double_slash = has_pair(text.get(path..kept).unwrap_or_default(), *b"//");
         self.split_pairs(text, query);
         let is_contiguous = kept == query || query == text.len();
         if is_contiguous && !has_double_slash && self.is_sorted(text) {
@@ -48,6 +63,17 @@ impl ClusterScratch {
         }
         self.write(text, path, kept);
         xxh3_64(&self.form)
+    }
+
+    /// The cluster form itself, and how many bytes of `www.` it lacks; for level *cluster*, not for keys.
+    pub(super) fn form(&mut self, input: &ClusterInput<'_>) -> (&[u8], usize) {
+        let www = www_length(input);
+        let text = input.text.get(www..).unwrap_or_default();
+        let (path, query) = (input.path - www, input.query - www);
+        let kept = path + kept_path(text.get(path..query).unwrap_or_default());
+        self.split_pairs(text, query);
+        self.write(text, path, kept);
+        (&self.form, www)
     }
 
     fn split_pairs(&mut self, text: &[u8], query: usize) {
@@ -83,25 +109,24 @@ impl ClusterScratch {
     }
 }
 
-#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are compared at a time")]
-fn has_double_slash(path: &[u8]) -> bool {
-    let next = path.get(1..).unwrap_or_default();
-    path.iter().zip(next).fold(false, |found, (&one, &two)| found | ((one == b'/') & (two == b'/')))
-}
-
 fn name<'u>(text: &'u [u8], pair: &Range<usize>) -> &'u [u8] {
     let pair = text.get(pair.clone()).unwrap_or_default();
     pair.split(|&byte| byte == b'=').next().unwrap_or_default()
 }
 
-/// Length of a leading `www.` or `wwwN.` that lies wholly before the registrable domain, else 0.
+/// Length of all leading `www.` and `wwwN.` that lie wholly before the registrable domain. All, for the
+/// form of a form must be that form.
 fn www_length(input: &ClusterInput<'_>) -> usize {
-    let Some(rest) = input.text.get(..input.host).and_then(|host| host.strip_prefix(b"www")) else {
-        return 0;
-    };
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let length = 3 + digits + 1;
-    if rest.get(digits) == Some(&b'.') && length <= input.domain { length } else { 0 }
+    let before = input.text.get(..input.domain).unwrap_or_default();
+    let mut length = 0;
+    while let Some(rest) = before.get(length..).and_then(|rest| rest.strip_prefix(b"www")) {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if rest.get(digits) != Some(&b'.') {
+            break;
+        }
+        length += 3 + digits + 1;
+    }
+    length
 }
 
 /// How much of the path stays when trailing slashes and index pages are taken off its end.
@@ -134,12 +159,11 @@ mod tests {
         let text = format!("{host}{tail}");
         let input = ClusterInput {
             text: text.as_bytes(),
-            host: host.len(),
             domain: host.len() - domain.len(),
             path: text.find('/').unwrap(),
             query: text.find('?').unwrap_or(text.len()),
         };
-        ClusterScratch::default().key(&input)
+        ClusterScratch::default().key(&input, None)
     }
 
     #[test]
@@ -174,6 +198,8 @@ mod tests {
             ("www.github.io", "www.github.io", "www.github.io"),
             ("wwwx.a.com", "a.com", "wwwx.a.com"),
             ("www.www.com", "www.com", "www.com"),
+            ("www.www2.a.com", "a.com", "a.com"),
+            ("www.wwwx.a.com", "a.com", "wwwx.a.com"),
         ] {
             assert_eq!(key(host, domain, "/"), xxh3_64(form.as_bytes()), "{host}");
         }

@@ -56,7 +56,7 @@ pub(super) const fn is_name_byte(byte: u8) -> bool {
 
 /// Names that mean "this machine" or "this network" wherever they are read: RFC 6761, 6762, 8375 and
 /// ICANN's `.internal`.
-fn is_local(name: &[u8], last_label: &[u8]) -> bool {
+pub(super) fn is_local(name: &[u8], last_label: &[u8]) -> bool {
     match last_label {
         b"localhost" | b"localdomain" | b"local" | b"internal" => true,
         b"arpa" => name == b"home.arpa" || name.ends_with(b".home.arpa"),

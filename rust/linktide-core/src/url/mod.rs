@@ -1,7 +1,7 @@
 //! URL identity: any URL text becomes one canonical http(s) URL, its host, its registrable domain,
 //! its flags and the key of its cluster.
 //!
-//! The rules are the table [`POLICY`] (level *index*). A URL is parsed by ada-url (WHATWG), then one
+//! The rules are the table [`POLICY`]; [`Level`] says how many of them apply, *index* by default. A URL is parsed by ada-url (WHATWG), then one
 //! byte pass over ada's text applies the policy and appends to the caller's buffer. A plain URL takes the
 //! short way: the same pass over the text itself. So there is one implementation of the policy.
 //!
@@ -21,27 +21,45 @@
 //! ```
 
 mod cluster;
+mod columns;
 mod domain_cache;
+mod explain;
+mod fragment;
 mod host;
 mod identity;
+mod lanes;
+mod levels;
 mod normalizer;
+mod options;
 mod outcome;
+mod parameter_table;
 mod parameters;
 mod pass;
 mod path;
 mod percent;
+mod plain;
 mod policy;
 mod query;
+mod resolve;
 mod scheme;
 mod suffixes;
+mod unwrap;
 
+pub use columns::{Bases, ColumnError, ColumnNormalizer};
+pub use explain::{Explanation, Step, explain};
 pub use identity::{key, url_id};
-pub use normalizer::{MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, Normalizer};
-pub use outcome::{NormalizedUrl, UrlFlags, UrlReason};
-pub use parameters::{PARAMETERS, Parameter, ParameterKind, ParameterMatch};
+pub use normalizer::{MAX_INPUT_BYTES, Normalizer};
+pub use options::{
+    AssumedScheme, ExtraNames, GREATEST_OUTPUT_BYTES, Level, MAX_OUTPUT_BYTES, OptionError, Setting,
+    UrlOptions,
+};
+pub use outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
+pub use parameter_table::PARAMETERS;
+pub use parameters::{Parameter, ParameterKind, ParameterMatch, Source};
 pub use policy::{Expected, POLICY, POLICY_VERSION, PolicyRow, Vector};
 pub use scheme::scheme_label;
 pub use suffixes::{PslError, PublicSuffixList};
+pub use unwrap::{WRAPPERS, Wrapper, WrapperHost, WrapperKind, WrapperTarget};
 
 #[cfg(test)]
 mod tests;

@@ -1,39 +1,56 @@
 //! The way of one URL: limits, parser if it needs one, policy pass, registrable domain, cluster key.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use ada_url::Url;
-
-use super::cluster::{ClusterInput, ClusterScratch};
+use super::cluster::{ClusterInput, ClusterScratch, Seen};
 use super::domain_cache::DomainCache;
-use super::outcome::{NormalizedUrl, UrlFlags, UrlReason};
-use super::pass::{Written, append_plain, append_url};
-use super::scheme::{Start, host_text_length, start_of};
+use super::lanes::Choice;
+use super::options::{Level, Rules, UrlOptions};
+use super::outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
+use super::pass::{Written, append_url};
+use super::plain::append_plain;
+use super::resolve::{check_input, parse};
 use super::suffixes::PublicSuffixList;
 
 /// A longer input or base is refused before any work (P26).
 pub const MAX_INPUT_BYTES: usize = 64 * 1024;
-/// A longer normalised URL is refused (P26).
-pub const MAX_OUTPUT_BYTES: usize = 8_192;
-/// A host written longer than this is refused unparsed. 253 bytes of punycode are at most some 250 letters,
-/// so 3,000 bytes if each is four triples; and ada's IDNA takes quadratic time on combining marks.
-const MAX_HOST_TEXT_BYTES: usize = 3_072;
-/// `//host` without a base is read against this one, which gives it https (P3).
-const HTTPS_BASE: &str = "https://base.invalid/";
 
-/// Normalises URLs one by one with a public suffix list. Holds a host cache and buffers, no other state:
-/// the result depends on the arguments alone. Each thread has its own.
+/// Normalises URLs one by one with a public suffix list, at one level with one set of options. Holds a host
+/// cache and buffers, no other state: the result depends on the arguments alone. Each thread has its own.
 pub struct Normalizer {
-    suffixes: Arc<PublicSuffixList>,
-    domains: DomainCache,
-    cluster: ClusterScratch,
+    pub(super) suffixes: Arc<PublicSuffixList>,
+    pub(super) domains: DomainCache,
+    pub(super) cluster: ClusterScratch,
+    pub(super) options: UrlOptions,
+    pub(super) rules: Rules,
+    pub(super) index_rules: Rules,
+    pub(super) scratch: Vec<u8>,
+    pub(super) lanes: Choice,
+    is_default: bool,
 }
 
 impl Normalizer {
-    /// A normaliser that takes registrable domains from `suffixes`.
+    /// A normaliser at level *index*, with every option off, that takes registrable domains from `suffixes`.
     #[must_use]
     pub fn new(suffixes: Arc<PublicSuffixList>) -> Self {
-        Self { suffixes, domains: DomainCache::new(), cluster: ClusterScratch::default() }
+        Self::with_options(suffixes, UrlOptions::default())
+    }
+
+    /// A normaliser that does what `options` say. An output limit out of range is taken as it is.
+    #[must_use]
+    pub fn with_options(suffixes: Arc<PublicSuffixList>, options: UrlOptions) -> Self {
+        Self {
+            suffixes,
+            domains: DomainCache::new(),
+            cluster: ClusterScratch::default(),
+            rules: Rules::of(&options, options.level),
+            index_rules: Rules::of(&options, Level::Index),
+            scratch: Vec::new(),
+            lanes: Choice::detect(),
+            is_default: !options.needs_more_than_the_pass(),
+            options,
+        }
     }
 
     /// The list in use.
@@ -42,7 +59,14 @@ impl Normalizer {
         &self.suffixes
     }
 
-    /// Append the normalised form of `input` to `out`. A `base` that is no http(s) URL counts as absent.
+    /// What it was told to do.
+    #[must_use]
+    pub const fn options(&self) -> &UrlOptions {
+        &self.options
+    }
+
+    /// Append the normalised form of `input` to `out`. A `base` that is no http(s) URL counts as absent, but
+    /// at level *whatwg*, which takes any.
     ///
     /// # Errors
     /// The reason, with `out` as it was.
@@ -52,14 +76,78 @@ impl Normalizer {
         base: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        // ASCII needs no UTF-8 check, and what is not ASCII may need the parser.
-        if input.len() <= MAX_INPUT_BYTES
-            && input.is_ascii()
-            && let Some(written) = append_plain(input, out)
-        {
-            return self.finish(written, UrlFlags::empty(), out);
+        if !self.is_default {
+            return self.normalize_by_options(input, base, true, out);
         }
-        self.normalize_parsed(input, base, out)
+        let mut written = Written::default();
+        self.write(input, base, out, &mut written)?;
+        Ok(self.describe(&written, UrlFlags::empty(), out))
+    }
+
+    /// As [`Self::normalize`], without what costs more to tell than the URL itself: domain and cluster key.
+    ///
+    /// # Errors
+    /// As [`Self::normalize`].
+    pub fn normalize_text(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<NormalizedText, UrlReason> {
+        if !self.is_default {
+            let NormalizedUrl { url, host, flags, .. } = self.normalize_by_options(input, base, true, out)?;
+            return Ok(NormalizedText { url, host, flags });
+        }
+        let mut written = Written::default();
+        self.write(input, base, out, &mut written)?;
+        let Written { url, host, flags, .. } = written;
+        Ok(NormalizedText { url, host, flags })
+    }
+
+    /// The registrable domain of a URL just normalised, where it lies in `out`.
+    pub fn domain(&mut self, text: &NormalizedText, out: &[u8]) -> Range<usize> {
+        let mut domain = text.host.clone();
+        if !text.flags.contains(UrlFlags::IP) {
+            let host = out.get(domain.clone()).unwrap_or_default();
+            domain.start += self.domains.registrable(&self.suffixes, host).start;
+        }
+        domain
+    }
+
+    fn write(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+        written: &mut Written,
+    ) -> Result<(), UrlReason> {
+        let is_plain =
+            input.len() <= MAX_INPUT_BYTES && append_plain(self.lanes, input, &self.rules, out, written);
+        if !is_plain {
+            *written = self.write_parsed(input, base, out)?;
+        }
+        self.check_length(written, out)
+    }
+
+    #[cold]
+    fn write_parsed(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, UrlReason> {
+        let (parsed, flags) = parse(check_input(input)?, base, &self.options)?;
+        let mut written = append_url(self.lanes, parsed.href().as_bytes(), &self.rules, out)?;
+        written.flags |= flags;
+        Ok(written)
+    }
+
+    fn check_length(&self, written: &Written, out: &mut Vec<u8>) -> Result<(), UrlReason> {
+        if written.url.len() > self.options.max_output_bytes {
+            out.truncate(written.url.start);
+            return Err(UrlReason::TooLong);
+        }
+        Ok(())
     }
 
     /// As [`Self::normalize`], but always through the parser: slower, with the same result. Tests compare
@@ -73,29 +161,28 @@ impl Normalizer {
         base: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        let text = check_input(input)?;
-        let (parsed, flags) = parse(text, base)?;
-        let written = append_url(parsed.href().as_bytes(), out)?;
-        self.finish(written, flags, out)
+        if !self.is_default {
+            return self.normalize_by_options(input, base, false, out);
+        }
+        let written = self.write_parsed(input, base, out)?;
+        self.finish(written, UrlFlags::empty(), out)
     }
 
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         written: Written,
         flags: UrlFlags,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        if written.url.len() > MAX_OUTPUT_BYTES {
-            out.truncate(written.url.start);
-            return Err(UrlReason::TooLong);
-        }
-        Ok(self.describe(written, flags, out))
+        self.check_length(&written, out)?;
+        Ok(self.describe(&written, flags, out))
     }
 
     /// Find the domain and the cluster key of the URL just written.
-    fn describe(&mut self, written: Written, flags: UrlFlags, out: &[u8]) -> NormalizedUrl {
-        let Written { url, host, path, query, flags: found } = written;
-        let mut flags = flags | found;
+    pub(super) fn describe(&mut self, written: &Written, flags: UrlFlags, out: &[u8]) -> NormalizedUrl {
+        let Written { path, query, fragment, seen, .. } = *written;
+        let (url, host) = (written.url.clone(), written.host.clone());
+        let mut flags = flags | written.flags;
         let mut domain = host.clone();
         if !flags.contains(UrlFlags::IP) {
             let name = out.get(host.clone()).unwrap_or_default();
@@ -108,53 +195,14 @@ impl Normalizer {
                 flags |= UrlFlags::IS_SUFFIX;
             }
         }
-        let cluster_key = self.cluster.key(&ClusterInput {
-            text: out.get(host.start..url.end).unwrap_or_default(),
-            host: host.len(),
+        let seen = seen.map(|seen| Seen { path: seen.path - host.start, ..seen });
+        let input = ClusterInput {
+            text: out.get(host.start..fragment).unwrap_or_default(),
             domain: domain.start - host.start,
             path: path - host.start,
             query: query - host.start,
-        });
+        };
+        let cluster_key = self.cluster.key(&input, seen);
         NormalizedUrl { url, host, domain, flags, cluster_key }
     }
-}
-
-fn check_input(input: &[u8]) -> Result<&str, UrlReason> {
-    if input.len() > MAX_INPUT_BYTES {
-        return Err(UrlReason::TooLong);
-    }
-    std::str::from_utf8(input).map_err(|_| UrlReason::BadUtf8)
-}
-
-/// Parse with ada, against the base if the input needs one and it is http(s).
-fn parse(input: &str, base: Option<&str>) -> Result<(Url, UrlFlags), UrlReason> {
-    let start = start_of(input);
-    let needs_base = match start {
-        Start::Absolute => false,
-        Start::OtherScheme => return Err(UrlReason::Scheme),
-        Start::HttpOnly | Start::SlashHost | Start::Relative => true,
-    };
-    if start != Start::Relative && host_text_length(input) > MAX_HOST_TEXT_BYTES {
-        return Err(UrlReason::Host);
-    }
-    if let Some(base) = base.filter(|_| needs_base) {
-        if base.len() > MAX_INPUT_BYTES {
-            return Err(UrlReason::TooLong);
-        }
-        let is_web = matches!(start_of(base), Start::Absolute | Start::HttpOnly);
-        if is_web && host_text_length(base) <= MAX_HOST_TEXT_BYTES {
-            if let Ok(url) = Url::parse(input, Some(base)) {
-                return Ok((url, UrlFlags::WAS_RELATIVE));
-            }
-            if Url::can_parse(base, None) {
-                return Err(UrlReason::Invalid);
-            }
-        }
-    }
-    let (fallback, flags) = match start {
-        Start::Relative => return Err(UrlReason::Relative),
-        Start::SlashHost => (Some(HTTPS_BASE), UrlFlags::WAS_RELATIVE),
-        _ => (None, UrlFlags::empty()),
-    };
-    Url::parse(input, fallback).map(|url| (url, flags)).map_err(|_| UrlReason::Invalid)
 }

@@ -26,12 +26,22 @@ pub enum UrlReason {
     /// The WHATWG parser rejects it: no host, a bad port, a bad address, bad IDNA.
     #[error("the WHATWG URL parser rejects it")]
     Invalid = 6,
+    /// The host is a private address or a local name, and the option `reject_private` is on (P24).
+    #[error("the host is a private address or a local name")]
+    Private = 7,
 }
 
 impl UrlReason {
     /// Every reason, in the order of its code.
-    pub const ALL: [Self; 6] =
-        [Self::Scheme, Self::Relative, Self::Host, Self::TooLong, Self::BadUtf8, Self::Invalid];
+    pub const ALL: [Self; 7] = [
+        Self::Scheme,
+        Self::Relative,
+        Self::Host,
+        Self::TooLong,
+        Self::BadUtf8,
+        Self::Invalid,
+        Self::Private,
+    ];
 
     /// The stable name, for counters and dead letters.
     #[must_use]
@@ -43,6 +53,21 @@ impl UrlReason {
             Self::TooLong => "TOO_LONG",
             Self::BadUtf8 => "BAD_UTF8",
             Self::Invalid => "INVALID",
+            Self::Private => "PRIVATE",
+        }
+    }
+
+    /// The rule of the table that refuses.
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Scheme => "P2",
+            Self::Relative => "P3",
+            Self::Host => "P5",
+            Self::TooLong => "P26",
+            Self::BadUtf8 => "P27",
+            Self::Invalid => "P4",
+            Self::Private => "P24",
         }
     }
 
@@ -65,7 +90,7 @@ impl UrlFlags {
     pub const PRIVATE_IP: Self = Self(1 << 1);
     /// The host names this machine or this network: loopback, `localhost`, `.local`, `.internal`, …
     pub const LOCAL: Self = Self(1 << 2);
-    /// The input had a user name or a password, now dropped.
+    /// The input had a user name or a password; dropped, but at level *whatwg*.
     pub const HAD_USERINFO: Self = Self(1 << 3);
     /// The host's last label is in no rule of the public suffix list.
     pub const UNKNOWN_TLD: Self = Self(1 << 4);
@@ -79,7 +104,7 @@ impl UrlFlags {
     pub const HAD_TRACKING: Self = Self(1 << 8);
     /// At least one session id was dropped, from the query or the path.
     pub const HAD_SESSION: Self = Self(1 << 9);
-    /// The input had no scheme: it was resolved against the base, or `//host` became https.
+    /// The input had no scheme: it was resolved against the base, or was given one.
     pub const WAS_RELATIVE: Self = Self(1 << 10);
     /// A label of the host is punycode (`xn--`): people see other letters than the bytes.
     pub const PUNYCODE: Self = Self(1 << 11);
@@ -88,24 +113,36 @@ impl UrlFlags {
     /// The host is itself a public suffix, so it is its own site.
     pub const IS_SUFFIX: Self = Self(1 << 13);
 
+    /// The URL is the target of a redirect or AMP page that an option unwrapped (P23).
+    pub const UNWRAPPED: Self = Self(1 << 14);
+    /// The scheme is not one that the policy takes: the URL is the WHATWG text (levels *whatwg*, *safe*).
+    pub const OTHER_SCHEME: Self = Self(1 << 15);
+
     /// Not stored: the pass met text that only the parser understands.
     pub(super) const NEEDS_PARSER: Self = Self(1 << 31);
 
-    const NAMES: [(Self, &'static str); 14] = [
-        (Self::IP, "IP"),
-        (Self::PRIVATE_IP, "PRIVATE_IP"),
-        (Self::LOCAL, "LOCAL"),
-        (Self::HAD_USERINFO, "HAD_USERINFO"),
-        (Self::UNKNOWN_TLD, "UNKNOWN_TLD"),
-        (Self::MOJIBAKE, "MOJIBAKE"),
-        (Self::ENCODED_NUL, "ENCODED_NUL"),
-        (Self::HAD_FRAGMENT, "HAD_FRAGMENT"),
-        (Self::HAD_TRACKING, "HAD_TRACKING"),
-        (Self::HAD_SESSION, "HAD_SESSION"),
-        (Self::WAS_RELATIVE, "WAS_RELATIVE"),
-        (Self::PUNYCODE, "PUNYCODE"),
-        (Self::HAS_PORT, "HAS_PORT"),
-        (Self::IS_SUFFIX, "IS_SUFFIX"),
+    /// Every flag: name and what it says of a URL, in the order of the bits.
+    pub const ALL: [(Self, &'static str, &'static str); 16] = [
+        (Self::IP, "IP", "the host is an IPv4 or IPv6 address"),
+        (Self::PRIVATE_IP, "PRIVATE_IP", "the host is an address that the public Internet cannot reach"),
+        (Self::LOCAL, "LOCAL", "the host names this machine or this network"),
+        (Self::HAD_USERINFO, "HAD_USERINFO", "it had a user name or a password"),
+        (
+            Self::UNKNOWN_TLD,
+            "UNKNOWN_TLD",
+            "the last label of the host is in no rule of the public suffix list",
+        ),
+        (Self::MOJIBAKE, "MOJIBAKE", "it holds U+FFFD: it was decoded wrongly before it came here"),
+        (Self::ENCODED_NUL, "ENCODED_NUL", "it holds an encoded NUL, `%00`"),
+        (Self::HAD_FRAGMENT, "HAD_FRAGMENT", "a fragment was dropped"),
+        (Self::HAD_TRACKING, "HAD_TRACKING", "at least one tracking parameter was dropped"),
+        (Self::HAD_SESSION, "HAD_SESSION", "at least one session id was dropped"),
+        (Self::WAS_RELATIVE, "WAS_RELATIVE", "it had no scheme"),
+        (Self::PUNYCODE, "PUNYCODE", "a label of the host is punycode: people see other letters"),
+        (Self::HAS_PORT, "HAS_PORT", "it names a port other than its scheme's own"),
+        (Self::IS_SUFFIX, "IS_SUFFIX", "the host is itself a public suffix, so it is its own site"),
+        (Self::UNWRAPPED, "UNWRAPPED", "it is the target of a redirect or AMP page"),
+        (Self::OTHER_SCHEME, "OTHER_SCHEME", "the policy does not take its scheme; it is the WHATWG text"),
     ];
 
     /// No flag.
@@ -120,6 +157,12 @@ impl UrlFlags {
         self.0
     }
 
+    /// Whether any bit of `other` is set.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether every bit of `other` is set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
@@ -132,7 +175,7 @@ impl UrlFlags {
 
     /// The stable names of the bits that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| name)
+        Self::ALL.into_iter().filter(move |(flag, ..)| self.contains(*flag)).map(|(_, name, _)| name)
     }
 }
 
@@ -156,17 +199,31 @@ impl fmt::Debug for UrlFlags {
     }
 }
 
+/// One normalised URL and no more than its text shows. The ranges are byte positions in the output buffer it
+/// was appended to, all ASCII.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NormalizedText {
+    /// The whole URL.
+    pub url: Range<usize>,
+    /// The host in it, without the port; an IPv6 address keeps its brackets.
+    pub host: Range<usize>,
+    /// What was found or dropped; nothing that the public suffix list tells.
+    pub flags: UrlFlags,
+}
+
 /// One normalised URL. The ranges are byte positions in the output buffer it was appended to, all ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NormalizedUrl {
     /// The whole URL.
     pub url: Range<usize>,
-    /// The host in it, without the port; an IPv6 address keeps its brackets.
+    /// The host in it, without the port; an IPv6 address keeps its brackets. Empty where the URL has none,
+    /// which http(s) URLs always have.
     pub host: Range<usize>,
     /// The registrable domain: a tail of the host, or all of it (P25).
     pub domain: Range<usize>,
     /// What was found or dropped.
     pub flags: UrlFlags,
-    /// xxh3-64 of the cluster form (P16 to P21): equal for URLs that most likely are one page.
+    /// xxh3-64 of the cluster form (P16 to P21): equal for URLs that most likely are one page. It is the
+    /// same at every level; a URL that level *index* refuses has the hash of its text.
     pub cluster_key: u64,
 }

@@ -3,6 +3,9 @@
 //! A name stands here only if its maker defines it as a mark of the visit or of the visitor. Names that
 //! some site uses to select content (`ref`, `id`, `source`, `si`, `tag`, `cid`, `campaign_id`) do not.
 
+use super::outcome::UrlFlags;
+use super::parameter_table::PARAMETERS;
+
 /// How a [`Parameter`]'s name is compared with a query name (both ASCII lower-case).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterMatch {
@@ -25,6 +28,27 @@ pub enum ParameterKind {
     Tracking,
 }
 
+impl ParameterKind {
+    /// The flag that tells of a dropped one.
+    pub(super) const fn flag(self) -> UrlFlags {
+        match self {
+            Self::Session => UrlFlags::HAD_SESSION,
+            Self::Tracking => UrlFlags::HAD_TRACKING,
+        }
+    }
+}
+
+/// Where a parameter's meaning was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Its maker's page, which was read and names it.
+    Read(&'static str),
+    /// Its maker's page, which others cite for it and which was not read.
+    Cited(&'static str),
+    /// No page was found that names it: its maker's documentation, or else its maker's site.
+    Home(&'static str),
+}
+
 /// One row of the table of dropped parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
@@ -36,106 +60,26 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// Whose parameter it is.
     pub maker: &'static str,
+    /// What says so.
+    pub source: Source,
 }
 
-const fn exact(name: &'static str, maker: &'static str) -> Parameter {
-    Parameter { name, compare: ParameterMatch::Exact, kind: ParameterKind::Tracking, maker }
+pub(super) const fn exact(name: &'static str, maker: &'static str, source: Source) -> Parameter {
+    Parameter { name, compare: ParameterMatch::Exact, kind: ParameterKind::Tracking, maker, source }
 }
 
-const fn prefix(name: &'static str, maker: &'static str) -> Parameter {
-    Parameter { name, compare: ParameterMatch::Prefix, kind: ParameterKind::Tracking, maker }
+pub(super) const fn prefix(name: &'static str, maker: &'static str, source: Source) -> Parameter {
+    Parameter { name, compare: ParameterMatch::Prefix, kind: ParameterKind::Tracking, maker, source }
 }
 
-const fn session(name: &'static str, compare: ParameterMatch, maker: &'static str) -> Parameter {
-    Parameter { name, compare, kind: ParameterKind::Session, maker }
+pub(super) const fn session(
+    name: &'static str,
+    compare: ParameterMatch,
+    maker: &'static str,
+    source: Source,
+) -> Parameter {
+    Parameter { name, compare, kind: ParameterKind::Session, maker, source }
 }
-
-/// Every dropped parameter, sorted by name.
-pub const PARAMETERS: &[Parameter] = &[
-    prefix("__hs", "HubSpot"),
-    exact("_bhlid", "beehiiv"),
-    exact("_branch_match_id", "Branch"),
-    exact("_branch_referrer", "Branch"),
-    exact("_ga", "Google Analytics linker"),
-    exact("_gl", "Google tag linker"),
-    exact("_hsenc", "HubSpot"),
-    exact("_hsmi", "HubSpot"),
-    exact("_ke", "Klaviyo"),
-    exact("_kx", "Klaviyo"),
-    exact("_openstat", "Openstat"),
-    exact("action_object_map", "Facebook"),
-    exact("action_ref_map", "Facebook"),
-    exact("action_type_map", "Facebook"),
-    session("aspsessionid", ParameterMatch::Prefix, "ASP"),
-    exact("at_recipient_id", "AT Internet"),
-    exact("at_recipient_list", "AT Internet"),
-    exact("bsft_clkid", "Blueshift"),
-    exact("bsft_uid", "Blueshift"),
-    session("cfid", ParameterMatch::ExactWithPartner, "ColdFusion"),
-    session("cftoken", ParameterMatch::ExactWithPartner, "ColdFusion"),
-    exact("cjevent", "CJ Affiliate"),
-    exact("dclid", "Google Display"),
-    exact("dicbo", "Outbrain"),
-    exact("dm_i", "dotdigital"),
-    exact("elqtrack", "Oracle Eloqua"),
-    exact("elqtrackid", "Oracle Eloqua"),
-    exact("epik", "Pinterest"),
-    exact("et_rid", "Salesforce Marketing Cloud"),
-    exact("fb_action_ids", "Facebook"),
-    exact("fb_action_types", "Facebook"),
-    exact("fb_comment_id", "Facebook"),
-    exact("fbclid", "Meta"),
-    exact("gad_campaignid", "Google Ads"),
-    exact("gad_source", "Google Ads"),
-    exact("gbraid", "Google Ads"),
-    exact("gclid", "Google Ads"),
-    exact("gclsrc", "Google Ads"),
-    exact("guce_referrer", "Yahoo"),
-    exact("guce_referrer_sig", "Yahoo"),
-    prefix("hsa_", "HubSpot Ads"),
-    exact("hsctatracking", "HubSpot"),
-    exact("igsh", "Instagram"),
-    exact("igshid", "Instagram"),
-    exact("irclickid", "Impact"),
-    session("jsessionid", ParameterMatch::Exact, "Java Servlet"),
-    exact("li_fat_id", "LinkedIn"),
-    exact("mc_cid", "Mailchimp"),
-    exact("mc_eid", "Mailchimp"),
-    exact("mc_tc", "Mailchimp"),
-    exact("mibextid", "Facebook"),
-    exact("mkt_tok", "Adobe Marketo"),
-    prefix("ml_subscriber", "MailerLite"),
-    exact("msclkid", "Microsoft Advertising"),
-    prefix("mtm_", "Matomo"),
-    prefix("oly_", "Omeda"),
-    session("phpsessid", ParameterMatch::Exact, "PHP"),
-    prefix("pk_", "Matomo, formerly Piwik"),
-    exact("ranmid", "Rakuten Advertising"),
-    exact("ransiteid", "Rakuten Advertising"),
-    exact("rdt_cid", "Reddit"),
-    session("s", ParameterMatch::ExactWithHashValue, "vBulletin and other forums"),
-    exact("s_cid", "Adobe Analytics"),
-    exact("sccid", "Snapchat"),
-    session("sid", ParameterMatch::ExactWithHashValue, "phpBB and other forums"),
-    exact("srsltid", "Google Merchant Center"),
-    exact("tblci", "Taboola"),
-    exact("tduid", "Tradedoubler"),
-    exact("ttclid", "TikTok"),
-    exact("twclid", "X, formerly Twitter"),
-    prefix("utm_", "Google Analytics"),
-    prefix("vero_", "Vero"),
-    exact("vgo_ee", "ActiveCampaign"),
-    exact("vmcid", "Yahoo"),
-    exact("wbraid", "Google Ads"),
-    exact("wickedid", "Wicked Reports"),
-    exact("xtor", "AT Internet"),
-    exact("yclid", "Yandex Direct"),
-    exact("ysclid", "Yandex Search"),
-    exact("zanpid", "Awin, formerly zanox"),
-];
-
-/// Longer names match by prefix only; the longest name of the table is shorter.
-const LONGEST_NAME_BYTES: usize = 24;
 
 /// `STARTS[b]..STARTS[b + 1]` are the rows whose name begins with byte `b` (up to 127).
 const STARTS: [u8; 129] = starts();
@@ -155,27 +99,42 @@ const fn starts() -> [u8; 129] {
     table
 }
 
+/// Bit `b & 31` of `HEADS[a & 31]` is set if some row's name begins with the bytes `a` and `b` or with others
+/// that have the same low bits; those are the same for both cases of a letter.
+const HEADS: [u32; 32] = heads();
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a miss fails the build")]
+const fn heads() -> [u32; 32] {
+    let mut table = [0; 32];
+    let mut row = 0;
+    while row < PARAMETERS.len() {
+        let name = PARAMETERS[row].name.as_bytes();
+        table[name[0] as usize & 31] |= if name.len() == 1 { u32::MAX } else { 1 << (name[1] & 31) };
+        row += 1;
+    }
+    table
+}
+
+/// False if no parameter to drop begins with these two bytes; nearly always false for others.
+#[inline(always)]
+pub(super) fn may_be_dropped(first: u8, second: u8) -> bool {
+    HEADS.get(usize::from(first & 31)).is_some_and(|row| row >> (second & 31) & 1 != 0)
+}
+
 /// The row for a query parameter, if it is one to drop. `name` and `value` are percent-normalised.
 pub(super) fn find_parameter(name: &[u8], value: &[u8]) -> Option<&'static Parameter> {
     let first = usize::from(name.first()?.to_ascii_lowercase());
     let rows = PARAMETERS.get(usize::from(*STARTS.get(first)?)..usize::from(*STARTS.get(first + 1)?))?;
-    let mut folded = [0; LONGEST_NAME_BYTES];
-    let head = folded.get_mut(..name.len().min(LONGEST_NAME_BYTES))?;
-    head.copy_from_slice(name.get(..head.len())?);
-    head.make_ascii_lowercase();
-    rows.iter().find(|row| is_match(row, head, name.len(), value))
+    rows.iter().find(|row| is_match(row, name, value))
 }
 
-fn is_match(row: &Parameter, head: &[u8], length: usize, value: &[u8]) -> bool {
-    match row.compare {
-        ParameterMatch::Prefix => head.starts_with(row.name.as_bytes()),
-        ParameterMatch::ExactWithHashValue => is_exact(row, head, length) && is_hash(value),
-        ParameterMatch::Exact | ParameterMatch::ExactWithPartner => is_exact(row, head, length),
+fn is_match(row: &Parameter, name: &[u8], value: &[u8]) -> bool {
+    let is_prefix = row.compare == ParameterMatch::Prefix;
+    if row.name.len() > name.len() || (row.name.len() < name.len() && !is_prefix) {
+        return false;
     }
-}
-
-fn is_exact(row: &Parameter, head: &[u8], length: usize) -> bool {
-    length == row.name.len() && head == row.name.as_bytes()
+    let is_same = row.name.bytes().zip(name).all(|(wanted, byte)| wanted == byte.to_ascii_lowercase());
+    is_same && (row.compare != ParameterMatch::ExactWithHashValue || is_hash(value))
 }
 
 fn is_hash(value: &[u8]) -> bool {
@@ -190,7 +149,6 @@ mod tests {
     fn the_table_is_sorted_lower_case_and_fits_the_lookup() {
         assert!(PARAMETERS.len() < usize::from(u8::MAX));
         for row in PARAMETERS {
-            assert!(row.name.len() <= LONGEST_NAME_BYTES, "{}", row.name);
             assert_eq!(row.name, row.name.to_ascii_lowercase());
         }
         let mut sorted: Vec<&str> = PARAMETERS.iter().map(|row| row.name).collect();

@@ -1,79 +1,56 @@
 //! The policy pass: one walk over the text of a URL that is parsed already, appending the normalised URL.
 //!
 //! The input must be what the WHATWG parser serialises for http(s): a lower-case scheme, `//`, an ASCII
-//! host, a path that begins with `/` and holds no dot segments. [`append_plain`] goes the same way with
-//! a text that needs no parser to be that.
+//! host, a path that begins with `/` and holds no dot segments.
 
 use std::ops::Range;
 
-use super::host::{Host, check_host, is_name_byte};
+use super::cluster::Seen;
+use super::fragment::append_fragment;
+use super::host::check_host;
+use super::lanes::{Choice, Lanes, Task, Text, dispatch};
+use super::options::Rules;
 use super::outcome::{UrlFlags, UrlReason};
 use super::path::append_path;
 use super::query::append_query;
 
+const FTP: &[u8] = b"ftp://";
+
 /// Where the parts of the URL just written lie in the buffer.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Written {
     pub url: Range<usize>,
     pub host: Range<usize>,
     /// Where the path begins, after host and port.
     pub path: usize,
-    /// Where the `?` is, or the end of the URL.
+    /// Where the `?` is, or the end of the query, which is empty.
     pub query: usize,
+    /// Where the `#` of a kept fragment is, or the end of the URL.
+    pub fragment: usize,
     pub flags: UrlFlags,
+    /// What was seen of the cluster form on the way, if it was the short way.
+    pub seen: Option<Seen>,
 }
 
 /// Append the normalised form of the serialised URL `text`.
 ///
 /// # Errors
-/// [`UrlReason::Host`] (P5), or [`UrlReason::Scheme`] if the text is not http(s); `out` is then as it was.
-pub(super) fn append_url(text: &[u8], out: &mut Vec<u8>) -> Result<Written, UrlReason> {
-    let scheme = scheme_length(text).ok_or(UrlReason::Scheme)?;
+/// [`UrlReason::Host`] (P5), or [`UrlReason::Scheme`] if the text is not http(s) nor an ftp that
+/// the rules allow; `out` is then as it was.
+pub(super) fn append_url(
+    choice: Choice,
+    text: &[u8],
+    rules: &Rules,
+    out: &mut Vec<u8>,
+) -> Result<Written, UrlReason> {
+    let ftp = || (rules.ftp && text.starts_with(FTP)).then_some(FTP.len());
+    let scheme = scheme_length(text).or_else(ftp).ok_or(UrlReason::Scheme)?;
     let (scheme, rest) = text.split_at_checked(scheme).ok_or(UrlReason::Scheme)?;
     let authority_length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at_checked(authority_length).ok_or(UrlReason::Host)?;
-    let (authority, flags) = drop_userinfo(authority);
-    let (host, port) = split_port(authority);
+    let authority = rest.get(..authority_length).ok_or(UrlReason::Host)?;
+    let (host_and_port, flags) = drop_userinfo(authority);
+    let (host, port) = split_port(host_and_port);
     let host = check_host(host)?;
-    let mut written = write(scheme, &host, port, tail, out);
-    written.flags = (written.flags | flags).without(UrlFlags::NEEDS_PARSER);
-    Ok(written)
-}
-
-/// The short way: append the normalised form of a URL text that no parser has seen, if it is so plain
-/// that the parser would leave it as it is, but for what the pass does anyway. Else `None`, and `out` is
-/// as it was. Most URLs on pages are that plain.
-pub(super) fn append_plain(text: &[u8], out: &mut Vec<u8>) -> Option<Written> {
-    let (scheme, rest) = text.split_at_checked(scheme_length(text)?)?;
-    let is_host_byte = |byte: u8| byte == b'.' || is_name_byte(byte);
-    let length = rest.iter().position(|&byte| !is_host_byte(byte)).unwrap_or(rest.len());
-    let (name, tail) = rest.split_at_checked(length)?;
-    // Ports, user names, upper case and IDNA are the parser's, and whatever may be an IPv4 address.
-    if !matches!(tail.first(), None | Some(b'/' | b'?' | b'#')) || ends_in_number(name) {
-        return None;
-    }
-    let host = check_host(name).ok()?;
-    if host.bytes.len() != name.len() || host.flags.contains(UrlFlags::PUNYCODE) {
-        return None;
-    }
-    let written = write(scheme, &host, b"", tail, out);
-    if written.flags.contains(UrlFlags::NEEDS_PARSER) {
-        out.truncate(written.url.start);
-        return None;
-    }
-    Some(written)
-}
-
-fn ends_in_number(name: &[u8]) -> bool {
-    let start = name.iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1);
-    name.get(start).is_none_or(u8::is_ascii_digit)
-}
-
-fn write(scheme: &[u8], host: &Host<'_>, port: &[u8], tail: &[u8], out: &mut Vec<u8>) -> Written {
-    let mut flags = host.flags;
-    if !port.is_empty() {
-        flags |= UrlFlags::HAS_PORT;
-    }
     let start = out.len();
     out.extend_from_slice(scheme);
     let host_start = out.len();
@@ -81,25 +58,65 @@ fn write(scheme: &[u8], host: &Host<'_>, port: &[u8], tail: &[u8], out: &mut Vec
     let host_end = out.len();
     out.extend_from_slice(port);
     let path = out.len();
-    let query = append_tail(tail, out, &mut flags);
-    Written { url: start..out.len(), host: host_start..host_end, path, query, flags }
+    let port_flag = if port.is_empty() { UrlFlags::empty() } else { UrlFlags::HAS_PORT };
+    let mut written = Written {
+        url: start..path,
+        host: host_start..host_end,
+        path,
+        query: path,
+        fragment: path,
+        flags: host.flags | flags | port_flag,
+        seen: None,
+    };
+    let read = scheme.len() + authority_length;
+    dispatch(choice, Pass { text, read, rules, out, written: &mut written });
+    written.flags = written.flags.without(UrlFlags::NEEDS_PARSER);
+    Ok(written)
 }
 
-/// Append path and query, drop the fragment; returns where the query begins in `out`.
-fn append_tail(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
-    if tail.first() != Some(&b'/') {
+/// The pass from a serialised text on whose host is known.
+struct Pass<'a> {
+    text: &'a [u8],
+    /// Where the path begins in the text.
+    read: usize,
+    rules: &'a Rules,
+    out: &'a mut Vec<u8>,
+    written: &'a mut Written,
+}
+
+impl Task for Pass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        append_tail(lanes, &Text(self.text), self.read, self.rules, self.out, self.written);
+    }
+}
+
+/// Go on with a URL of which the text up to `read`, in the path or at its beginning, was written, to its end.
+#[inline(always)]
+pub(super) fn append_tail<L: Lanes>(
+    lanes: L,
+    text: &Text<'_>,
+    mut read: usize,
+    rules: &Rules,
+    out: &mut Vec<u8>,
+    written: &mut Written,
+) {
+    let flags = &mut written.flags;
+    if out.len() == written.path && text.byte(read) != b'/' {
         out.push(b'/');
     }
-    let mut read = append_path(tail, out, flags);
-    let query = out.len();
-    if tail.get(read) == Some(&b'?') {
-        read += 1;
-        read += append_query(tail.get(read..).unwrap_or_default(), out, flags);
+    read = append_path(lanes, text, read, written.path, rules, out, flags);
+    written.query = out.len();
+    if text.byte(read) == b'?' {
+        read = append_query(lanes, text, read + 1, rules, out, flags);
     }
-    if tail.get(read) == Some(&b'#') {
-        *flags |= UrlFlags::HAD_FRAGMENT;
+    written.fragment = out.len();
+    if text.byte(read) == b'#' {
+        append_fragment(text.0.get(read..).unwrap_or_default(), rules, out, flags);
     }
-    query
+    written.url.end = out.len();
 }
 
 fn scheme_length(text: &[u8]) -> Option<usize> {

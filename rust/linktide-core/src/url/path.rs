@@ -1,39 +1,63 @@
 //! The path: percent normalisation (P9) and session ids that servers write into paths (P12).
 
+use super::lanes::{Lanes, Stops, Text, append_run};
+use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::percent::{PATH_STOP, push_percent, push_stopped, run_length};
+use super::percent::{PATH_STOP, push_percent, push_stopped};
 
 const SESSION_PARAMETER: &[u8] = b";jsessionid=";
 /// ASP.NET writes its cookieless session as a segment `(S(…))` of so many letters and digits.
 const ASP_NET_BYTES: usize = 24;
 
-/// Append the path at the start of `tail`, up to `?`, `#` or the end; returns how many bytes were read.
-pub(super) fn append_path(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
-    let start = out.len();
+/// Go on with a path that begins at `start` in `out`, reading the text from `read` on up to `?`, `#` or the
+/// end; returns where that is.
+#[inline(always)]
+pub(super) fn append_path<L: Lanes>(
+    lanes: L,
+    text: &Text<'_>,
+    mut read: usize,
+    start: usize,
+    rules: &Rules,
+    out: &mut Vec<u8>,
+    flags: &mut UrlFlags,
+) -> usize {
     let mut may_hold_session = false;
-    let mut read = 0;
-    while let Some(rest) = tail.get(read..) {
-        let (run, stopped) = rest.split_at(run_length(rest, PATH_STOP));
-        out.extend_from_slice(run);
-        read += run.len();
-        match stopped.first() {
+    let mut stops = Stops::new(lanes, *text, &PATH_STOP, read);
+    loop {
+        let stop = stops.next(read);
+        append_run(text, read, stop, out);
+        read = stop;
+        let rest = text.0.get(read..).unwrap_or_default();
+        match rest.first() {
             None | Some(b'?' | b'#') => break,
-            Some(b'%') => read += push_percent(stopped, out, flags),
+            Some(b'%') => read += push_percent(rest, out, flags),
             Some(&byte) => {
                 may_hold_session |= matches!(byte, b';' | b'(');
-                push_stopped(byte, out, flags);
+                push_stopped(text.0, read, out, flags);
                 read += 1;
             }
         }
-        // Perhaps a dot segment, written plainly or as `%2e`: the parser resolves those.
-        if out.ends_with(b"/.") {
-            *flags |= UrlFlags::NEEDS_PARSER;
-        }
     }
-    if may_hold_session && drop_sessions(out, start) {
+    if out.get(start..).is_some_and(has_dot_segment) {
+        *flags |= UrlFlags::NEEDS_PARSER;
+    }
+    if may_hold_session && rules.drops_marks && drop_sessions(out, start) {
         *flags |= UrlFlags::HAD_SESSION;
     }
     read
+}
+
+/// Whether the path has a segment `.` or `..`: the parser resolves those.
+pub(super) fn has_dot_segment(path: &[u8]) -> bool {
+    has_pair(path, *b"/.")
+        && path.split(|&byte| byte == b'/').skip(1).any(|segment| matches!(segment, b"." | b".."))
+}
+
+/// Whether the two bytes stand side by side.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are compared at a time")]
+pub(super) fn has_pair(text: &[u8], pair: [u8; 2]) -> bool {
+    let next = text.get(1..).unwrap_or_default();
+    text.iter().zip(next).fold(false, |found, (&one, &two)| found | ((one == pair[0]) & (two == pair[1])))
 }
 
 /// Rewrite the path `out[start..]` in place without session ids; true if there were any.
@@ -97,11 +121,25 @@ fn is_asp_net_session(segment: Option<&[u8]>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::Portable;
     use super::*;
+
+    fn append(text: &str, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        append_path(
+            Portable,
+            &Text(text.as_bytes()),
+            0,
+            start,
+            &Rules::default(),
+            out,
+            &mut UrlFlags::empty(),
+        )
+    }
 
     fn path(text: &str) -> String {
         let mut out = b"kept".to_vec();
-        append_path(text.as_bytes(), &mut out, &mut UrlFlags::empty());
+        append(text, &mut out);
         String::from_utf8(out).unwrap().strip_prefix("kept").unwrap().to_owned()
     }
 
@@ -132,7 +170,7 @@ mod tests {
     fn reading_stops_at_the_query_and_the_fragment() {
         for text in ["/a?b", "/a#b", "/a"] {
             let mut out = Vec::new();
-            assert_eq!(append_path(text.as_bytes(), &mut out, &mut UrlFlags::empty()), 2);
+            assert_eq!(append(text, &mut out), 2);
             assert_eq!(out, b"/a");
         }
     }

@@ -1,15 +1,32 @@
 //! Percent triples and the byte classes of the policy (P9).
 
+use super::host::is_name_byte;
+use super::lanes::ByteSet;
 use super::outcome::UrlFlags;
 
 /// Bit of [`class`]: the path scan must stop here.
-pub(super) const PATH_STOP: u8 = 1;
+const STOPS_PATH: u8 = 1;
 /// Bit of [`class`]: the query scan must stop here.
-pub(super) const QUERY_STOP: u8 = 1 << 1;
+const STOPS_QUERY: u8 = 1 << 1;
 /// Bit of [`class`]: a letter, digit, `-`, `.`, `_` or `~` (RFC 3986 unreserved).
 const UNRESERVED: u8 = 1 << 2;
 /// Bit of [`class`]: may not stand in a path or query as it is.
 const ENCODED: u8 = 1 << 3;
+/// Bit of [`class`]: no part of a plain host name.
+const STOPS_HOST: u8 = 1 << 4;
+
+/// Bit of [`class`]: a triple of this byte, in upper case, stays as it is and says nothing.
+const PLAIN_TRIPLE: u8 = 1 << 5;
+
+/// Where a path ends or a rule may have something to do.
+pub(super) static PATH_STOP: ByteSet = ByteSet::new(&CLASSES, STOPS_PATH);
+/// Where a query or a pair ends or a rule may have something to do.
+pub(super) static QUERY_STOP: ByteSet = ByteSet::new(&CLASSES, STOPS_QUERY);
+/// Where a plain host name ends.
+pub(super) static HOST_STOP: ByteSet = ByteSet::new(&CLASSES, STOPS_HOST);
+
+/// The end of U+FFFD in UTF-8.
+const LAST_OF_MOJIBAKE: u8 = 0xBD;
 
 const CLASSES: [u8; 256] = classes();
 const UPPER_HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -26,53 +43,93 @@ const fn classes() -> [u8; 256] {
 }
 
 const fn classify(byte: u8) -> u8 {
+    let host = if byte == b'.' || is_name_byte(byte) { 0 } else { STOPS_HOST };
+    let is_flagged = matches!(byte, 0 | LAST_OF_MOJIBAKE);
+    let class = host | classify_text(byte);
+    if class & UNRESERVED == 0 && !is_flagged { class | PLAIN_TRIPLE } else { class }
+}
+
+const fn classify_text(byte: u8) -> u8 {
     match byte {
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'~' => UNRESERVED,
-        b'.' => UNRESERVED | PATH_STOP,
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => UNRESERVED,
         b'/' | b':' | b'@' | b'!' | b'$' | b')' | b'*' | b'+' | b',' | b'=' => 0,
-        // `;` and `(` may start a session id, `.` a dot segment.
-        b';' | b'(' | b'?' => PATH_STOP,
+        // `;` and `(` may start a session id.
+        b';' | b'(' | b'?' => STOPS_PATH,
         // WHATWG encodes `'` in queries only.
-        b'&' | b'\'' => QUERY_STOP,
-        b'%' | b'#' => PATH_STOP | QUERY_STOP,
-        _ => PATH_STOP | QUERY_STOP | ENCODED,
+        b'&' | b'\'' => STOPS_QUERY,
+        b'%' | b'#' => STOPS_PATH | STOPS_QUERY,
+        _ => STOPS_PATH | STOPS_QUERY | ENCODED,
     }
 }
 
 /// The class bits of a byte.
-pub(super) fn class(byte: u8) -> u8 {
+fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(ENCODED)
-}
-
-/// How many bytes from the start of `text` carry none of `stops`.
-pub(super) fn run_length(text: &[u8], stops: u8) -> usize {
-    text.iter().position(|&byte| class(byte) & stops != 0).unwrap_or(text.len())
 }
 
 fn hex_digit(byte: u8) -> u8 {
     UPPER_HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0')
 }
 
-fn hex_value(byte: Option<&u8>) -> Option<u8> {
-    char::from(*byte?).to_digit(16).map(|value| value as u8)
+/// The value of each hex digit, the lower-case ones with [`LOWER_CASE`]; [`NO_DIGIT`] for other bytes.
+const HEX_VALUES: [u8; 256] = hex_values();
+const LOWER_CASE: u8 = 1 << 4;
+const NO_DIGIT: u8 = 1 << 5;
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a miss fails the build")]
+const fn hex_values() -> [u8; 256] {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = UPPER_HEX[value as usize];
+        if digit.is_ascii_alphabetic() {
+            table[digit.to_ascii_lowercase() as usize] = value | LOWER_CASE;
+        }
+        table[digit as usize] = value;
+        value += 1;
+    }
+    table
+}
+
+fn hex_value(byte: u8) -> u8 {
+    HEX_VALUES.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
+}
+
+/// Whether the `%` at `at` begins a triple that no rule touches.
+#[inline(always)]
+pub(super) fn is_plain_triple(text: &[u8], at: usize) -> bool {
+    let (high, low) = match text.get(at + 1..at + 3) {
+        Some(&[high, low]) => (hex_value(high), hex_value(low)),
+        _ => return false,
+    };
+    high | low < LOWER_CASE && class(high << 4 | low) & PLAIN_TRIPLE != 0
 }
 
 fn push_triple(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'%', hex_digit(byte >> 4), hex_digit(byte)]);
 }
 
-/// Append one byte that stopped a scan and is no delimiter there: encoded if it has to be, else itself.
+/// Append the byte of `text` at `at`, which stopped a scan and is no delimiter there: encoded if it has to be,
+/// else itself.
 ///
-/// Flags bytes that the WHATWG parser would not simply pass on or encode: it removes TAB, LF, CR and
-/// outer spaces and turns `\` into `/`. Text that is not ASCII goes to it too, to have U+FFFD found.
-pub(super) fn push_stopped(byte: u8, out: &mut Vec<u8>, flags: &mut UrlFlags) {
-    if !byte.is_ascii_graphic() || byte == b'\\' {
+/// Flags bytes that the WHATWG parser would not simply pass on or encode: it removes TAB, LF, CR and outer
+/// spaces and controls and turns `\` into `/`.
+pub(super) fn push_stopped(text: &[u8], at: usize, out: &mut Vec<u8>, flags: &mut UrlFlags) {
+    let byte = text.get(at).copied().unwrap_or_default();
+    if byte < b' ' || byte == b'\\' || (byte == b' ' && text.last() == Some(&b' ')) {
         *flags |= UrlFlags::NEEDS_PARSER;
     }
-    if class(byte) & ENCODED != 0 || byte == b'\'' {
-        push_triple(byte, out);
-    } else {
+    if class(byte) & ENCODED == 0 && byte != b'\'' {
         out.push(byte);
+        return;
+    }
+    push_triple(byte, out);
+    find_mojibake(byte, out, flags);
+}
+
+fn find_mojibake(byte: u8, out: &[u8], flags: &mut UrlFlags) {
+    if byte == LAST_OF_MOJIBAKE && out.ends_with(b"%EF%BF%BD") {
+        *flags |= UrlFlags::MOJIBAKE;
     }
 }
 
@@ -81,11 +138,15 @@ pub(super) fn push_stopped(byte: u8, out: &mut Vec<u8>, flags: &mut UrlFlags) {
 /// A triple of an unreserved byte is decoded, any other gets upper-case digits; a bare `%` becomes
 /// `%25`, else decoding its neighbours could build a new triple (`%%34%31` → `%41` → `A`).
 pub(super) fn push_percent(text: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
-    let (Some(high), Some(low)) = (hex_value(text.get(1)), hex_value(text.get(2))) else {
+    let (high, low) = match text.get(1..3) {
+        Some(&[high, low]) => (hex_value(high), hex_value(low)),
+        _ => (NO_DIGIT, NO_DIGIT),
+    };
+    if (high | low) & NO_DIGIT != 0 {
         out.extend_from_slice(b"%25");
         return 1;
-    };
-    let byte = high << 4 | low;
+    }
+    let byte = high << 4 | low & 15;
     if class(byte) & UNRESERVED != 0 {
         out.push(byte);
         return 3;
@@ -93,10 +154,23 @@ pub(super) fn push_percent(text: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags)
     push_triple(byte, out);
     if byte == 0 {
         *flags |= UrlFlags::ENCODED_NUL;
-    } else if byte == 0xBD && out.ends_with(b"%EF%BF%BD") {
-        *flags |= UrlFlags::MOJIBAKE;
     }
+    find_mojibake(byte, out, flags);
     3
+}
+
+/// A parameter's name as the pass writes it.
+pub(super) fn normalized_name(name: &[u8]) -> Vec<u8> {
+    let (mut out, mut flags, mut read) = (Vec::new(), UrlFlags::empty(), 0);
+    while let Some(&byte) = name.get(read) {
+        if byte == b'%' {
+            read += push_percent(name.get(read..).unwrap_or_default(), &mut out, &mut flags);
+        } else {
+            push_stopped(name, read, &mut out, &mut flags);
+            read += 1;
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -132,7 +206,7 @@ mod tests {
             let allowed = byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=%#".contains(&byte);
             assert_eq!(class(byte) & ENCODED != 0, !allowed, "{byte:#x}");
             if !allowed {
-                assert_eq!(class(byte) & (PATH_STOP | QUERY_STOP), PATH_STOP | QUERY_STOP);
+                assert!(PATH_STOP.holds(byte) && QUERY_STOP.holds(byte));
             }
         }
     }

@@ -1,24 +1,40 @@
 //! The query: percent normalisation (P9), empty pairs (P15), session and tracking parameters (P13, P14).
 
+use super::lanes::{Lanes, Stops, Text, append_run};
+use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::parameters::{Parameter, ParameterKind, ParameterMatch, find_parameter};
-use super::percent::{QUERY_STOP, push_percent, push_stopped, run_length};
+use super::parameters::{Parameter, ParameterMatch, find_parameter, may_be_dropped};
+use super::percent::{QUERY_STOP, push_percent, push_stopped};
 
-/// Append the query in `tail`, which begins after the `?`, up to `#` or the end; returns how many bytes
-/// were read. Nothing, not even the `?`, is appended if no pair is left.
-pub(super) fn append_query(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
-    let mut query = QueryWriter::new(out, flags);
-    let mut read = 0;
+/// Append the query that begins at `read` in the text, after its `?`, up to `#` or the end; returns where
+/// that is. Nothing, not even the `?`, is appended if no pair is left.
+#[inline(always)]
+pub(super) fn append_query<L: Lanes>(
+    lanes: L,
+    text: &Text<'_>,
+    mut read: usize,
+    rules: &Rules,
+    out: &mut Vec<u8>,
+    flags: &mut UrlFlags,
+) -> usize {
+    let mut query = QueryWriter::new(rules, out, flags);
+    let mut stops = Stops::new(lanes, *text, &QUERY_STOP, read);
     query.begin_pair();
-    while let Some(rest) = tail.get(read..) {
-        let (run, stopped) = rest.split_at(run_length(rest, QUERY_STOP));
-        query.out.extend_from_slice(run);
-        read += run.len();
-        match stopped.first() {
+    loop {
+        let stop = stops.next(read);
+        append_run(text, read, stop, query.out);
+        read = stop;
+        let rest = text.0.get(read..).unwrap_or_default();
+        match rest.first() {
             None | Some(b'#') => break,
-            Some(b'%') => read += push_percent(stopped, query.out, query.flags),
-            Some(&byte) => {
-                query.push(byte);
+            Some(b'%') => read += push_percent(rest, query.out, query.flags),
+            Some(b'&') => {
+                query.end_pair();
+                query.begin_pair();
+                read += 1;
+            }
+            Some(_) => {
+                push_stopped(text.0, read, query.out, query.flags);
                 read += 1;
             }
         }
@@ -29,6 +45,7 @@ pub(super) fn append_query(tail: &[u8], out: &mut Vec<u8>, flags: &mut UrlFlags)
 }
 
 struct QueryWriter<'o> {
+    rules: &'o Rules,
     out: &'o mut Vec<u8>,
     flags: &'o mut UrlFlags,
     /// Where the `?` is.
@@ -41,23 +58,14 @@ struct QueryWriter<'o> {
 }
 
 impl<'o> QueryWriter<'o> {
-    fn new(out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
+    fn new(rules: &'o Rules, out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
         let start = out.len();
-        Self { out, flags, start, pair: start, partner: None, has_partners: false }
+        Self { rules, out, flags, start, pair: start, partner: None, has_partners: false }
     }
 
     fn begin_pair(&mut self) {
         self.pair = self.out.len();
         self.out.push(if self.pair == self.start { b'?' } else { b'&' });
-    }
-
-    fn push(&mut self, byte: u8) {
-        if byte == b'&' {
-            self.end_pair();
-            self.begin_pair();
-        } else {
-            push_stopped(byte, self.out, self.flags);
-        }
     }
 
     /// Keep or take back the pair just written.
@@ -67,16 +75,24 @@ impl<'o> QueryWriter<'o> {
             self.out.truncate(self.pair);
             return;
         }
-        let Some(found) = find_in_pair(pair) else { return };
+        if !self.rules.drops_marks {
+            return;
+        }
+        let head = |at: usize| pair.get(at).copied().unwrap_or(0);
+        let found = if may_be_dropped(head(0), head(1)) { find_in_pair(pair) } else { None };
+        let Some(found) = found else {
+            if self.rules.drops_also(name_of(pair)) {
+                self.out.truncate(self.pair);
+                *self.flags |= UrlFlags::HAD_TRACKING;
+            }
+            return;
+        };
         if found.compare == ParameterMatch::ExactWithPartner {
             self.has_partners |= *self.partner.get_or_insert(found.name) != found.name;
             return;
         }
         self.out.truncate(self.pair);
-        *self.flags |= match found.kind {
-            ParameterKind::Session => UrlFlags::HAD_SESSION,
-            ParameterKind::Tracking => UrlFlags::HAD_TRACKING,
-        };
+        *self.flags |= found.kind.flag();
     }
 
     /// `CFID` alone may select content; beside `CFTOKEN` both are a session (P13). Whether the partner
@@ -107,18 +123,35 @@ impl<'o> QueryWriter<'o> {
     }
 }
 
-fn find_in_pair(pair: &[u8]) -> Option<&'static Parameter> {
-    let mut halves = pair.splitn(2, |&byte| byte == b'=');
-    find_parameter(halves.next()?, halves.next().unwrap_or_default())
+fn name_of(pair: &[u8]) -> &[u8] {
+    pair.get(..name_length(pair)).unwrap_or_default()
+}
+
+fn name_length(pair: &[u8]) -> usize {
+    pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len())
+}
+
+/// The row of a pair that is one to drop, written as normalised.
+pub(super) fn find_in_pair(pair: &[u8]) -> Option<&'static Parameter> {
+    let (name, value) = pair.split_at_checked(name_length(pair))?;
+    find_parameter(name, value.get(1..).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::Portable;
     use super::*;
 
     fn query(text: &str) -> String {
         let mut out = b"kept".to_vec();
-        append_query(text.as_bytes(), &mut out, &mut UrlFlags::empty());
+        append_query(
+            Portable,
+            &Text(text.as_bytes()),
+            0,
+            &Rules::default(),
+            &mut out,
+            &mut UrlFlags::empty(),
+        );
         String::from_utf8(out).unwrap().strip_prefix("kept").unwrap().to_owned()
     }
 

@@ -23,14 +23,16 @@ const COUNTED: [&str; 18] = [
     "ws",
 ];
 const LONGEST: usize = 12;
+/// A host name of DNS and a port, and the byte after it.
+const MAX_NAME_AND_PORT: usize = 253 + 8;
 
 /// The beginning of a URL text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
-    /// `http://` or `https://`: no base can change what it means.
+    /// `http://` or `https://` (or `ftp://` if it is taken): no base can change what it means.
     Absolute,
-    /// `http:` or `https:` without `//`: relative to a base of the same scheme, else absolute.
-    HttpOnly,
+    /// The same without `//`: relative to a base of the same scheme, else absolute.
+    SchemeOnly,
     /// Any other scheme.
     OtherScheme,
     /// No scheme, but two slashes (either kind): a host follows.
@@ -51,16 +53,17 @@ pub fn scheme_label(url: &str) -> &'static str {
     COUNTED.into_iter().find(|name| scheme.is(name)).unwrap_or("other")
 }
 
-/// Tell how `url` begins.
-pub(super) fn start_of(url: &str) -> Start {
+/// Tell how `url` begins; `ftp` tells whether that scheme is taken as http is.
+pub(super) fn start_of(url: &str, ftp: bool) -> Start {
     let mut scheme = Scheme::new();
     let mut bytes = significant(url);
     if scheme.read(&mut bytes) {
-        if !scheme.is("http") && !scheme.is("https") {
+        let is_taken = scheme.is("http") || scheme.is("https") || (ftp && scheme.is("ftp"));
+        if !is_taken {
             return Start::OtherScheme;
         }
         let has_slashes = bytes.next() == Some(b'/') && bytes.next() == Some(b'/');
-        return if has_slashes { Start::Absolute } else { Start::HttpOnly };
+        return if has_slashes { Start::Absolute } else { Start::SchemeOnly };
     }
     let is_slash = |byte: Option<u8>| matches!(byte, Some(b'/' | b'\\'));
     let mut bytes = significant(url);
@@ -69,7 +72,8 @@ pub(super) fn start_of(url: &str) -> Start {
 
 /// Length of the host as written in a URL that has one, without user name but with the port.
 pub(super) fn host_text_length(url: &str) -> usize {
-    let start = url.find(':').filter(|_| start_of(url) != Start::SlashHost).map_or(0, |colon| colon + 1);
+    let start =
+        url.find(':').filter(|_| start_of(url, false) != Start::SlashHost).map_or(0, |colon| colon + 1);
     let rest = url.get(start..).unwrap_or_default();
     let rest = rest.trim_start_matches(|letter: char| letter <= ' ' || matches!(letter, '/' | '\\'));
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
@@ -113,6 +117,23 @@ impl Scheme {
     }
 }
 
+/// Whether the WHATWG parser takes the host of such a URL as a domain, by IDNA.
+pub(super) fn has_special_scheme(url: &str) -> bool {
+    let mut scheme = Scheme::new();
+    scheme.read(&mut significant(url))
+        && ["http", "https", "ftp", "ws", "wss", "file"].into_iter().any(|name| scheme.is(name))
+}
+
+/// Whether a text that reads as a scheme and its rest is rather a host and a port: `example.com:8080/x`.
+/// Schemes hardly ever have a dot, and none is called localhost.
+pub(super) fn is_host_and_port(url: &str) -> bool {
+    let text: String = significant(url).map(char::from).take(MAX_NAME_AND_PORT).collect();
+    let Some((name, rest)) = text.split_once(':') else { return false };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let is_end = matches!(rest.as_bytes().get(digits), None | Some(b'/' | b'?' | b'#' | b'\\'));
+    (name.contains('.') || name.eq_ignore_ascii_case("localhost")) && (1..=5).contains(&digits) && is_end
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +142,9 @@ mod tests {
     fn beginnings_are_told_as_the_whatwg_parser_does() {
         for (url, wanted) in [
             (" \u{1}HT\ntPs:/\t/h", Start::Absolute),
-            ("http:h", Start::HttpOnly),
-            ("http:/h", Start::HttpOnly),
-            ("http:\\\\h", Start::HttpOnly),
+            ("http:h", Start::SchemeOnly),
+            ("http:/h", Start::SchemeOnly),
+            ("http:\\\\h", Start::SchemeOnly),
             ("mailto:a@b", Start::OtherScheme),
             ("localhost:80/x", Start::OtherScheme),
             ("httpsx://h", Start::OtherScheme),
@@ -135,7 +156,19 @@ mod tests {
             (":x", Start::Relative),
             ("", Start::Relative),
         ] {
-            assert_eq!(start_of(url), wanted, "{url:?}");
+            assert_eq!(start_of(url, false), wanted, "{url:?}");
+        }
+    }
+
+    #[test]
+    fn ftp_is_taken_where_asked_for() {
+        for (url, ftp, wanted) in [
+            ("FTP://h", true, Start::Absolute),
+            ("ftp:h", true, Start::SchemeOnly),
+            ("ftp://h", false, Start::OtherScheme),
+            ("sftp://h", true, Start::OtherScheme),
+        ] {
+            assert_eq!(start_of(url, ftp), wanted, "{url:?}");
         }
     }
 

@@ -1,0 +1,305 @@
+//! A whole column of URLs at once: Arrow in, Arrow out, over one or more threads.
+//!
+//! Rows are taken in tasks of [`TASK_ROWS`]. A thread writes URLs straight into a value buffer; what has one
+//! width lies at its final place from the start. With one thread the buffers are the result; with more, the
+//! texts are put together at the end, also by all threads.
+
+mod assemble;
+mod rows;
+
+use std::iter;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::{ArrayRef, StructArray};
+
+use self::assemble::{Part, assemble};
+use self::rows::TextRows;
+use super::identity::{key, url_id};
+use super::normalizer::Normalizer;
+use super::options::UrlOptions;
+use super::outcome::UrlReason;
+use super::suffixes::PublicSuffixList;
+
+/// Rows a thread takes at a time.
+const TASK_ROWS: usize = 8_192;
+/// What stands for a null input among the reasons' codes.
+const NULL_INPUT: u8 = u8::MAX;
+
+/// Why columns cannot be read. A bad URL is no error: its row gets a reason.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnError {
+    /// The array's type.
+    #[error(
+        "{what} holds {found}; wanted strings or bytes (utf8, large_utf8, utf8_view, binary, dictionary of these)"
+    )]
+    NotText {
+        /// Which argument.
+        what: &'static str,
+        /// Its Arrow type.
+        found: String,
+    },
+    /// A base for each row, but not as many.
+    #[error("there are {urls} URLs and {bases} bases; wanted one base, or one for each URL")]
+    BaseCount {
+        /// Rows of URLs.
+        urls: usize,
+        /// Rows of bases.
+        bases: usize,
+    },
+    /// Arrow refused what was written, which it never should.
+    #[error("{0}")]
+    Arrow(String),
+}
+
+/// What relative URLs are resolved against.
+#[derive(Debug, Clone, Copy)]
+pub enum Bases<'a> {
+    /// One text for all rows, or none.
+    One(Option<&'a str>),
+    /// A column of as many rows; a null, or bytes that are not UTF-8, count as no base.
+    PerRow(&'a [ArrayRef]),
+}
+
+/// Normalises columns with one public suffix list at one level with one set of options. Any thread may call.
+pub struct ColumnNormalizer {
+    suffixes: Arc<PublicSuffixList>,
+    options: UrlOptions,
+    /// Normalisers that no call uses now; their host caches are warm.
+    idle: Mutex<Vec<Normalizer>>,
+}
+
+impl ColumnNormalizer {
+    /// One that does what `options` say.
+    #[must_use]
+    pub const fn new(suffixes: Arc<PublicSuffixList>, options: UrlOptions) -> Self {
+        Self { suffixes, options, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// The list in use.
+    #[must_use]
+    pub fn suffixes(&self) -> &PublicSuffixList {
+        &self.suffixes
+    }
+
+    /// What it was told to do.
+    #[must_use]
+    pub const fn options(&self) -> &UrlOptions {
+        &self.options
+    }
+
+    /// Use a normaliser for a few URLs.
+    pub fn with_normalizer<T>(&self, use_it: impl FnOnce(&mut Normalizer) -> T) -> T {
+        let mut normalizer = self.take();
+        let got = use_it(&mut normalizer);
+        self.idle().push(normalizer);
+        got
+    }
+
+    /// Normalise the rows of `urls`, whatever their chunks, with up to `threads` threads.
+    ///
+    /// Gives the rows in order as structs of `url`, `host`, `domain` (utf8), `url_id` (16 bytes, xxh3-128 of
+    /// the URL), `domain_id` (xxh3-64 of the domain), `cluster_key` (uint64), `reason` (utf8, null where
+    /// there is a URL), `flags` (uint32). A null row has all fields null; a refused one all but the reason;
+    /// a URL without a host has no host and no domain. It is one array, or more if a column of texts would
+    /// be 2 GiB or longer.
+    ///
+    /// # Errors
+    /// [`ColumnError`] for arrays that hold no text or do not fit one another.
+    pub fn normalize(
+        &self,
+        urls: &[ArrayRef],
+        bases: Bases<'_>,
+        threads: NonZeroUsize,
+    ) -> Result<Vec<StructArray>, ColumnError> {
+        let input = Input::new(urls, bases)?;
+        let mut fixed = FixedColumns::new(input.rows);
+        let parts = self.run(&input, &mut fixed, threads);
+        assemble(parts, fixed, threads)
+    }
+
+    fn run(&self, input: &Input<'_>, fixed: &mut FixedColumns, threads: NonZeroUsize) -> Vec<Part> {
+        let tasks = fixed.tasks(&input.chunks);
+        let workers = threads.get().min(tasks.len()).max(1);
+        let tasks = Mutex::new(tasks.into_iter());
+        let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            self.with_normalizer(|normalizer| {
+                let mut part = Part::default();
+                while let Some(task) = next() {
+                    part.begin(task.number);
+                    fill(normalizer, input, task, &mut part);
+                }
+                part
+            })
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let first = work();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| match thread.join() {
+                Ok(part) => part,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            iter::once(first).chain(others.into_iter().map(join)).collect()
+        })
+    }
+
+    fn take(&self) -> Normalizer {
+        let idle = self.idle().pop();
+        idle.unwrap_or_else(|| Normalizer::with_options(Arc::clone(&self.suffixes), self.options.clone()))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Normalizer>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The columns to read.
+struct Input<'a> {
+    urls: Vec<TextRows<'a>>,
+    bases: BaseRows<'a>,
+    chunks: Vec<usize>,
+    rows: usize,
+}
+
+enum BaseRows<'a> {
+    One(Option<&'a str>),
+    /// Where each chunk begins, and its rows.
+    PerRow(Vec<(usize, TextRows<'a>)>),
+}
+
+impl<'a> Input<'a> {
+    fn new(urls: &'a [ArrayRef], bases: Bases<'a>) -> Result<Self, ColumnError> {
+        let chunks: Vec<usize> = urls.iter().map(|chunk| chunk.len()).collect();
+        let rows = chunks.iter().sum();
+        let read = |chunks: &'a [ArrayRef], what| {
+            chunks.iter().map(move |chunk| TextRows::of(chunk.as_ref(), what)).collect::<Result<Vec<_>, _>>()
+        };
+        let bases = match bases {
+            Bases::One(base) => BaseRows::One(base),
+            Bases::PerRow(arrays) => {
+                let count = arrays.iter().map(|chunk| chunk.len()).sum();
+                if count != rows {
+                    return Err(ColumnError::BaseCount { urls: rows, bases: count });
+                }
+                let mut start = 0;
+                let starts = arrays.iter().map(|chunk| {
+                    start += chunk.len();
+                    start - chunk.len()
+                });
+                BaseRows::PerRow(starts.zip(read(arrays, "the array of bases")?).collect())
+            }
+        };
+        Ok(Self { urls: read(urls, "the array of URLs")?, bases, chunks, rows })
+    }
+}
+
+impl BaseRows<'_> {
+    fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::One(base) => *base,
+            Self::PerRow(chunks) => {
+                let after = chunks.partition_point(|(start, _)| *start <= row);
+                let (start, rows) = chunks.get(after.checked_sub(1)?)?;
+                std::str::from_utf8(rows.get(row - start)?).ok()
+            }
+        }
+    }
+}
+
+/// The columns of one width, at their final place.
+struct FixedColumns {
+    /// 0, the code of a reason, or [`NULL_INPUT`].
+    codes: Vec<u8>,
+    url_ids: Vec<[u8; 16]>,
+    domain_ids: Vec<u64>,
+    cluster_keys: Vec<u64>,
+    flags: Vec<u32>,
+}
+
+/// Some rows of one chunk, and their places in the columns of one width.
+struct Task<'f> {
+    number: usize,
+    chunk: usize,
+    /// First row in the chunk, and in the whole column.
+    row: usize,
+    whole_row: usize,
+    codes: &'f mut [u8],
+    url_ids: &'f mut [[u8; 16]],
+    domain_ids: &'f mut [u64],
+    cluster_keys: &'f mut [u64],
+    flags: &'f mut [u32],
+}
+
+impl FixedColumns {
+    fn new(rows: usize) -> Self {
+        Self {
+            codes: vec![0; rows],
+            url_ids: vec![[0; 16]; rows],
+            domain_ids: vec![0; rows],
+            cluster_keys: vec![0; rows],
+            flags: vec![0; rows],
+        }
+    }
+
+    fn tasks(&mut self, chunks: &[usize]) -> Vec<Task<'_>> {
+        let (mut codes, mut url_ids) = (self.codes.as_mut_slice(), self.url_ids.as_mut_slice());
+        let (mut domain_ids, mut cluster_keys) =
+            (self.domain_ids.as_mut_slice(), self.cluster_keys.as_mut_slice());
+        let mut flags = self.flags.as_mut_slice();
+        let (mut tasks, mut whole_row) = (Vec::new(), 0);
+        for (chunk, &rows) in chunks.iter().enumerate() {
+            for row in (0..rows).step_by(TASK_ROWS) {
+                let count = TASK_ROWS.min(rows - row);
+                tasks.push(Task {
+                    number: tasks.len(),
+                    chunk,
+                    row,
+                    whole_row,
+                    codes: codes.split_off_mut(..count).unwrap_or_default(),
+                    url_ids: url_ids.split_off_mut(..count).unwrap_or_default(),
+                    domain_ids: domain_ids.split_off_mut(..count).unwrap_or_default(),
+                    cluster_keys: cluster_keys.split_off_mut(..count).unwrap_or_default(),
+                    flags: flags.split_off_mut(..count).unwrap_or_default(),
+                });
+                whole_row += count;
+            }
+        }
+        tasks
+    }
+}
+
+fn fill(normalizer: &mut Normalizer, input: &Input<'_>, task: Task<'_>, part: &mut Part) {
+    let Some(rows) = input.urls.get(task.chunk) else { return };
+    let fixed =
+        task.codes.iter_mut().zip(task.url_ids).zip(task.domain_ids).zip(task.cluster_keys).zip(task.flags);
+    for (offset, ((((code, id), domain_id), cluster_key), flags)) in fixed.enumerate() {
+        let Some(text) = rows.get(task.row + offset) else {
+            *code = NULL_INPUT;
+            part.end_row();
+            continue;
+        };
+        let base = input.bases.get(task.whole_row + offset);
+        match normalizer.normalize(text, base, &mut part.url.values) {
+            Ok(row) => {
+                let url = |range: std::ops::Range<usize>| part.url.values.get(range).unwrap_or_default();
+                let domain = url(row.domain);
+                *id = url_id(url(row.url));
+                *domain_id = key(0, domain);
+                *cluster_key = row.cluster_key;
+                *flags = row.flags.bits();
+                part.domain.values.extend_from_slice(domain);
+                part.host.values.extend_from_slice(url(row.host));
+            }
+            Err(reason) => *code = reason.code(),
+        }
+        part.end_row();
+    }
+}
+
+fn reason_of(code: u8) -> Option<UrlReason> {
+    UrlReason::ALL.into_iter().find(|reason| reason.code() == code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! A column of texts as it comes: any Arrow type that holds strings or bytes, row by row.
+
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
+};
+use arrow_buffer::NullBuffer;
+use arrow_schema::DataType;
+
+use super::ColumnError;
+
+/// The rows of one array; borrowed, nothing is copied but dictionary keys.
+pub(super) enum TextRows<'a> {
+    Utf8(&'a StringArray),
+    LargeUtf8(&'a LargeStringArray),
+    Utf8View(&'a StringViewArray),
+    Binary(&'a BinaryArray),
+    LargeBinary(&'a LargeBinaryArray),
+    BinaryView(&'a BinaryViewArray),
+    Dictionary { keys: Vec<usize>, nulls: Option<NullBuffer>, values: Box<TextRows<'a>> },
+    Nothing,
+}
+
+impl<'a> TextRows<'a> {
+    /// Look at an array; `what` names it in the error.
+    pub(super) fn of(array: &'a dyn Array, what: &'static str) -> Result<Self, ColumnError> {
+        Ok(match array.data_type() {
+            DataType::Utf8 => Self::Utf8(array.as_string()),
+            DataType::LargeUtf8 => Self::LargeUtf8(array.as_string()),
+            DataType::Utf8View => Self::Utf8View(array.as_string_view()),
+            DataType::Binary => Self::Binary(array.as_binary()),
+            DataType::LargeBinary => Self::LargeBinary(array.as_binary()),
+            DataType::BinaryView => Self::BinaryView(array.as_binary_view()),
+            DataType::Null => Self::Nothing,
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary();
+                let values = Self::of(dictionary.values().as_ref(), what)?;
+                let keys =
+                    if dictionary.values().is_empty() { Vec::new() } else { dictionary.normalized_keys() };
+                Self::Dictionary { keys, nulls: dictionary.nulls().cloned(), values: Box::new(values) }
+            }
+            other => return Err(ColumnError::NotText { what, found: other.to_string() }),
+        })
+    }
+
+    /// The bytes of a row; `None` if it is null or there is none.
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Utf8(array) => {
+                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
+            }
+            Self::LargeUtf8(array) => {
+                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
+            }
+            Self::Utf8View(array) => {
+                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
+            }
+            Self::Binary(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::LargeBinary(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::BinaryView(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::Dictionary { keys, nulls, values } => {
+                let is_null = nulls.as_ref().is_some_and(|nulls| row >= nulls.len() || nulls.is_null(row));
+                if is_null { None } else { values.get(*keys.get(row)?) }
+            }
+            Self::Nothing => None,
+        }
+    }
+}
