@@ -141,6 +141,11 @@ fn count_pairs(query: &str) -> usize {
     pairs(query).count()
 }
 
+/// A dot segment, written plainly or as triples.
+fn is_dots(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
 const CHANGES: &[Change] = &[
     (Level::Whatwg, "scheme", &[("P2", always)]),
     (Level::Whatwg, "slashes", &[("P10", always)]),
@@ -152,9 +157,7 @@ const CHANGES: &[Change] = &[
         &[
             ("P18", |before, after| before.is_empty() && after == "/"),
             ("P9", encodes_more),
-            ("P10", |before, after| {
-                before.contains('\\') || before.split('/').count() != after.split('/').count()
-            }),
+            ("P10", |before, _| before.contains('\\') || before.split('/').any(is_dots)),
         ],
     ),
     (Level::Whatwg, "user", &[("P9", always)]),
