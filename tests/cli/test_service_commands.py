@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pytest
 from command_runs import enter, failed, ran
 from fake_service import FakeService, serving
+from rich.console import Console
 
 from linktide.cli import session
-from linktide.cli.remote import RemoteError, find_service
+from linktide.cli.remote import BusyError, RemoteError, find_service
 from linktide.cli.session import ImportResult
+from linktide.cli.top import watch
 from linktide.config import load
 from linktide.errors import ExitCode
 from linktide.sources.source import Chunk, Codec, Partition
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from linktide.cli.remote import RunningService
     from linktide.cli.session import Progress
     from linktide.config import Config
     from linktide.sources.source import Position
@@ -61,6 +65,12 @@ def test_a_refused_query_is_the_services_sentence_and_code(service: FakeService)
     assert "only SELECT may be asked\\x1b[2J" in sentence
 
 
+@pytest.mark.parametrize("command", [("status",), ("top", "--once"), ("query", "SELECT 1")])
+def test_a_busy_service_is_found_and_says_so_itself(service: FakeService, command: Sequence[str]) -> None:
+    service.refusal = (503, {"error": "All 4 readers are busy: try again.", "exit_code": 1})
+    assert failed(ExitCode.FAILURE, *command) == "Error: All 4 readers are busy: try again.\n"
+
+
 def test_an_answer_that_is_no_answer_is_a_failure(service: FakeService) -> None:
     service.refusal = (502, {})
     assert "502" in failed(ExitCode.FAILURE, "query", "SELECT 1")
@@ -99,6 +109,23 @@ def test_top_prints_one_frame(service: FakeService) -> None:
         assert "12,345" in shown
         assert "\x1b" not in shown
     assert json.loads(ran("top", "--json").stdout) == service.top
+
+
+def test_a_watched_view_outlives_a_moment_without_figures() -> None:
+    told: list[object] = [{}, BusyError("busy", 1), {"live_links_total": 777}, KeyboardInterrupt()]
+
+    class Watched:
+        def top(self) -> object:
+            now = told.pop(0)
+            if isinstance(now, BaseException):
+                raise now
+            return now
+
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, height=20)
+    watch(cast("RunningService", Watched()), console, 0.0)
+    assert told == []
+    assert "777" in out.getvalue()
 
 
 @pytest.mark.parametrize("name", ["top", "status"])

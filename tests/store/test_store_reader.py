@@ -9,7 +9,13 @@ import duckdb
 import pytest
 from hand_made_store import NOW, VERSIONS, Store, Story, day
 
-from linktide.errors import ConfigError, DatabaseLockedError, RefusedQueryError, SchemaTooNewError
+from linktide.errors import (
+    ConfigError,
+    DatabaseLockedError,
+    ReadersBusyError,
+    RefusedQueryError,
+    SchemaTooNewError,
+)
 from linktide.store.database import Database, StoreSettings
 from linktide.store.migrate import Migration, migrations
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings, open_stopped
@@ -125,10 +131,12 @@ def test_when_all_readers_are_busy_it_says_so(store: Store) -> None:
         while busy.is_alive() and not refusals:
             try:
                 pool.query("SELECT 1")
-            except RefusedQueryError as error:
+            except ReadersBusyError as error:
                 refusals.append(str(error))
         busy.join()
-        assert refusals == ["none of 1 readers was free within 0.01 s; try again"]
+        assert len(refusals) == 1
+        for word in ("All 1 readers", "reader_connections", "0.01 s"):
+            assert word in refusals[0]
 
 
 def test_many_threads_read_while_one_writes(store: Store) -> None:
@@ -163,7 +171,7 @@ def test_closing_ends_what_runs(store: Store) -> None:
     def run() -> None:
         try:
             pool.query(LONG)
-        except RefusedQueryError as error:
+        except ReadersBusyError as error:
             told.append(str(error))
 
     runners = [threading.Thread(target=run) for _ in range(2)]
@@ -183,7 +191,7 @@ def test_closing_ends_what_runs_beside_a_free_reader(store: Store) -> None:
     def run() -> None:
         try:
             pool.query(LONG)
-        except RefusedQueryError as error:
+        except ReadersBusyError as error:
             told.append(str(error))
 
     runner = threading.Thread(target=run)
@@ -200,8 +208,27 @@ def test_a_closed_pool_says_so(store: Store) -> None:
     pool = ReaderPool.of(store.database)
     pool.close()
     pool.close()
-    with pytest.raises(RefusedQueryError, match="not open for reading"):
+    with pytest.raises(ReadersBusyError, match="not open for reading"):
         pool.query("SELECT 1")
+
+
+def test_who_waits_for_a_reader_when_the_pool_closes_is_told_to_come_again(store: Store) -> None:
+    pool = ReaderPool.of(store.database, ReaderSettings(size=1, wait_seconds=30))
+    told: list[str] = []
+
+    def run() -> None:
+        try:
+            pool.query(LONG)
+        except ReadersBusyError as error:
+            told.append(str(error))
+
+    runners = [threading.Thread(target=run) for _ in range(2)]
+    for runner in runners:
+        runner.start()
+    pool.close()
+    for runner in runners:
+        runner.join(timeout=10)
+    assert [("try again" in one) for one in told] == [True, True]
 
 
 def test_a_stopped_file_is_read_behind_the_same_gate(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from linktide.errors import LinktideError, RefusedQueryError, RetryError
+from linktide.errors import LinktideError, RetryError
 from linktide.serve import live_view
 from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
@@ -156,7 +156,7 @@ class ServiceState:
             try:
                 rows: list[dict[str, int]]
                 rows = self._now_open().readers.query(_PUSHED, Role.ADMIN, parameters).table.to_pylist()
-            except (RefusedQueryError, RetryError):
+            except RetryError:
                 self._pause(_COUNT_PAUSE_SECONDS)
             else:
                 return rows[0]

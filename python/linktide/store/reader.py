@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 import pyarrow as pa
 
-from linktide.errors import ConfigError, RefusedQueryError, SchemaTooNewError
+from linktide.errors import ConfigError, ReadersBusyError, RefusedQueryError, SchemaTooNewError
 from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _ROWS_PER_BATCH = 2_048
 _WATCH_SECONDS = 0.02
 _PAGE_BYTES = resource.getpagesize()
+_CLOSED = "The database is not open for reading at the moment: try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +110,21 @@ class ReaderPool:
     ) -> QueryResult:
         """Run one statement and return all its rows.
 
-        Raises RefusedQueryError (refused, wrong, too slow, too big, no reader free) and StoreFailedError
-        (the instance is lost: the service must reopen it).
+        Raises RefusedQueryError (refused, wrong, too slow, too big), ReadersBusyError (no reader free, or
+        the pool closes) and StoreFailedError (the instance is lost: the service must reopen it).
         """
         if self._is_closed:
-            raise RefusedQueryError("the database is not open for reading now; try again in a moment")
+            raise ReadersBusyError(_CLOSED)
         started = self._monotonic()
         limits = limits or self._settings.limits
         statement = self._gate.check(sql, role)
         with self._cursor() as cursor:
-            table = _run(cursor, statement.sql, parameters, limits)
+            try:
+                table = _run(cursor, statement.sql, parameters, limits)
+            except (RefusedQueryError, StoreFailedError) as error:
+                if self._is_closed:  # what ended it was `close`, not its own fault
+                    raise ReadersBusyError(_CLOSED) from error
+                raise
         return QueryResult(table, self._monotonic() - started)
 
     def close(self) -> None:
@@ -155,11 +161,15 @@ class ReaderPool:
         try:
             cursor = self._free.get(timeout=self._settings.wait_seconds)
         except queue.Empty as error:
-            raise RefusedQueryError(
-                f"none of {self._settings.size} readers was free within {self._settings.wait_seconds:g} s; "
-                "try again"
+            raise ReadersBusyError(
+                _CLOSED
+                if self._is_closed
+                else f"All {self._settings.size} readers (reader_connections) are busy, and none was free "
+                f"within {self._settings.wait_seconds:g} s: try again in a moment."
             ) from error
         try:
+            if self._is_closed:
+                raise ReadersBusyError(_CLOSED)
             yield cursor
         finally:
             self._free.put(cursor)
