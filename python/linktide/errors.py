@@ -78,6 +78,10 @@ class FenceError(StopError):
     """The stored offset is not the one this process left: another writer was here."""
 
 
+class AbandonedQueryError(LinktideError):
+    """Who asked is gone: the statement was stopped, nobody waits for its answer."""
+
+
 class RefusedQueryError(LinktideError):
     """The SQL gate refused or bounded a statement."""
 

@@ -10,6 +10,7 @@ import pytest
 from hand_made_store import NOW, VERSIONS, Store, Story, day
 
 from linktide.errors import (
+    AbandonedQueryError,
     ConfigError,
     DatabaseLockedError,
     ReadersBusyError,
@@ -202,6 +203,15 @@ def test_closing_ends_what_runs_beside_a_free_reader(store: Store) -> None:
     pool.close()
     runner.join(timeout=10)
     assert len(told) == 1
+
+
+def test_a_statement_nobody_waits_for_is_stopped(store: Store) -> None:
+    is_left = threading.Event()
+    with ReaderPool.of(store.database, ReaderSettings(size=1)) as pool:
+        threading.Timer(0.05, is_left.set).start()
+        with pytest.raises(AbandonedQueryError):
+            pool.query(LONG, limits=QueryLimits(timeout_seconds=60), is_abandoned=is_left.is_set)
+        assert pool.query("SELECT 1 AS x").table.num_rows == 1
 
 
 def test_a_closed_pool_says_so(store: Store) -> None:

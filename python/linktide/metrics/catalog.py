@@ -147,6 +147,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "role",
     ),
     _counter("linktide_http_requests_total", "Answers by route and status class.", "route", "status"),
-    _counter("linktide_serve_queries_total", "Queries by outcome: done, refused, failed.", "outcome"),
+    _counter(
+        "linktide_serve_queries_total",
+        "Queries by outcome: done, refused, failed, abandoned (the client hung up).",
+        "outcome",
+    ),
     _histogram("linktide_serve_query_seconds", "Time of a query.", _TIME_BUCKETS),
 )

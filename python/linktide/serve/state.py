@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from linktide.errors import LinktideError, RetryError
+from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
 from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
@@ -115,16 +115,18 @@ class ServiceState:
 
     # --- ServiceApi ----------------------------------------------------------------------------------------
 
-    def query(self, sql: str, *, max_rows: int | None, role: Role = Role.READER) -> pa.Table:
+    def query(
+        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+    ) -> pa.Table:
         """Run one statement through the gate."""
         config = self._config
         rows = config.query_max_rows if max_rows is None else min(max_rows, config.query_max_rows)
         limits = QueryLimits(config.statement_timeout_seconds, rows, config.query_max_bytes)
         try:
-            result = self._now_open().readers.query(sql, role, limits=limits)
+            readers = self._now_open().readers
+            result = readers.query(sql, role, limits=limits, is_abandoned=is_abandoned)
         except LinktideError as error:
-            outcome = "failed" if isinstance(error, RetryError) else "refused"
-            self._metrics.add("linktide_serve_queries_total", 1, outcome)
+            self._metrics.add("linktide_serve_queries_total", 1, _outcome(error))
             raise
         self._metrics.add("linktide_serve_queries_total", 1, "done")
         self._metrics.observe("linktide_serve_query_seconds", result.seconds)
@@ -282,6 +284,12 @@ class ServiceState:
                 self._metrics.drop("linktide_authority_score", domain, role)
             else:
                 self._metrics.set("linktide_authority_score", numbers.authority, domain, role)
+
+
+def _outcome(error: LinktideError) -> str:
+    if isinstance(error, AbandonedQueryError):
+        return "abandoned"
+    return "failed" if isinstance(error, RetryError) else "refused"
 
 
 _DOMAIN_COUNTERS = ("linktide_new_links_total", "linktide_restored_links_total", "linktide_lost_links_total")

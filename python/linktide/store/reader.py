@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 import pyarrow as pa
 
-from linktide.errors import ConfigError, ReadersBusyError, RefusedQueryError, SchemaTooNewError
+from linktide.errors import (
+    AbandonedQueryError,
+    ConfigError,
+    LinktideError,
+    ReadersBusyError,
+    RefusedQueryError,
+    SchemaTooNewError,
+)
 from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
@@ -69,6 +76,10 @@ class QueryResult:
     seconds: float
 
 
+def _never() -> bool:
+    return False
+
+
 class ReaderPool:
     """Cursors that outsiders read through; safe for many threads.
 
@@ -107,11 +118,14 @@ class ReaderPool:
         role: Role = Role.READER,
         parameters: Parameters = None,
         limits: QueryLimits | None = None,
+        *,
+        is_abandoned: Callable[[], bool] = _never,
     ) -> QueryResult:
-        """Run one statement and return all its rows.
+        """Run one statement and return all its rows; it is stopped soon after `is_abandoned` turns true.
 
-        Raises RefusedQueryError (refused, wrong, too slow, too big), ReadersBusyError (no reader free, or
-        the pool closes) and StoreFailedError (the instance is lost: the service must reopen it).
+        Raises RefusedQueryError (refused, wrong, too slow, too big), AbandonedQueryError, ReadersBusyError
+        (no reader free, or the pool closes) and StoreFailedError (the instance is lost: the service must
+        reopen it).
         """
         if self._is_closed:
             raise ReadersBusyError(_CLOSED)
@@ -120,7 +134,7 @@ class ReaderPool:
         statement = self._gate.check(sql, role)
         with self._cursor() as cursor:
             try:
-                table = _run(cursor, statement.sql, parameters, limits)
+                table = _run(cursor, statement.sql, parameters, _Guard(cursor, limits, is_abandoned))
             except (RefusedQueryError, StoreFailedError) as error:
                 if self._is_closed:  # what ended it was `close`, not its own fault
                     raise ReadersBusyError(_CLOSED) from error
@@ -229,13 +243,19 @@ def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings) -> No
 
 
 class _Guard:
-    """Interrupts a cursor when its time or its memory is used up, never after the block was left."""
+    """Interrupts a cursor when nobody waits for it any more, or its time or its memory is used up.
 
-    def __init__(self, cursor: DuckDBPyConnection, limits: QueryLimits) -> None:
-        self.refusal: str | None = None
+    Never after the block was left.
+    """
+
+    def __init__(
+        self, cursor: DuckDBPyConnection, limits: QueryLimits, is_abandoned: Callable[[], bool]
+    ) -> None:
+        self.refusal: LinktideError | None = None
         """Why it interrupted."""
+        self.limits = limits
         self._cursor = cursor
-        self._limits = limits
+        self._is_abandoned = is_abandoned
         self._left = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="query-guard", daemon=True)
@@ -252,12 +272,20 @@ class _Guard:
     def _watch(self) -> None:
         started, before = time.monotonic(), _resident_bytes()
         while not self._left.wait(_WATCH_SECONDS):
-            if time.monotonic() - started > self._limits.timeout_seconds:
-                self._interrupt(f"the statement ran longer than {self._limits.timeout_seconds:g} s")
-            elif _resident_bytes() - before > self._limits.growth_bytes:
-                self._interrupt(f"the service grew by more than {self._limits.growth_bytes} bytes meanwhile")
+            if self._is_abandoned():
+                self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
+            elif time.monotonic() - started > self.limits.timeout_seconds:
+                self._interrupt(
+                    RefusedQueryError(f"the statement ran longer than {self.limits.timeout_seconds:g} s")
+                )
+            elif _resident_bytes() - before > self.limits.growth_bytes:
+                self._interrupt(
+                    RefusedQueryError(
+                        f"the service grew by more than {self.limits.growth_bytes} bytes meanwhile"
+                    )
+                )
 
-    def _interrupt(self, refusal: str) -> None:
+    def _interrupt(self, refusal: LinktideError) -> None:
         with self._lock:
             if not self._left.is_set():
                 self.refusal = self.refusal or refusal
@@ -272,16 +300,15 @@ def _resident_bytes() -> int:
         return 0
 
 
-def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits) -> pa.Table:
-    guard = _Guard(cursor, limits)
+def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return _read(cursor, sql, parameters, limits, guard)
+            return _read(cursor, sql, parameters, guard)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise RefusedQueryError(guard.refusal or first_line(error)) from error
+        raise guard.refusal or RefusedQueryError(first_line(error)) from error
     finally:
         # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
         # guard has left: it must not interrupt this.
@@ -295,9 +322,8 @@ def _control(cursor: DuckDBPyConnection, statement: str) -> None:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
-def _read(
-    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits, guard: _Guard
-) -> pa.Table:
+def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+    limits = guard.limits
     relation = cursor.sql(sql, params=parameters)
     if relation is None:
         raise RefusedQueryError("the statement returns no rows")
@@ -313,6 +339,6 @@ def _read(
             if size > limits.bytes:
                 raise RefusedQueryError(f"the result has more than {limits.bytes} bytes; add a LIMIT")
             if guard.refusal:
-                raise RefusedQueryError(guard.refusal)
+                raise guard.refusal
             batches.append(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)
