@@ -5,7 +5,9 @@ The rooms behind it are imported when first needed, so that `init`, `top` and `-
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -170,8 +172,18 @@ def query_stopped(config: Config, sql: str, max_rows: int) -> pa.Table:
     )
     settings = room.ReaderSettings(size=1, limits=limits)
     with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
-        result: pa.Table = readers.query(sql).table
-        return result
+        return _until_interrupted(lambda is_left: readers.query(sql, is_abandoned=is_left).table)
+
+
+def _until_interrupted(run: Callable[[Callable[[], bool]], pa.Table]) -> pa.Table:
+    """Run a statement beside this thread: DuckDB would keep Ctrl-C waiting until the statement ends."""
+    is_left = threading.Event()
+    with ThreadPoolExecutor(1, "linktide-query") as pool:
+        running = pool.submit(run, is_left.is_set)
+        try:
+            return running.result()
+        finally:
+            is_left.set()
 
 
 def _file_source(paths: Sequence[Path]) -> Source:
