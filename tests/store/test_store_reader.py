@@ -76,10 +76,17 @@ def test_readers_leave_no_transaction_behind(store: Store) -> None:
 @pytest.mark.parametrize(
     ("statement", "limits", "words"),
     [
-        (LONG, QueryLimits(timeout_seconds=0.05), r"longer than 0\.05 s"),
-        ("SELECT * FROM range(1001)", QueryLimits(rows=1000), "more than 1000 rows"),
-        ("SELECT * FROM range(100000)", QueryLimits(bytes=5000), "more than 5000 bytes"),
-        ("SELECT unnest(range(5000)) FROM range(5000)", QueryLimits(rows=10), "more than 10 rows"),
+        (LONG, QueryLimits(timeout_seconds=0.05), r"longer than statement_timeout_seconds = 0\.05"),
+        ("SELECT * FROM range(1001)", QueryLimits(rows=1000), "more rows than query_max_rows = 1000;"),
+        ("SELECT * FROM range(1001)", QueryLimits().narrowed(10), "more rows than max_rows = 10;"),
+        (
+            "SELECT * FROM range(1001)",
+            QueryLimits(rows=1000).narrowed(2000),
+            "more rows than query_max_rows = 1000;",
+        ),
+        ("SELECT * FROM range(100000)", QueryLimits(bytes=5000), "more bytes than query_max_bytes = 5 kB;"),
+        (LONG, QueryLimits(growth_bytes=-1), "a limit without a setting"),
+        ("SELECT unnest(range(5000)) FROM range(5000)", QueryLimits(rows=10), "query_max_rows = 10;"),
         ("SELECT nonsense FROM links", QueryLimits(), "nonsense"),
         ("SELECT CAST('a' AS INTEGER)", QueryLimits(), "Conversion Error"),
     ],
@@ -92,6 +99,14 @@ def test_limits_and_mistakes_are_told_in_one_sentence(
             pool.query(statement, limits=limits)
         assert "\n" not in str(refused.value)
         assert pool.query("SELECT 1 AS x").table.num_rows == 1
+
+
+def test_a_statement_out_of_memory_names_the_setting(tmp_path: Path) -> None:
+    Store(tmp_path / "a.duckdb").close()
+    with open_stopped(tmp_path / "a.duckdb", ReaderSettings(size=1), "70MB") as pool:
+        with pytest.raises(RefusedQueryError, match="memory_limit") as refused:
+            pool.query("SELECT list(range) FROM range(100000000)")
+        assert "66.7 MiB" in str(refused.value)
 
 
 def test_a_result_just_at_its_limit_is_whole(store: Store) -> None:

@@ -69,7 +69,7 @@ def _database(config: Config) -> str:
         with service:
             return f"{config.database} is open in the running service (pid {service.pid})."
     if config.database.exists():
-        rows = session.query_stopped(config, "SELECT count(*) AS links FROM backlinks", 1).to_pylist()
+        rows = session.query_stopped(config, "SELECT count(*) AS links FROM backlinks").to_pylist()
         return f"{config.database} can be opened; it holds {rows[0]['links']} live backlinks."
     folder = config.database.parent
     if not folder.is_dir():

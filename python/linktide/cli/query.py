@@ -31,7 +31,7 @@ def query(sql: str, form: str | None, max_rows: int | None, **flags: object) -> 
     """
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
     statement = sys.stdin.read() if sql == "-" else sql
-    result = session.query(config, statement, max_rows or config.query_max_rows)
+    result = session.query(config, statement, max_rows)
     if form == "json":
         write_json(result, sys.stdout)
     elif form == "csv":

@@ -77,9 +77,10 @@ class RunningService:
         """Return the data of `linktide top`."""
         return self._get("/api/v1/top")
 
-    def query(self, sql: str, max_rows: int) -> pa.Table:
-        """Run one statement through the service's gate."""
-        asked = json.dumps({"sql": sql, "max_rows": max_rows}).encode()
+    def query(self, sql: str, max_rows: int | None = None) -> pa.Table:
+        """Run one statement through the service's gate; without `max_rows` its own limit holds."""
+        bound = {} if max_rows is None else {"max_rows": max_rows}
+        asked = json.dumps({"sql": sql} | bound).encode()
         answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": b"application/json"})
         try:
             return pa.ipc.open_stream(_accepted(answer).content).read_all()

@@ -43,7 +43,7 @@ class ImportResult:
     dead_letters: int
 
 
-def query(config: Config, sql: str, max_rows: int) -> pa.Table:
+def query(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement: by the running service if there is one, else on the stopped file."""
     service = find_service(config)
     if service is not None:
@@ -164,13 +164,11 @@ def _service_room() -> _ServiceRoom:
     return cast("_ServiceRoom", import_module("linktide.service"))
 
 
-def query_stopped(config: Config, sql: str, max_rows: int) -> pa.Table:
+def query_stopped(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement on the stopped file, behind the same gate as a running service."""
     room = import_module("linktide.store.reader")
-    limits = room.QueryLimits(
-        timeout_seconds=config.statement_timeout_seconds, rows=max_rows, bytes=config.query_max_bytes
-    )
-    settings = room.ReaderSettings(size=1, limits=limits)
+    limits = room.QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
+    settings = room.ReaderSettings(size=1, limits=limits.narrowed(max_rows))
     with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
         return _until_interrupted(lambda is_left: readers.query(sql, is_abandoned=is_left).table)
 

@@ -120,11 +120,10 @@ class ServiceState:
     ) -> pa.Table:
         """Run one statement through the gate."""
         config = self._config
-        rows = config.query_max_rows if max_rows is None else min(max_rows, config.query_max_rows)
-        limits = QueryLimits(config.statement_timeout_seconds, rows, config.query_max_bytes)
+        limits = QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
         try:
             readers = self._now_open().readers
-            result = readers.query(sql, role, limits=limits, is_abandoned=is_abandoned)
+            result = readers.query(sql, role, limits=limits.narrowed(max_rows), is_abandoned=is_abandoned)
         except LinktideError as error:
             self._metrics.add("linktide_serve_queries_total", 1, _outcome(error))
             raise

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError, RetryError
+from linktide.setting import size_text
 from linktide.sources.source import Chunk, Codec, Partition, Position, begin_chunk_at
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class PushSource:
         if self._used_bytes and self._used_bytes + size > self._inbox_bytes:
             raise RetryError(
                 f"The inbox holds {self._used_bytes:,} bytes and has no room for {size:,} more "
-                f"(it takes {self._inbox_bytes:,}): try again in a few seconds."
+                f"(queue_max_bytes = {size_text(self._inbox_bytes)}): try again in a few seconds."
             )
 
     def _wanted(self, partition: Partition) -> int:

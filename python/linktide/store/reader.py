@@ -7,7 +7,7 @@ import resource
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import duckdb
@@ -21,6 +21,7 @@ from linktide.errors import (
     RefusedQueryError,
     SchemaTooNewError,
 )
+from linktide.setting import size_text
 from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
@@ -50,10 +51,18 @@ class QueryLimits:
     rows: int = 1_000_000
     bytes: int = 256 * 1024 * 1024
     """Of the result as Arrow."""
+    is_rows_asked: bool = False
+    """`rows` is the asker's own max_rows, not the setting query_max_rows."""
     growth_bytes: int = 2 * 1024 * 1024 * 1024
     """By which the whole process may grow meanwhile. DuckDB's memory_limit does not count the vectors of a
     running statement, and one of them can take many GB before an interrupt is heard: only a limit of the
     process (RLIMIT_DATA) stops that one; DuckDB then answers with an error of this statement."""
+
+    def narrowed(self, max_rows: int | None) -> QueryLimits:
+        """Return the limits with the asker's own on rows; it can only be lower."""
+        if max_rows is None or max_rows >= self.rows:
+            return self
+        return replace(self, rows=max_rows, is_rows_asked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +285,16 @@ class _Guard:
                 self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
             elif time.monotonic() - started > self.limits.timeout_seconds:
                 self._interrupt(
-                    RefusedQueryError(f"the statement ran longer than {self.limits.timeout_seconds:g} s")
+                    RefusedQueryError(
+                        "the statement ran longer than statement_timeout_seconds = "
+                        f"{self.limits.timeout_seconds:g}"
+                    )
                 )
             elif _resident_bytes() - before > self.limits.growth_bytes:
                 self._interrupt(
                     RefusedQueryError(
-                        f"the service grew by more than {self.limits.growth_bytes} bytes meanwhile"
+                        f"the process grew by more than {size_text(self.limits.growth_bytes)} meanwhile, "
+                        "a limit without a setting"
                     )
                 )
 
@@ -308,11 +321,17 @@ def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _G
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise guard.refusal or RefusedQueryError(first_line(error)) from error
+        raise guard.refusal or RefusedQueryError(_mistake(error)) from error
     finally:
         # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
         # guard has left: it must not interrupt this.
         _control(cursor, "ROLLBACK")
+
+
+def _mistake(error: Exception) -> str:
+    """Return what DuckDB says of a statement, with the setting behind it where memory ran out."""
+    bound = "; memory_limit bounds it" if isinstance(error, duckdb.OutOfMemoryException) else ""
+    return first_line(error) + bound
 
 
 def _control(cursor: DuckDBPyConnection, statement: str) -> None:
@@ -335,9 +354,12 @@ def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _
             rows += batch.num_rows
             size += batch.nbytes
             if rows > limits.rows:
-                raise RefusedQueryError(f"the result has more than {limits.rows} rows; add a LIMIT")
+                bound = "max_rows" if limits.is_rows_asked else "query_max_rows"
+                raise RefusedQueryError(f"the result has more rows than {bound} = {limits.rows}; add a LIMIT")
             if size > limits.bytes:
-                raise RefusedQueryError(f"the result has more than {limits.bytes} bytes; add a LIMIT")
+                raise RefusedQueryError(
+                    f"the result has more bytes than query_max_bytes = {size_text(limits.bytes)}; add a LIMIT"
+                )
             if guard.refusal:
                 raise guard.refusal
             batches.append(batch)
