@@ -229,6 +229,31 @@ def test_import_of_what_is_there_already_says_so(event_file: str, monkeypatch: p
     assert "Nothing new" in ran("import", event_file).stdout
 
 
+def test_import_of_nothing_but_refused_events_fails(event_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 4321))
+    sentence = failed(ExitCode.FAILURE, "import", event_file)
+    assert "4,321" in sentence
+    assert "FROM dead_letters" in sentence
+    result = ran("import", event_file, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"events": 0, "dead_letters": 4321})
+
+
+def test_import_of_an_empty_file_says_that_it_is_empty(
+    folder: Path, event_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 0))
+    (folder / "none.ndjson").write_bytes(b"")
+    (folder / "blank.ndjson").write_bytes(b"\n \r\n")
+    result = ran("import", "none.ndjson", "blank.ndjson")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "".join(
+        f"{name}.ndjson is empty: it holds no event.\n" for name in ("none", "blank")
+    )
+    result = ran("import", "none.ndjson", event_file)
+    assert "Nothing new" in result.stdout
+    assert result.stderr.count("is empty") == 1
+
+
 def test_import_of_a_file_that_is_not_there_is_wrong_usage() -> None:
     result = ran("import", "gone.ndjson")
     assert result.exit_code == ExitCode.USAGE

@@ -67,6 +67,12 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> I
     return ImportResult(result.events, result.dead_letters)
 
 
+def empty_files(paths: Sequence[Path]) -> list[Path]:
+    """Return those of the files that hold no event at all."""
+    is_empty: Callable[[Path], bool] = import_module("linktide.sources.files").is_empty
+    return [path for path in paths if is_empty(path)]
+
+
 def push_files(service: RunningService, paths: Sequence[Path], progress: Progress) -> ImportResult:
     """Push files chunk by chunk; what the service has already is passed over, so a stopped import goes on."""
     source = _file_source(paths)
