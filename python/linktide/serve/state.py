@@ -236,12 +236,15 @@ class ServiceState:
 
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
         lag = open_now.session.lag()
-        sql = "SELECT source_name, topic, source_partition, next_offset, events, dead_letters FROM sources"
+        sql = """
+            SELECT source_name, topic, topic_id, source_partition, next_offset, events, dead_letters
+            FROM sources ORDER BY ALL
+        """
         rows: list[dict[str, Any]] = open_now.readers.query(sql).table.to_pylist()
-        by_name = {(part.cluster, part.topic, part.number): count for part, count in lag.items()}
+        by_name = {(part.cluster, part.topic, part.topic_id, part.number): lag[part] for part in lag}
         for row in rows:
-            key = (row["source_name"], row["topic"], row["source_partition"])
-            row["lag"] = by_name.get(key)
+            name = (row["source_name"], row["topic"], row["topic_id"], row["source_partition"])
+            row["lag"] = by_name.get(name)
         return rows
 
     def _refresh(self) -> None:
