@@ -78,7 +78,13 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "From the observation to the record that told of it, by event; catching up left out.",
         _SOURCE_DELAY_BUCKETS,
     ),
-    _gauge("linktide_sources_lag_records", "Records not yet fetched.", "source", "topic", "partition"),
+    _gauge(
+        "linktide_sources_lag_records",
+        "Records not yet fetched, of what is consumed now.",
+        "source",
+        "topic",
+        "partition",
+    ),
     _gauge(
         "linktide_sources_has_offset_gap",
         "1 if records were lost before they could be read: the log does not hold the stored position.",

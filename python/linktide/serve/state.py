@@ -260,8 +260,7 @@ class ServiceState:
         metrics.set("linktide_store_wal_bytes", open_now.database.wal_bytes())
         metrics.set("linktide_store_file_bytes", open_now.database.file_bytes())
         metrics.set("linktide_store_free_bytes", open_now.database.free_bytes())
-        for part, lag in open_now.session.lag().items():
-            metrics.set("linktide_sources_lag_records", lag, part.cluster, part.topic, str(part.number))
+        self._report.lagging(open_now.session.lag())
         self._refresh_vectors(open_now.index)
         self._refresh_domains(open_now.index)
 

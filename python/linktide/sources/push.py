@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError, RetryError
@@ -157,9 +157,9 @@ class PushSource:
             self._note(positions)
 
     def lag(self) -> Mapping[Partition, int]:
-        """Return the lines that wait to be polled."""
+        """Return the lines that wait to be polled, of the topics that have any."""
         with self._changed:
-            lags = dict.fromkeys(self._next, 0)
+            lags: Counter[Partition] = Counter()
             for chunk in self._waiting:
                 lags[chunk.partition] += chunk.next_offset - chunk.first_offset
         return lags
