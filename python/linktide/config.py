@@ -54,8 +54,10 @@ class Config:
 
     database: Path = setting(Path("linktide.duckdb"), path(), "The DuckDB file; made if it does not exist.")
     memory_limit: int = setting(10**9, size(2**26, 2**44), "Most memory DuckDB may use.")
-    tracked_domains: tuple[str, ...] = setting((), domains(), "Your own domains: shown by `top`, measured.")
-    rivals: tuple[str, ...] = setting((), domains(), "Domains to compare yours with.")
+    tracked_domains: tuple[str, ...] = setting(
+        (), domains(), "Your own registrable domains: shown by `top`, measured."
+    )
+    rivals: tuple[str, ...] = setting((), domains(), "Registrable domains to compare yours with.")
     public_suffix_list: Path | None = setting(
         None,
         path(),

@@ -94,6 +94,7 @@ class Service:
         self.stopped_by: int | None = None
         self._reload = reload
         self._is_reload_asked = False
+        self._has_begun = False
         given = [kafka_source(config, self._stop.is_set)] if sources is None else list(sources)
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
@@ -175,8 +176,7 @@ class Service:
             pins = database.pins
             warn_of_unknown(index, options.seeds)
             self._suffixes.opened(database)
-            for sentence in misplaced(config, SuffixList(pins.psl_text)):
-                _LOG.warning("%s", sentence)
+            self._look_at_domains(SuffixList(pins.psl_text))
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
@@ -216,6 +216,15 @@ class Service:
             if readers is not None:
                 readers.close()
             database.close()
+
+    def _look_at_domains(self, suffixes: SuffixList) -> None:
+        """Refuse to start with a domain that is never counted; if a rekey made it so, a warning must do."""
+        sentences = misplaced(self._config, suffixes)
+        if sentences and not self._has_begun:
+            raise ConfigError(sentences[0])
+        self._has_begun = True
+        for sentence in sentences:
+            _LOG.warning("%s", sentence)
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
         """Take the seeds and priors of the configuration anew, if SIGHUP asked for it."""
@@ -305,8 +314,12 @@ class Service:
 def open_database(config: Config) -> Database:
     """Open the configured file as its writer, or make it, pinned to the configured public suffix list.
 
-    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy.
+    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy, or, before
+    one is made, if a domain of the configuration is none by the list.
     """
+    if not config.database.exists():
+        for sentence in misplaced(config, read_suffix_list(config.public_suffix_list)):
+            raise ConfigError(sentence)
     settings = StoreSettings(
         config.database,
         memory_limit=f"{config.memory_limit}B",

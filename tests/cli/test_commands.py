@@ -75,7 +75,13 @@ def test_init_does_not_overwrite_without_force(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("https://a.example/",), ("a.example", "--rivals", "b"), ("a.example", "--rivals", "A.example")],
+    [
+        ("https://a.example/",),
+        ("a.example", "--rivals", "b"),
+        ("a.example", "--rivals", "A.example"),
+        ("www.a.example",),
+        ("a.example", "--rivals", "co.uk"),
+    ],
 )
 def test_init_refuses_what_is_no_domain(folder: Path, arguments: tuple[str, ...]) -> None:
     failed(ExitCode.CONFIG, "init", *arguments)

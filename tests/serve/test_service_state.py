@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from open_service import found_link, running
+
+from linktide.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,3 +32,32 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
             (row["source_name"], row["topic"], row["topic_id"], row["events"]) for row in sources(service)
         ]
     assert told == [("file", "day.ndjson", "a", 2), ("file", "day.ndjson", "b", 1)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"tracked_domains": ("co.uk",)}, ("tracked_domains", "co.uk", "example.co.uk")),
+        ({"tracked_domains": ("github.io",)}, ("tracked_domains", "github.io", "public suffix")),
+        ({"rivals": ("www.example.com",)}, ("rivals", "www.example.com", "wanted example.com")),
+        ({"rivals": ("a.b.github.io",)}, ("rivals", "a.b.github.io", "wanted b.github.io")),
+    ],
+)
+def test_a_domain_that_is_never_counted_is_refused(
+    tmp_path: Path, settings: dict[str, Any], told: tuple[str, ...]
+) -> None:
+    for _ in range(2):  # before the file is made, and with the list that is pinned in it
+        with pytest.raises(ConfigError) as refused, running(tmp_path, **settings):
+            pass
+        assert all(word in str(refused.value) for word in told)
+        if not (tmp_path / "links.duckdb").exists():
+            with running(tmp_path):
+                pass
+
+
+def test_domains_of_ones_own_are_taken(tmp_path: Path) -> None:
+    own = ("me.github.io", "example.co.uk", "a.internal", "www.ck")
+    with running(tmp_path, tracked_domains=own) as service:
+        push(service, found_link(1, "https://me.github.io/page"))
+        (first, *_) = cast("list[dict[str, Any]]", service.state.top()["tracked"])
+    assert (first["domain"], first["live_links"]) == ("me.github.io", 1)
