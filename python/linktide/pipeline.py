@@ -115,6 +115,8 @@ class Session:
         self._fetchers = [_Fetcher(source) for source in parts.sources]
         self._is_settled = False
         self._settled_at = monotonic()
+        self.stored_rev = 0
+        """The newest revision that this session stored; any thread may read it."""
 
     def run(self) -> None:
         """Run until `stop` is set, every source is exhausted and stored, or the parts say to leave.
@@ -341,7 +343,9 @@ class Session:
 
     def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:
         row = writer_row_of(self._parts.index, rows.rev, rows.clock_us)
-        return self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
+        timing = self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
+        self.stored_rev = rows.rev
+        return timing
 
     def _settle(self) -> None:
         """Nothing to do: bring authority to its idle error."""

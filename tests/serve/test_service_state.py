@@ -8,6 +8,8 @@ import pytest
 from open_service import found_link, running
 
 from linktide.errors import ConfigError
+from linktide.serve.live_view import NEWEST_SQL, TRACKED_SQL
+from linktide.store.reader import QueryResult, ReaderPool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +63,24 @@ def test_domains_of_ones_own_are_taken(tmp_path: Path) -> None:
         push(service, found_link(1, "https://me.github.io/page"))
         (first, *_) = cast("list[dict[str, Any]]", service.state.top()["tracked"])
     assert (first["domain"], first["live_links"]) == ("me.github.io", 1)
+
+
+def test_many_viewers_cost_one_reading_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    query = ReaderPool.query
+
+    def counted(pool: ReaderPool, sql: str, *given: Any, **named: Any) -> QueryResult:  # noqa: ANN401 - passed on
+        if sql in (NEWEST_SQL, TRACKED_SQL):
+            read.append(sql)
+        return query(pool, sql, *given, **named)
+
+    monkeypatch.setattr(ReaderPool, "query", counted)
+    with running(tmp_path, tracked_domains=("target.example",)) as service:
+        push(service, found_link(1))
+        for _ in range(20):
+            top = service.state.top()
+        # Once for the push, and once more if an idle moment has moved the scores meanwhile.
+        assert 1 <= read.count(NEWEST_SQL) == read.count(TRACKED_SQL) <= 2
+        push(service, found_link(2))
+        later = service.state.top()
+    assert [len(cast("list[object]", one["newest"])) for one in (top, later)] == [1, 2]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
+from linktide.serve.kept_answers import KeptAnswers
 from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
 
@@ -49,6 +50,7 @@ class _Open:
     index: LinkIndex
     database: Database
     readers: ReaderPool
+    answers: KeptAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ class ServiceState:
     def is_up(self, session: Session, index: LinkIndex, database: Database, readers: ReaderPool) -> None:
         """Hear that a session begins."""
         with self._lock:
-            self._open = _Open(session, index, database, readers)
+            answers = KeptAnswers(
+                lambda sql, parameters: readers.query(sql, Role.ADMIN, parameters).table,
+                lambda: session.stored_rev,
+            )
+            self._open = _Open(session, index, database, readers, answers)
             self._down_because = None
 
     def is_down(self, because: str) -> None:
@@ -201,7 +207,7 @@ class ServiceState:
                 dead_letters=self._report.totals.dead_letters,
                 is_synthetic=any(part.cluster == "demo" for part in open_now.session.lag()),
             ),
-            lambda sql, parameters: open_now.readers.query(sql, Role.ADMIN, parameters).table,
+            open_now.answers.read,
         )
 
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
