@@ -199,6 +199,12 @@ def test_check_finds_what_the_service_would_stumble_over(
     assert all(part in wrong[0] for part in parts)
 
 
+def test_a_query_is_printed_in_one_form() -> None:
+    result = ran("query", "SELECT 1", "--json", "--csv")
+    assert result.exit_code == ExitCode.USAGE
+    assert "--json and --csv" in result.stderr
+
+
 def test_check_asks_the_brokers_only_online(monkeypatch: pytest.MonkeyPatch) -> None:
     def check_brokers(_: Config) -> str:
         raise BrokerUnreachableError("k:9092 does not answer; check kafka.bootstrap_servers.")
