@@ -270,12 +270,13 @@ def test_produce_needs_brokers_and_one_topic(event_file: str, monkeypatch: pytes
     monkeypatch.setattr(session, "produce", produce)
     assert "kafka.bootstrap_servers" in failed(ExitCode.CONFIG, "produce", event_file)
     monkeypatch.setenv("LINKTIDE_KAFKA_BOOTSTRAP_SERVERS", "k:9092")
+    assert "4 events" in ran("produce", event_file, "--topic", "only-written").stdout
     monkeypatch.setenv("LINKTIDE_KAFKA_TOPICS", "a,b")
     assert "--topic" in failed(ExitCode.CONFIG, "produce", event_file)
     assert "4 events" in ran("produce", event_file, "--topic", "b").stdout
     monkeypatch.setenv("LINKTIDE_KAFKA_TOPICS", "a")
     assert json.loads(ran("produce", event_file, "--json").stdout) == {"events": 4}
-    assert sent == ["b", "a"]
+    assert sent == ["only-written", "b", "a"]
 
 
 def test_check_says_when_a_service_has_the_database(service: FakeService) -> None:
