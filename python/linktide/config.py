@@ -46,6 +46,8 @@ _TABLES = frozenset({"authority.topics", "authority_topics"})
 # Kubernetes puts these into every pod beside a Service named linktide.
 _SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _SHOWN_VALUE_LENGTH = 80
+_NEAR = 0.65
+"""Least likeness of a name that is worth suggesting: a slip, not another word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,10 +263,10 @@ def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> d
         if not variable.startswith(_PREFIX) or variable in NOT_SETTINGS or _SERVICE_LINK.fullmatch(variable):
             continue
         if variable not in by_variable:
-            known = [*by_variable, *NOT_SETTINGS]
-            raise ConfigError(
-                f"The environment variable {variable} is not a setting.{_nearest(variable, known)}"
-            )
+            # Without the prefix, which they share with every slip.
+            known = [name.removeprefix(_PREFIX) for name in (*by_variable, *NOT_SETTINGS)]
+            near = _nearest(variable.removeprefix(_PREFIX), known, _PREFIX)
+            raise ConfigError(f"The environment variable {variable} is not a setting.{near}")
         # Compose files and units set variables to nothing to mean "not set".
         if value:
             values[by_variable[variable]] = value
@@ -279,9 +281,9 @@ def _known(name: str, table: Mapping[str, Setting], origin: str) -> Setting:
     return row
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else " `linktide check` lists all of them."
+def _nearest(name: str, known: list[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    return f" Did you mean {prefix}{near[0]}?" if near else " `linktide check` lists all of them."
 
 
 def _read(row: Setting, raw: object, origin: str, base: Path) -> object:
