@@ -68,7 +68,7 @@ def document(values: dict[str, object]) -> str:
 
 
 def _entry(row: Setting, values: dict[str, object]) -> str:
-    told = f"{row.help} ({row.reader.wanted}; {row.env_name})"
+    told = f"{row.help} ({row.wanted}; {row.env_name})"
     comment = textwrap.fill(told, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
     if values.get(row.name):
         return f"{comment}\n{row.key} = {toml_text(values[row.name])}\n"
