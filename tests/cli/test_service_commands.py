@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
@@ -100,6 +101,22 @@ def test_status_prints_facts_and_sources(service: FakeService) -> None:
     for part in ("live_links", "7", "/x\\x1b", "t\\x1b", "lag", "3"):
         assert part in shown
     assert json.loads(ran("status", "--json").stdout)["sources"] == service.status["sources"]
+
+
+def test_status_has_one_order_whatever_the_service_sends(service: FakeService) -> None:
+    facts: list[tuple[str, object]] = [
+        ("pid", 1), ("live_links", 7), ("last_commit_at", "T"), ("b", 2), ("a", 1),
+    ]  # fmt: skip
+    row = {"topic_id": "f00d" * 8, "lag": 3, "next_offset": 9, "topic": "x" * 120, "source_name": "file"}
+    shown = []
+    for given in (facts, facts[::-1]):
+        service.status = dict(given) | {"sources": [row if given is facts else dict([*row.items()][::-1])]}
+        shown.append(ran("status").stdout)
+    assert shown[0] == shown[1]
+    names = re.findall(r"^(\w+) ", shown[0], re.MULTILINE)
+    assert names[:5] == ["pid", "last_commit_at", "live_links", "a", "b"]
+    assert re.search(r"source_name +topic +next_offset +lag +topic_id", shown[0])
+    assert "x" * 120 in shown[0]
 
 
 def test_top_prints_one_frame(service: FakeService) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -9,11 +12,10 @@ from open_service import found_link, running
 
 from linktide.errors import ConfigError
 from linktide.serve.live_view import NEWEST_SQL, TRACKED_SQL
+from linktide.store.gate import Role
 from linktide.store.reader import QueryResult, ReaderPool
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from linktide.service import Service
 
 
@@ -84,3 +86,22 @@ def test_many_viewers_cost_one_reading_a_commit(tmp_path: Path, monkeypatch: pyt
         push(service, found_link(2))
         later = service.state.top()
     assert [len(cast("list[object]", one["newest"])) for one in (top, later)] == [1, 2]
+
+
+def test_the_page_names_every_key_of_status(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "http.md").read_text("utf-8")
+    table = page.split("## Status")[1].split("## ")[0]
+    named = [re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)]
+    with running(tmp_path) as service:
+        told = service.state.status()
+        assert told["newest_event_at"] is None
+        push(service, found_link(1))
+        later = service.state.status()
+        view = service.state.query(
+            "FROM sources", max_rows=None, role=Role.READER, is_abandoned=lambda: False
+        )
+    assert sorted(told) == sorted(name for row in named for name in row)
+    assert later["newest_event_at"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert cast("datetime", later["last_commit_at"]) > cast("datetime", told["last_commit_at"])
+    (source,) = cast("list[dict[str, object]]", later["sources"])
+    assert set(source) == {*view.column_names, "lag"}

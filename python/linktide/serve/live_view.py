@@ -139,8 +139,8 @@ def version() -> str:
 
 
 def figures(numbers: Mapping[str, float]) -> dict[str, object]:
-    """Return the index's numbers as JSON has them: counts whole, flags true or false."""
-    return {name: _figure(name, value) for name, value in numbers.items()}
+    """Return the index's numbers as JSON has them: by name, counts whole, flags true or false."""
+    return {name: _figure(name, value) for name, value in sorted(numbers.items())}
 
 
 def _figure(name: str, value: float) -> object:

@@ -39,6 +39,12 @@ SELECT (SELECT count(*) FROM internal.link_events e SEMI JOIN source USING (sour
        (SELECT count(*) FROM internal.dead_letters d SEMI JOIN source USING (source_id)
         WHERE d.off >= $4 AND d.off < $5) AS dead_letters
 """
+_STORED = "SELECT committed_at AS last_commit_at, clock AS newest_event_at FROM internal.writer"
+_SOURCES = """
+SELECT source_name, topic, topic_id, source_partition, next_offset, NULL AS lag, events, dead_letters,
+       last_record_at, updated_at
+FROM sources ORDER BY source_name, topic, topic_id, source_partition
+"""
 _TRACKED_CAP = 100
 
 
@@ -184,6 +190,7 @@ class ServiceState:
             "public_suffix_list": self._suffixes.told(),
         }
         if open_now is not None:
+            facts |= self._stored(open_now)
             facts |= live_view.figures(open_now.index.numbers())
             facts["sources"] = self._sources(open_now)
         return facts
@@ -240,13 +247,13 @@ class ServiceState:
                 )
             return self._open
 
+    def _stored(self, open_now: _Open) -> Mapping[str, object]:
+        rows: list[dict[str, object]] = open_now.readers.query(_STORED, Role.ADMIN).table.to_pylist()
+        return rows[0]
+
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
         lag = open_now.session.lag()
-        sql = """
-            SELECT source_name, topic, topic_id, source_partition, next_offset, events, dead_letters
-            FROM sources ORDER BY ALL
-        """
-        rows: list[dict[str, Any]] = open_now.readers.query(sql).table.to_pylist()
+        rows: list[dict[str, Any]] = open_now.readers.query(_SOURCES).table.to_pylist()
         by_name = {(part.cluster, part.topic, part.topic_id, part.number): lag[part] for part in lag}
         for row in rows:
             name = (row["source_name"], row["topic"], row["topic_id"], row["source_partition"])
