@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
+from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
-from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.pipeline import Parts, PipelineSettings, Session
 from linktide.restore import (
     index_options,
     read_seeds,
@@ -111,6 +112,7 @@ class Service:
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
+        self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
@@ -186,6 +188,7 @@ class Service:
                 index,
                 writer,
                 self._report,
+                self._counters,
                 stored,
                 between_batches=lambda: self._take_reload(database, index),
                 is_to_leave=lambda: self._suffixes.is_asked,
@@ -212,7 +215,7 @@ class Service:
                 else "the store is closed"
             )
             self._suffixes.closed()
-            close_sources(self._sources)
+            self._close_sources()
             if readers is not None:
                 readers.close()
             database.close()
@@ -242,6 +245,11 @@ class Service:
         warn_of_unknown(index, seeds)
         _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
         return True
+
+    def _close_sources(self) -> None:
+        for source in self._sources:
+            with suppress(LinktideError, OSError):
+                source.close()
 
     @staticmethod
     def _close_store(writer: StoreWriter) -> None:

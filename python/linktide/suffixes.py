@@ -68,9 +68,7 @@ def misplaced(config: Config, suffixes: SuffixList) -> list[str]:
     named = [("tracked_domains", name) for name in config.tracked_domains]
     named += [("rivals", name) for name in config.rivals]
     told = ((setting, name, registrable(name, suffixes)) for setting, name in named)
-    return [
-        f"{setting} names {name}, {sentence}" for setting, name, sentence in told if sentence is not None
-    ]
+    return [f"{setting} names {name}, {sentence}" for setting, name, sentence in told if sentence is not None]
 
 
 def registrable(name: str, suffixes: SuffixList) -> str | None:

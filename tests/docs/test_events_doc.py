@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from linktide import _core
+from linktide.index import Decoder
 from linktide.sources.parquet import ParquetReader
+from linktide.sources.source import Chunk, Codec, Partition
 from linktide.suffixes import read_suffix_list
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,16 +44,23 @@ def test_the_bounds_of_a_url_are_those_of_the_core() -> None:
         int(number.replace(",", ""))
         for number in re.findall(r"[0-9]+,[0-9]{3}", PAGE.split("## URLs")[1].split("##")[0])
     )
-    urls = _core.UrlNormalizer(read_suffix_list(None)[0])
     begin = "https://a.example/"
     kept = begin + "b" * (longest_kept - len(begin))
-    assert urls.normalize(kept)[0] == kept
-    assert urls.normalize(kept + "b") == "TOO_LONG"
     # What normalising cuts off counts as written.
     fragment = begin + "#" + "b" * (longest_written - len(begin) - 1)
-    assert urls.normalize(fragment)[0] == begin
-    assert urls.normalize(fragment + "b") == "TOO_LONG"
-    assert urls.normalize(f"https://{'a' * (longest_host + 1)}/") == "HOST"
+    assert [refused_for(url) for url in (kept, fragment)] == [None, None]
+    assert [refused_for(url + "b") for url in (kept, fragment)] == ["URL_TOO_LONG"] * 2
+    assert refused_for(f"https://{'a' * (longest_host + 1)}/") == "URL_HOST"
+
+
+def refused_for(url: str) -> str | None:
+    """Return the reason for which an event with this target is a dead letter, None if it is none."""
+    moment_us = 1_785_542_400_000_000
+    event = {"event": "seen", "observed_at": moment_us / 1000, "source_url": "https://s.example/"}
+    line = json.dumps(event | {"target_url": url}).encode() + b"\n"
+    chunk = Chunk(Partition("file", "x", "", 0), Codec.NDJSON, line, 0, 1, moment_us)
+    reasons = Decoder(read_suffix_list(None).text, 1, 1 << 20).decode([(1, chunk)]).by_reason()
+    return reasons[0][0] if reasons else None
 
 
 def test_a_row_of_a_parquet_file_is_an_event_as_the_page_says(tmp_path: Path) -> None:

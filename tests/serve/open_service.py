@@ -22,13 +22,17 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
 
 
-def found_link(number: int, target: str = "https://target.example/") -> bytes:
+def found_link(
+    number: int,
+    target: str = "https://target.example/",
+    observed_at: str = "2026-01-01T00:00:00Z",
+) -> bytes:
     """Return the line that tells of one new link, each from another domain."""
     told = {
         "event": "discovered",
         "source_url": f"https://site-{number}.example/",
         "target_url": target,
-        "observed_at": "2026-01-01T00:00:00Z",
+        "observed_at": observed_at,
     }
     return json.dumps(told).encode() + b"\n"
 

@@ -12,6 +12,7 @@ from open_service import found_link, running
 
 from linktide.errors import ConfigError
 from linktide.serve.live_view import NEWEST_SQL, TRACKED_SQL
+from linktide.store.failure import StoreFailedError
 from linktide.store.gate import Role
 from linktide.store.reader import QueryResult, ReaderPool
 
@@ -105,3 +106,31 @@ def test_the_page_names_every_key_of_status(tmp_path: Path) -> None:
     assert cast("datetime", later["last_commit_at"]) > cast("datetime", told["last_commit_at"])
     (source,) = cast("list[dict[str, object]]", later["sources"])
     assert set(source) == {*view.column_names, "lag"}
+
+
+def test_counters_go_on_when_the_store_is_rebuilt(tmp_path: Path) -> None:
+    commits = 0
+
+    def break_once(point: str) -> None:
+        nonlocal commits
+        commits += point == "advanced"
+        if point == "advanced" and commits == 3:
+            raise StoreFailedError("the disk hiccups")
+
+    def counted(service: Service) -> dict[str, float]:
+        lines = service.state.exposition().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs if "_total" in name}
+
+    now = datetime.now(UTC).isoformat()
+    with running(tmp_path, break_once, tracked_domains=("target.example",)) as service:
+        before = counted(service)
+        for number in range(1, 6):
+            push(service, found_link(number, observed_at=now))
+            after = counted(service)
+            assert all(after[name] >= before[name] for name in before)
+            before = after
+    assert before["linktide_service_restarts_total"] == 1
+    # Of the batch whose commit failed, too, each link counts once.
+    assert before['linktide_new_links_total{domain="target.example",role="own"}'] == 5
+    assert before['linktide_pipeline_events_total{event="discovered"}'] == 5

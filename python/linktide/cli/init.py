@@ -46,8 +46,8 @@ def init(domain: str, rivals: str | None, config_path: Path, *, force: bool) -> 
     # The list of a public_suffix_list setting is not known yet; this one is what stands there by default.
     suffixes = read_suffix_list(None)
     for one in (tracked, *others):
-        if (sentence := registrable(one, suffixes)) is not None:
-            raise ConfigError(f"{one} is {sentence}")
+        if (reason := registrable(one, suffixes)) is not None:
+            raise ConfigError(f"{one} is {reason}")
     _write(config_path, document({"tracked_domains": (tracked,), "rivals": others}), force=force)
     click.echo(
         f"Wrote {config_path}: it tracks {tracked}" + (f" beside {', '.join(others)}." if others else ".")

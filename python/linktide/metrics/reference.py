@@ -26,8 +26,7 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:8640"]}}]
 ```
 
-* Times are in seconds, sizes in bytes. Counters end in `_total` and begin again at 0 with the process, those
-  of the index also when the store is reopened.
+* Times are in seconds, sizes in bytes. Counters end in `_total` and begin again at 0 with the process.
 * Metrics without labels are there from the first scrape, and so are the counters of tracked domains; only
   the age of the public suffix list may be absent.
 * `domain` is a label for the domains in `tracked_domains` (role `own`) and `rivals` (role `rival`) only, at

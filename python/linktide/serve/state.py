@@ -97,13 +97,11 @@ class ServiceState:
         roles = [(name, "own") for name in config.tracked_domains] + [
             (name, "rival") for name in config.rivals
         ]
-        self._tracked = roles[:_TRACKED_CAP]
-        metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self._tracked)))
+        self.tracked = roles[:_TRACKED_CAP]
+        """(domain, role) of those with metrics of their own."""
+        metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self.tracked)))
         metrics.set("linktide_build_info", 1.0, live_view.version())
-        for domain, role in self._tracked:
-            # A counter born above 0 never fires increase(): each label set is there from the start.
-            for name in _DOMAIN_COUNTERS:
-                metrics.set(name, 0.0, domain, role)
+        for domain, role in self.tracked:
             metrics.set("linktide_live_links", 0.0, domain, role)
         metrics.on_scrape(self._refresh)
 
@@ -201,10 +199,10 @@ class ServiceState:
         if open_now is None:
             return {"tracked": [], "newest": [], "note": self.not_ready_because()}
         numbers = open_now.index.numbers()
-        names = [domain for domain, _ in self._tracked]
+        names = [domain for domain, _ in self.tracked]
         return live_view.top(
             live_view.TopInput(
-                tracked=self._tracked,
+                tracked=self.tracked,
                 counted=open_now.index.domain_numbers(names),
                 is_authority_shown=bool(numbers["authority_is_shown"]),
                 live_links=int(numbers["live_links"]),
@@ -283,17 +281,13 @@ class ServiceState:
             self._metrics.set("linktide_authority_error_bound", one.error_bound, *labels)
             self._metrics.set("linktide_authority_error_bound_ratio", one.error_bound_ratio, *labels)
             self._metrics.set("linktide_authority_error_target", one.error_target, *labels)
-            self._metrics.set("linktide_authority_edges_total", one.edges_touched, *labels)
 
     def _refresh_domains(self, index: LinkIndex) -> None:
-        counted = index.domain_numbers([domain for domain, _ in self._tracked])
-        for (domain, role), numbers in zip(self._tracked, counted, strict=True):
+        counted = index.domain_numbers([domain for domain, _ in self.tracked])
+        for (domain, role), numbers in zip(self.tracked, counted, strict=True):
             if numbers is None:
                 continue
             self._metrics.set("linktide_live_links", numbers.live_links, domain, role)
-            counts = (numbers.new_links, numbers.restored_links, numbers.lost_links)
-            for name, count in zip(_DOMAIN_COUNTERS, counts, strict=True):
-                self._metrics.set(name, count, domain, role)
             if numbers.authority is None:
                 self._metrics.drop("linktide_authority_score", domain, role)
             else:
@@ -306,18 +300,14 @@ def _outcome(error: LinktideError) -> str:
     return "failed" if isinstance(error, RetryError) else "refused"
 
 
-_DOMAIN_COUNTERS = ("linktide_new_links_total", "linktide_restored_links_total", "linktide_lost_links_total")
 _GAUGES = {
     "linktide_index_known_links": "known_links",
     "linktide_index_live_links": "live_links",
     "linktide_index_domains": "domains",
     "linktide_index_suspect_timers": "suspect_timers",
     "linktide_index_memory_bytes": "memory_bytes",
-    "linktide_index_rederived_links_total": "rederived_links",
-    "linktide_index_history_revised_total": "history_revised",
-    "linktide_links_backfilled_total": "backfilled_links",
     "linktide_index_pages": "pages",
     "linktide_authority_memory_bytes": "authority_memory_bytes",
     "linktide_authority_is_shown": "authority_is_shown",
 }
-"""Metric → number of the index. Counters kept in the core start again when the index is restored."""
+"""Metric → number of the index."""
