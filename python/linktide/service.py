@@ -55,12 +55,16 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def kafka_source(config: Config, is_stopping: Callable[[], bool]) -> Source | None:
+def kafka_source(config: Config, is_stopping: Callable[[], bool], metrics: Metrics) -> Source | None:
     """Return the configured Kafka source, None if no broker is named."""
     if not config.kafka_bootstrap_servers:
         return None
     return KafkaSource(
-        kafka_settings(config), scan=scan_record_batches, now_us=now_us, is_stopping=is_stopping
+        kafka_settings(config),
+        scan=scan_record_batches,
+        now_us=now_us,
+        is_stopping=is_stopping,
+        count=lambda what: metrics.add(f"linktide_sources_{what}_total"),
     )
 
 
@@ -96,9 +100,10 @@ class Service:
         self._reload = reload
         self._is_reload_asked = False
         self._has_begun = False
-        given = [kafka_source(config, self._stop.is_set)] if sources is None else list(sources)
-        self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._metrics = Metrics()
+        kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
+        given = [kafka] if sources is None else sources
+        self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))

@@ -92,6 +92,14 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "topic",
         "partition",
     ),
+    _counter(
+        "linktide_sources_damaged_refetches_total",
+        "Kafka batches fetched again because they were damaged or not whole.",
+    ),
+    _counter(
+        "linktide_sources_commit_failures_total",
+        "Failed writes of offsets under kafka.group_id: lag tools show too much, nothing is lost.",
+    ),
     _histogram("linktide_store_commit_seconds", "Time of COMMIT.", _TIME_BUCKETS),
     _histogram("linktide_store_checkpoint_seconds", "Time of CHECKPOINT.", _TIME_BUCKETS),
     _counter("linktide_store_checkpoints_deferred_total", "Checkpoints that an open transaction put off."),
