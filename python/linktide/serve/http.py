@@ -22,8 +22,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
+from linktide.json_rows import json_pieces
 from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
-from linktide.serve.arrow_json import ARROW_TYPE, arrow_pieces, json_pieces
+from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
 from linktide.serve.home import HOME_PAGE
 from linktide.serve.reading import (
@@ -159,7 +160,8 @@ class _Query:
             run = partial(self._room.service.query, asked.sql, max_rows=asked.max_rows, role=Role.READER)
             table = await self._until_hung_up(run, receive)
             is_json = wants_json(request.headers.get("accept", ""))
-            pieces = self._made(json_pieces(table) if is_json else arrow_pieces(table))
+            rows = (piece.encode("utf-8") for piece in json_pieces(table))
+            pieces = self._made(rows if is_json else arrow_pieces(table))
             answer = PiecesAnswer(pieces, JSON_TYPE if is_json else ARROW_TYPE, limits.stall_seconds)
             await answer(scope, receive, send)
 

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Final, Protocol
 
-from linktide.serve.answers import iso_utc
+from linktide.json_rows import iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
