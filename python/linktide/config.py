@@ -46,6 +46,8 @@ _TABLES = frozenset({"authority.topics", "authority_topics"})
 # Kubernetes puts these into every pod beside a Service named linktide.
 _SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _SHOWN_VALUE_LENGTH = 80
+_NEAR = 0.65
+"""Least likeness of a name that is worth suggesting: a slip, not another word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,13 @@ class Config:
     """Every setting in force; `origins` says where each came from."""
 
     database: Path = setting(Path("linktide.duckdb"), path(), "The DuckDB file; made if it does not exist.")
-    memory_limit: int = setting(10**9, size(2**26, 2**44), "Most memory DuckDB may use.")
-    tracked_domains: tuple[str, ...] = setting((), domains(), "Your own domains: shown by `top`, measured.")
-    rivals: tuple[str, ...] = setting((), domains(), "Domains to compare yours with.")
+    memory_limit: int = setting(
+        10**9, size(2**26, 2**44), "Most memory of DuckDB; the index keeps its own beside it."
+    )
+    tracked_domains: tuple[str, ...] = setting(
+        (), domains(), "Your own registrable domains: shown by `top`, measured."
+    )
+    rivals: tuple[str, ...] = setting((), domains(), "Registrable domains to compare yours with.")
     public_suffix_list: Path | None = setting(
         None,
         path(),
@@ -97,13 +103,19 @@ class Config:
         default=True, reader=flag(), text="Whether the broker's certificate must bear its host name."
     )
 
-    batch_max_events: int = setting(20_000, whole_number(1, 1_000_000), "A batch closes at this many events.")
-    batch_max_seconds: float = setting(1.0, number(0.01, 60), "A batch closes after this many seconds.")
+    batch_max_events: int = setting(
+        20_000, whole_number(1, 1_000_000), "A batch closes at this many events at the latest."
+    )
+    batch_max_seconds: float = setting(
+        1.0, number(0.01, 60), "A batch closes after this many seconds, sooner if nothing more comes."
+    )
     catch_up_max_events: int = setting(
         250_000, whole_number(1, 1_000_000), "Events in a batch while more than ten batches behind."
     )
     queue_max_bytes: int = setting(
-        2**26, size(2**20, 2**36), "Bytes fetched ahead; when full, fetching pauses."
+        2**26,
+        size(2**20, 2**36),
+        "Bytes fetched ahead, and of pushes not yet stored; when full, fetching pauses, pushes get 429.",
     )
     max_event_bytes: int = setting(2**20, size(2**10, 2**26), "A longer event becomes a dead letter.")
     unverified_after_days: int = setting(
@@ -113,7 +125,7 @@ class Config:
     authority_min_domains: int = setting(
         1_000,
         whole_number(0, 10**9),
-        "Below so many source domains, authority is null: the graph is too small.",
+        "While fewer domains link to others, authority is null: the graph is too small.",
     )
     authority_nofollow_weight: float = setting(
         0.0, number(0, 1), "Weight of a rel=nofollow link beside a followed one's 1."
@@ -135,19 +147,27 @@ class Config:
     authority_prior_max_domains: int = setting(
         2_000_000, whole_number(1, 10**9), "Most domains read from the prior file, from its top."
     )
-    epsilon_busy: float = setting(1e-2, number(1e-9, 1), "Bound of error of authority while events arrive.")
-    epsilon_idle: float = setting(1e-3, number(1e-9, 1), "Bound of error of authority when idle.")
+    epsilon_busy: float = setting(
+        1e-2, number(1e-9, 1), "Bound of the relative error of `citation` while events arrive."
+    )
+    epsilon_idle: float = setting(
+        1e-3, number(1e-9, 1), "Bound of the relative error of `citation` when idle."
+    )
 
     http_enabled: bool = setting(default=True, reader=flag(), text="Whether to answer HTTP.")
     http_host: str = setting("127.0.0.1", loopback_host(), "Address to bind; loopback only.")
     http_port: int = setting(8640, port(), "Port to bind; 0: the system chooses one.")
-    reader_connections: int = setting(4, whole_number(1, 64), "Queries that may run at once.")
+    reader_connections: int = setting(
+        4, whole_number(1, 64), "Queries that may run at once; more of them wait."
+    )
     statement_timeout_seconds: float = setting(30.0, number(0.1, 3600), "A longer query is stopped.")
     query_max_rows: int = setting(1_000_000, whole_number(1, 10**9), "Most rows one query may return.")
-    query_max_bytes: int = setting(2**28, size(2**20, 2**36), "Most bytes one query may return.")
+    query_max_bytes: int = setting(2**28, size(2**20, 2**36), "Most bytes, as Arrow, one query may return.")
 
     start_retry_seconds: float = setting(
-        30.0, number(0, 3600), "How long to retry an unreachable broker or a full disk at start."
+        30.0,
+        number(0, 3600),
+        "How long to retry an unreachable broker, a missing topic or a full disk at start.",
     )
     log_format: str = setting("text", choice("text", "json"), "Lines for people, or one JSON object a line.")
     log_level: str = setting(
@@ -259,10 +279,10 @@ def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> d
         if not variable.startswith(_PREFIX) or variable in NOT_SETTINGS or _SERVICE_LINK.fullmatch(variable):
             continue
         if variable not in by_variable:
-            known = [*by_variable, *NOT_SETTINGS]
-            raise ConfigError(
-                f"The environment variable {variable} is not a setting.{_nearest(variable, known)}"
-            )
+            # Without the prefix, which they share with every slip.
+            known = [name.removeprefix(_PREFIX) for name in (*by_variable, *NOT_SETTINGS)]
+            near = _nearest(variable.removeprefix(_PREFIX), known, _PREFIX)
+            raise ConfigError(f"The environment variable {variable} is not a setting.{near}")
         # Compose files and units set variables to nothing to mean "not set".
         if value:
             values[by_variable[variable]] = value
@@ -277,9 +297,9 @@ def _known(name: str, table: Mapping[str, Setting], origin: str) -> Setting:
     return row
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else " `linktide check` lists all of them."
+def _nearest(name: str, known: list[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    return f" Did you mean {prefix}{near[0]}?" if near else " docs/configuration.md lists all of them."
 
 
 def _read(row: Setting, raw: object, origin: str, base: Path) -> object:
@@ -289,7 +309,7 @@ def _read(row: Setting, raw: object, origin: str, base: Path) -> object:
         value = row.reader.parse(raw)
     except ValueError:
         seen = HIDDEN if row.is_secret else repr(raw)[:_SHOWN_VALUE_LENGTH]
-        raise ConfigError(f"{row.toml_name} is {seen} ({origin}); wanted {row.reader.wanted}.") from None
+        raise ConfigError(f"{row.toml_name} is {seen} ({origin}); wanted {row.wanted}.") from None
     return base / value if isinstance(value, Path) else value
 
 

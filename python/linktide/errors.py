@@ -70,8 +70,16 @@ class DiskFullError(RetryError):
     exit_code = ExitCode.DISK_FULL
 
 
+class ReadersBusyError(RetryError):
+    """No reader is free, or reading is closed for a moment because the store reopens or stops."""
+
+
 class FenceError(StopError):
     """The stored offset is not the one this process left: another writer was here."""
+
+
+class AbandonedQueryError(LinktideError):
+    """Who asked is gone: the statement was stopped, nobody waits for its answer."""
 
 
 class RefusedQueryError(LinktideError):

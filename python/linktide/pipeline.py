@@ -10,11 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from linktide.errors import LinktideError
 from linktide.metrics.batch import StoredBatch
 from linktide.restore import writer_row_of
 from linktide.sources.chunk_queue import ChunkQueue, pieces
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from linktide._core import EventBatch
     from linktide.index import Decoder, LinkIndex, Rows
     from linktide.metrics.batch import BatchReport
+    from linktide.metrics.index_counters import IndexCounters
     from linktide.sources.source import Chunk, Partition, Source
     from linktide.store.writer import CommitTiming, StoreWriter
 
@@ -72,6 +71,7 @@ class Parts:
     index: LinkIndex
     writer: StoreWriter
     report: BatchReport
+    counters: IndexCounters
     stored: Mapping[Partition, Position]
     """Where the store stood when the session began."""
     between_batches: Callable[[], bool] = lambda: False
@@ -115,6 +115,8 @@ class Session:
         self._fetchers = [_Fetcher(source) for source in parts.sources]
         self._is_settled = False
         self._settled_at = monotonic()
+        self.stored_rev = 0
+        """The newest revision that this session stored; any thread may read it."""
 
     def run(self) -> None:
         """Run until `stop` is set, every source is exhausted and stored, or the parts say to leave.
@@ -122,6 +124,7 @@ class Session:
         Raises what ended it: RetryError (rebuild and go on) or StopError. Sources are open when this is
         called and stay open.
         """
+        self._parts.counters.begin()
         threads = [threading.Thread(target=self._decode, name="linktide-decode")]
         for number, fetcher in enumerate(self._fetchers):
             name = f"linktide-fetch-{number}"
@@ -341,7 +344,10 @@ class Session:
 
     def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:
         row = writer_row_of(self._parts.index, rows.rev, rows.clock_us)
-        return self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
+        timing = self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
+        self.stored_rev = rows.rev
+        self._parts.counters.stored(self._parts.index)
+        return timing
 
     def _settle(self) -> None:
         """Nothing to do: bring authority to its idle error."""
@@ -383,10 +389,3 @@ def _divide(chunks: list[Chunk], ended_at: tuple[int, int] | None) -> tuple[list
     rest = begin_chunk_at(chunks[place], offset)
     left = [] if rest is None else [rest]
     return [*chunks[:place], replace(chunks[place], next_offset=offset)], [*left, *chunks[place + 1 :]]
-
-
-def close_sources(sources: Sequence[Source]) -> None:
-    """Close every source, whatever state it is in."""
-    for source in sources:
-        with suppress(LinktideError, OSError):
-            source.close()

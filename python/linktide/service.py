@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
+from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
-from linktide.pipeline import Parts, PipelineSettings, Session, close_sources
+from linktide.pipeline import Parts, PipelineSettings, Session
 from linktide.restore import (
     index_options,
     read_seeds,
@@ -54,12 +55,16 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def kafka_source(config: Config, is_stopping: Callable[[], bool]) -> Source | None:
+def kafka_source(config: Config, is_stopping: Callable[[], bool], metrics: Metrics) -> Source | None:
     """Return the configured Kafka source, None if no broker is named."""
     if not config.kafka_bootstrap_servers:
         return None
     return KafkaSource(
-        kafka_settings(config), scan=scan_record_batches, now_us=now_us, is_stopping=is_stopping
+        kafka_settings(config),
+        scan=scan_record_batches,
+        now_us=now_us,
+        is_stopping=is_stopping,
+        count=lambda what: metrics.add(f"linktide_sources_{what}_total"),
     )
 
 
@@ -94,9 +99,11 @@ class Service:
         self.stopped_by: int | None = None
         self._reload = reload
         self._is_reload_asked = False
-        given = [kafka_source(config, self._stop.is_set)] if sources is None else list(sources)
-        self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
+        self._has_begun = False
         self._metrics = Metrics()
+        kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
+        given = [kafka] if sources is None else sources
+        self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
@@ -110,6 +117,7 @@ class Service:
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
+        self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
@@ -175,8 +183,7 @@ class Service:
             pins = database.pins
             warn_of_unknown(index, options.seeds)
             self._suffixes.opened(database)
-            for sentence in misplaced(config, SuffixList(pins.psl_text)):
-                _LOG.warning("%s", sentence)
+            self._look_at_domains(SuffixList(pins.psl_text))
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
@@ -186,6 +193,7 @@ class Service:
                 index,
                 writer,
                 self._report,
+                self._counters,
                 stored,
                 between_batches=lambda: self._take_reload(database, index),
                 is_to_leave=lambda: self._suffixes.is_asked,
@@ -212,10 +220,19 @@ class Service:
                 else "the store is closed"
             )
             self._suffixes.closed()
-            close_sources(self._sources)
+            self._close_sources()
             if readers is not None:
                 readers.close()
             database.close()
+
+    def _look_at_domains(self, suffixes: SuffixList) -> None:
+        """Refuse to start with a domain that is never counted; if a rekey made it so, a warning must do."""
+        sentences = misplaced(self._config, suffixes)
+        if sentences and not self._has_begun:
+            raise ConfigError(sentences[0])
+        self._has_begun = True
+        for sentence in sentences:
+            _LOG.warning("%s", sentence)
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
         """Take the seeds and priors of the configuration anew, if SIGHUP asked for it."""
@@ -233,6 +250,11 @@ class Service:
         warn_of_unknown(index, seeds)
         _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
         return True
+
+    def _close_sources(self) -> None:
+        for source in self._sources:
+            with suppress(LinktideError, OSError):
+                source.close()
 
     @staticmethod
     def _close_store(writer: StoreWriter) -> None:
@@ -305,8 +327,12 @@ class Service:
 def open_database(config: Config) -> Database:
     """Open the configured file as its writer, or make it, pinned to the configured public suffix list.
 
-    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy.
+    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy, or, before
+    one is made, if a domain of the configuration is none by the list.
     """
+    if not config.database.exists():
+        for sentence in misplaced(config, read_suffix_list(config.public_suffix_list)):
+            raise ConfigError(sentence)
     settings = StoreSettings(
         config.database,
         memory_limit=f"{config.memory_limit}B",

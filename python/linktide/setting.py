@@ -68,6 +68,11 @@ class Setting:
     is_secret: bool
 
     @property
+    def wanted(self) -> str:
+        """Completes the sentence "wanted …"; where nothing is the default, an empty text is nothing."""
+        return self.reader.wanted + ("; empty: not set" if self.default is None else "")
+
+    @property
     def env_name(self) -> str:
         """The environment variable that sets it."""
         return "LINKTIDE_" + self.name.upper()
@@ -122,7 +127,7 @@ def text() -> Reader[str]:
             raise ValueError
         return value
 
-    return Reader("text", "a text that is not empty", parse)
+    return Reader("text", "a text", parse)
 
 
 def path() -> Reader[Path]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LEAST_RULES = 100
 """A list with fewer rules is none: it would make one domain of whole countries."""
 
+_ANY_LABEL = "any-label-of-nobody"
 _VERSION_TIME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_UTC", re.ASCII)
 
 
@@ -58,15 +59,29 @@ def parse_suffix_list(text: str, name: str) -> SuffixList:
 
 
 def misplaced(config: Config, suffixes: SuffixList) -> list[str]:
-    """Say of each tracked domain and rival that is no registrable domain by this list what would be."""
+    """Say of each tracked domain and rival that is never counted under its name what is wanted instead.
+
+    Links are counted by registrable domain, the private section of the list included: me.github.io is one
+    of its own, www.example.org counts as example.org, and co.uk is nobody's. To take the domain behind a
+    host without a word would count more than was asked for.
+    """
     named = [("tracked_domains", name) for name in config.tracked_domains]
     named += [("rivals", name) for name in config.rivals]
-    return [
-        f"{setting} names {name}, by the public suffix list {suffixes.version} a part of {domain}: it has no "
-        f"figures; wanted {domain}."
-        for setting, name in named
-        if (domain := suffixes.domain_of(name)) != name
-    ]
+    told = ((setting, name, registrable(name, suffixes)) for setting, name in named)
+    return [f"{setting} names {name}, {sentence}" for setting, name, sentence in told if sentence is not None]
+
+
+def registrable(name: str, suffixes: SuffixList) -> str | None:
+    """Return None for a registrable domain, else why it is none, as the rest of a sentence."""
+    domain = suffixes.domain_of(name)
+    if domain != name:
+        return f"by the public suffix list {suffixes.version} a part of {domain}; wanted {domain}."
+    if suffixes.domain_of(f"{_ANY_LABEL}.{name}") == name:
+        return None
+    return (
+        f"by the list {suffixes.version} a public suffix, under which others register their domains; "
+        f"wanted one of these, such as example.{name}."
+    )
 
 
 def age_seconds(version: str, now: datetime) -> float | None:

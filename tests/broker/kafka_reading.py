@@ -26,12 +26,17 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def source_of(cluster: KafkaCluster, *topics: str, **settings: Any) -> KafkaSource:  # noqa: ANN401 -- any setting
+def source_of(
+    cluster: KafkaCluster,
+    *topics: str,
+    count: Callable[[str], None] = lambda _: None,
+    **settings: Any,  # noqa: ANN401 -- any setting
+) -> KafkaSource:
     """Return a source over a cluster, not open; it looks for new metadata twice a second."""
     settings.setdefault("bootstrap_servers", tuple(cluster.bootstrap_servers))
     settings.setdefault("metadata_refresh_seconds", 0.5)
     chosen = KafkaSettings(topics=topics, **settings)
-    return KafkaSource(chosen, scan=scan_record_batches, now_us=now_us)
+    return KafkaSource(chosen, scan=scan_record_batches, now_us=now_us, count=count)
 
 
 def poll_until(source: KafkaSource, is_enough: Callable[[list[Chunk]], bool]) -> list[Chunk]:

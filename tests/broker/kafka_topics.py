@@ -47,10 +47,25 @@ def produce_batches(
 
 def damage_value(broker: KafkaCluster, topic: str, value: bytes) -> None:
     """Stop the broker, flip a bit of a value in the log of partition 0, start it again."""
+    with _changing_log(broker, topic) as data:
+        data[data.index(value)] ^= 0x20
+
+
+def lengthen_batch(broker: KafkaCluster, topic: str, value: bytes, more_bytes: int) -> None:
+    """Stop the broker, add to the length of the batch that holds a value, start it again."""
+    with _changing_log(broker, topic) as data:
+        at, wanted = 0, data.index(value)
+        while (end := at + 12 + _LENGTH.unpack_from(data, at + 8)[0]) <= wanted:
+            at = end
+        _LENGTH.pack_into(data, at + 8, end - at - 12 + more_bytes)
+
+
+@contextmanager
+def _changing_log(broker: KafkaCluster, topic: str) -> Iterator[bytearray]:
     broker.stop()
     segment = broker.folder / "node-0" / f"{topic}-0" / "00000000000000000000.log"
     data = bytearray(segment.read_bytes())
-    data[data.index(value)] ^= 0x20
+    yield data
     segment.write_bytes(data)
     broker.start(dies_with_caller=True)
     broker.wait_ready()

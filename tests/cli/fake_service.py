@@ -35,15 +35,16 @@ class FakeService:
 
     def answer(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Answer one request."""
-        if path == "/api/v1/status":
-            return _json(200, self.status | {"pid": self.pid})
+        if path == "/-/healthy":
+            return _json(200, {"healthy": True, "pid": self.pid})
         if self.busy_answers and path == "/api/v1/events":
             self.busy_answers -= 1
             return _json(503, {"error": "the queue is full", "exit_code": 1})
         if self.refusal is not None:
             return _json(*self.refusal)
-        if path == "/api/v1/top":
-            return _json(200, self.top)
+        reports = {"/api/v1/status": self.status | {"pid": self.pid}, "/api/v1/top": self.top}
+        if path in reports:
+            return _json(200, reports[path])
         if path == "/api/v1/query":
             self.queries.append(json.loads(body))
             return 200, "application/vnd.apache.arrow.stream", _stream(self.table)

@@ -76,7 +76,13 @@ def test_init_does_not_overwrite_without_force(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("https://a.example/",), ("a.example", "--rivals", "b"), ("a.example", "--rivals", "A.example")],
+    [
+        ("https://a.example/",),
+        ("a.example", "--rivals", "b"),
+        ("a.example", "--rivals", "A.example"),
+        ("www.a.example",),
+        ("a.example", "--rivals", "co.uk"),
+    ],
 )
 def test_init_refuses_what_is_no_domain(folder: Path, arguments: tuple[str, ...]) -> None:
     failed(ExitCode.CONFIG, "init", *arguments)
@@ -192,6 +198,12 @@ def test_check_finds_what_the_service_would_stumble_over(
     wrong = [line for line in result.stdout.splitlines() if line.startswith("WRONG")]
     assert len(wrong) == 1
     assert all(part in wrong[0] for part in parts)
+
+
+def test_a_query_is_printed_in_one_form() -> None:
+    result = ran("query", "SELECT 1", "--json", "--csv")
+    assert result.exit_code == ExitCode.USAGE
+    assert "--json and --csv" in result.stderr
 
 
 def test_check_asks_the_brokers_only_online(monkeypatch: pytest.MonkeyPatch) -> None:

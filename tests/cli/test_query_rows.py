@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from linktide.cli.rows import json_value, table_of, write_csv, write_json
+from linktide.cli.rows import table_of, write_csv, write_json
+from linktide.json_rows import json_value
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123_000, UTC)
 
@@ -119,4 +120,17 @@ def test_a_column_may_bear_any_name() -> None:
 
 def test_a_name_that_stands_twice_loses_no_value() -> None:
     result = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "a", "a_2"])
-    assert as_json(result) == [{"a": 1, "a_2": 2, "a_2_2": 3}]
+    assert as_json(result) == [{"a": 1, "a_1": 2, "a_2": 3}]
+
+
+def test_times_beyond_pythons_are_shown_in_every_form() -> None:
+    far = pa.array([2**63 - 1, -(2**63) + 1, 253_402_300_800_000_000], pa.int64()).cast(
+        pa.timestamp("us", "UTC")
+    )
+    result = pa.table({"at": far})
+    wanted = ["infinity", "-infinity", "10000-01-01T00:00:00Z"]
+    assert [row["at"] for row in as_json(result)] == wanted
+    out = io.StringIO()
+    write_csv(result, out)
+    assert out.getvalue().splitlines()[1:] == ["infinity", "'-infinity", "10000-01-01T00:00:00Z"]
+    assert all(one in as_table(result) for one in wanted)

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import io
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pytest
 from command_runs import enter, failed, ran
 from fake_service import FakeService, serving
+from rich.console import Console
 
 from linktide.cli import session
-from linktide.cli.remote import RemoteError, find_service
+from linktide.cli.remote import BusyError, RemoteError, find_service
 from linktide.cli.session import ImportResult
+from linktide.cli.top import watch
 from linktide.config import load
 from linktide.errors import ExitCode
 from linktide.sources.source import Chunk, Codec, Partition
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from linktide.cli.remote import RunningService
     from linktide.cli.session import Progress
     from linktide.config import Config
     from linktide.sources.source import Position
@@ -61,6 +66,12 @@ def test_a_refused_query_is_the_services_sentence_and_code(service: FakeService)
     assert "only SELECT may be asked\\x1b[2J" in sentence
 
 
+@pytest.mark.parametrize("command", [("status",), ("top", "--once"), ("query", "SELECT 1")])
+def test_a_busy_service_is_found_and_says_so_itself(service: FakeService, command: Sequence[str]) -> None:
+    service.refusal = (503, {"error": "All 4 readers are busy: try again.", "exit_code": 1})
+    assert failed(ExitCode.FAILURE, *command) == "Error: All 4 readers are busy: try again.\n"
+
+
 def test_an_answer_that_is_no_answer_is_a_failure(service: FakeService) -> None:
     service.refusal = (502, {})
     assert "502" in failed(ExitCode.FAILURE, "query", "SELECT 1")
@@ -92,6 +103,22 @@ def test_status_prints_facts_and_sources(service: FakeService) -> None:
     assert json.loads(ran("status", "--json").stdout)["sources"] == service.status["sources"]
 
 
+def test_status_has_one_order_whatever_the_service_sends(service: FakeService) -> None:
+    facts: list[tuple[str, object]] = [
+        ("pid", 1), ("live_links", 7), ("last_commit_at", "T"), ("b", 2), ("a", 1),
+    ]  # fmt: skip
+    row = {"topic_id": "f00d" * 8, "lag": 3, "next_offset": 9, "topic": "x" * 120, "source_name": "file"}
+    shown = []
+    for given in (facts, facts[::-1]):
+        service.status = dict(given) | {"sources": [row if given is facts else dict([*row.items()][::-1])]}
+        shown.append(ran("status").stdout)
+    assert shown[0] == shown[1]
+    names = re.findall(r"^(\w+) ", shown[0], re.MULTILINE)
+    assert names[:5] == ["pid", "last_commit_at", "live_links", "a", "b"]
+    assert re.search(r"source_name +topic +next_offset +lag +topic_id", shown[0])
+    assert "x" * 120 in shown[0]
+
+
 def test_top_prints_one_frame(service: FakeService) -> None:
     service.top = {"live_links_total": 12345, "tracked": [{"domain": "a.example\x1b"}]}
     for arguments in (["--once"], []):  # without a terminal there is one frame too
@@ -99,6 +126,23 @@ def test_top_prints_one_frame(service: FakeService) -> None:
         assert "12,345" in shown
         assert "\x1b" not in shown
     assert json.loads(ran("top", "--json").stdout) == service.top
+
+
+def test_a_watched_view_outlives_a_moment_without_figures() -> None:
+    told: list[object] = [{}, BusyError("busy", 1), {"live_links_total": 777}, KeyboardInterrupt()]
+
+    class Watched:
+        def top(self) -> object:
+            now = told.pop(0)
+            if isinstance(now, BaseException):
+                raise now
+            return now
+
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, height=20)
+    watch(cast("RunningService", Watched()), console, 0.0)
+    assert told == []
+    assert "777" in out.getvalue()
 
 
 @pytest.mark.parametrize("name", ["top", "status"])
@@ -202,6 +246,31 @@ def test_import_of_what_is_there_already_says_so(event_file: str, monkeypatch: p
     assert "Nothing new" in ran("import", event_file).stdout
 
 
+def test_import_of_nothing_but_refused_events_fails(event_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 4321))
+    sentence = failed(ExitCode.FAILURE, "import", event_file)
+    assert "4,321" in sentence
+    assert "FROM dead_letters" in sentence
+    result = ran("import", event_file, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"events": 0, "dead_letters": 4321})
+
+
+def test_import_of_an_empty_file_says_that_it_is_empty(
+    folder: Path, event_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 0))
+    (folder / "none.ndjson").write_bytes(b"")
+    (folder / "blank.ndjson").write_bytes(b"\n \r\n")
+    result = ran("import", "none.ndjson", "blank.ndjson")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "".join(
+        f"{name}.ndjson is empty: it holds no event.\n" for name in ("none", "blank")
+    )
+    result = ran("import", "none.ndjson", event_file)
+    assert "Nothing new" in result.stdout
+    assert result.stderr.count("is empty") == 1
+
+
 def test_import_of_a_file_that_is_not_there_is_wrong_usage() -> None:
     result = ran("import", "gone.ndjson")
     assert result.exit_code == ExitCode.USAGE
@@ -218,12 +287,13 @@ def test_produce_needs_brokers_and_one_topic(event_file: str, monkeypatch: pytes
     monkeypatch.setattr(session, "produce", produce)
     assert "kafka.bootstrap_servers" in failed(ExitCode.CONFIG, "produce", event_file)
     monkeypatch.setenv("LINKTIDE_KAFKA_BOOTSTRAP_SERVERS", "k:9092")
+    assert "4 events" in ran("produce", event_file, "--topic", "only-written").stdout
     monkeypatch.setenv("LINKTIDE_KAFKA_TOPICS", "a,b")
     assert "--topic" in failed(ExitCode.CONFIG, "produce", event_file)
     assert "4 events" in ran("produce", event_file, "--topic", "b").stdout
     monkeypatch.setenv("LINKTIDE_KAFKA_TOPICS", "a")
     assert json.loads(ran("produce", event_file, "--json").stdout) == {"events": 4}
-    assert sent == ["b", "a"]
+    assert sent == ["only-written", "b", "a"]
 
 
 def test_check_says_when_a_service_has_the_database(service: FakeService) -> None:

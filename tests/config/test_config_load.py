@@ -112,6 +112,22 @@ def test_an_unknown_variable_names_itself_and_the_nearest(tmp_path: Path) -> Non
     assert "LINKTIDE_DATABASE?" in sentence
 
 
+@pytest.mark.parametrize("name", ["FOO", "BAR", "TOKEN", "URL_HOST", "DEBUG", "HOME", "X"])
+def test_a_name_far_from_all_others_gets_no_suggestion(tmp_path: Path, name: str) -> None:
+    for sentence in (refused(tmp_path, environ={f"LINKTIDE_{name}": "x"}), refused(tmp_path, f"{name} = 1")):
+        assert name in sentence
+        assert "Did you mean" not in sentence
+        assert "docs/configuration.md" in sentence
+
+
+@pytest.mark.parametrize("name", [row.name for row in settings() if row.default is None])
+def test_what_may_be_empty_says_so_and_is_not_set_then(tmp_path: Path, name: str) -> None:
+    (row,) = (row for row in settings() if row.name == name)
+    assert row.wanted.endswith("; empty: not set")
+    config = load_from(tmp_path, f'{row.toml_name} = ""')
+    assert getattr(config, name) is None
+
+
 def test_variables_of_others_pass(tmp_path: Path) -> None:
     environ = {
         "LINKTIDE_DATA": "/nowhere",

@@ -6,7 +6,8 @@ from pathlib import Path
 from starlette.routing import Route
 
 from linktide.config import Config, settings
-from linktide.serve.http import build_app
+from linktide.serve.http import HttpLimits, build_app
+from linktide.serve.reading import MAX_QUERY_BYTES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "http.md").read_text("utf-8")
@@ -51,3 +52,10 @@ def test_settings_and_pages_named_exist() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", PAGE):
         assert (ROOT / "docs" / link).is_file()
     assert Config().http_port == int(re.search(r"127\.0\.0\.1:(\d+);", PAGE)[1])  # type: ignore[index]  # or fails
+
+
+def test_the_bounds_of_bodies_are_those_of_the_room() -> None:
+    limits = HttpLimits()
+    assert f"{limits.push_bytes:,} bytes ({limits.push_bytes >> 20} MiB)" in PAGE
+    assert limits.bodies_bytes == 2 * limits.push_bytes
+    assert f"of at most {MAX_QUERY_BYTES >> 20} MiB," in PAGE

@@ -41,9 +41,9 @@ NOT_COMPARED = {
     "refdomains": {"domain_authority", "trust"},
     "backlinks": {"domain_authority", "page_authority", "trust"},
     "outgoing_links": {"domain_authority", "page_authority", "trust"},
-    "dead_letters": {"detail", "record_at", "received_at", "bytes", "byte_length", "bytes_hash"},
-    "sources": {"next_offset", "last_record_at", "updated_at"},
-    "new_lost": {"source_name", "topic", "source_partition", "source_offset"},
+    "dead_letters": {"topic_id", "detail", "record_at", "received_at", "bytes", "byte_length", "bytes_hash"},
+    "sources": {"topic_id", "next_offset", "last_record_at", "updated_at"},
+    "new_lost": {"source_name", "topic", "topic_id", "source_partition", "source_offset"},
 }
 """Scores, wall clocks and bytes; and what `check_deciders` and `check_offsets` look at."""
 

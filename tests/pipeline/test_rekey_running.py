@@ -172,17 +172,16 @@ def test_a_reopened_store_needs_no_file_of_the_list(tmp_path: Path) -> None:
     check(path, events, BEFORE)
 
 
-def test_a_tracked_domain_that_the_pinned_list_does_not_know_is_named_at_the_start(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_tracked_domain_that_the_list_in_force_does_not_know_is_refused_at_the_start(
+    tmp_path: Path,
 ) -> None:
     suffixes = BEFORE.write(tmp_path / "list.dat")
-    for _ in range(2):
-        caplog.clear()
-        tracked = "one.blog.com,other.com"
-        whole.run(tmp_path / "a.duckdb", [], public_suffix_list=suffixes, tracked_domains=tracked)
-        assert [message.split(",")[0] for message in caplog.messages] == [
-            "tracked_domains names one.blog.com"
-        ]
+    path = tmp_path / "a.duckdb"
+    for is_made in (False, True):
+        assert path.exists() == is_made
+        with pytest.raises(ConfigError, match=r"tracked_domains names one\.blog\.com.*wanted blog\.com"):
+            whole.run(path, [], public_suffix_list=suffixes, tracked_domains="other.com,one.blog.com")
+        whole.run(path, [], public_suffix_list=suffixes, tracked_domains="other.com,blog.com")
         # What the file says since is staged; what is told is told by the list in force.
         AFTER.write(suffixes)
 

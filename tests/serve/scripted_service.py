@@ -45,11 +45,16 @@ class ScriptedService:
     reason: str | None = None
     before: Callable[[], None] = nothing
     """Runs first in every query and push, in their thread."""
+    is_abandoned: Callable[[], bool] = lambda: False
+    """What the last query was given."""
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     counted: list[tuple[str, int]] = field(default_factory=list)
 
-    def query(self, sql: str, *, max_rows: int | None, role: Role) -> pa.Table:
+    def query(
+        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+    ) -> pa.Table:
         self.calls.append((sql, max_rows, role))
+        self.is_abandoned = is_abandoned
         self.before()
         return given(self.table)
 

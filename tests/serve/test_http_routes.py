@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,7 +10,14 @@ import pyarrow as pa
 import pytest
 from scripted_service import ScriptedService, Stored, ask
 
-from linktide.errors import DiskFullError, FenceError, LinktideError, RefusedQueryError, RetryError
+from linktide.errors import (
+    DiskFullError,
+    FenceError,
+    LinktideError,
+    ReadersBusyError,
+    RefusedQueryError,
+    RetryError,
+)
 from linktide.store.gate import Role
 
 QUERY = "/api/v1/query"
@@ -24,7 +32,8 @@ def read_arrow(body: bytes) -> pa.Table:
 
 def test_health_answers_while_the_service_is_not_ready() -> None:
     service = ScriptedService(reason="the store is reopening")
-    assert ask(service, "GET", "/-/healthy").status_code == 200
+    healthy = ask(service, "GET", "/-/healthy")
+    assert (healthy.status_code, healthy.json()) == (200, {"healthy": True, "pid": os.getpid()})
     answer = ask(service, "GET", "/-/ready")
     assert (answer.status_code, answer.json()["reason"]) == (503, "the store is reopening")
     assert ask(ScriptedService(), "GET", "/-/ready").status_code == 200
@@ -99,6 +108,7 @@ FATES = [
     (RefusedQueryError("no such view"), 400, 9, "no such view"),
     (LinktideError("send from 7"), 400, 1, "send from 7"),
     (RetryError("the store reopens"), 503, 1, "the store reopens"),
+    (ReadersBusyError("all readers are busy"), 503, 1, "all readers are busy"),
     (DiskFullError("no room"), 503, 8, "no room"),
     (FenceError("offset 5 of /var/lib/x"), 500, 1, None),
     (RuntimeError("/var/lib/x"), 500, 1, None),
@@ -106,14 +116,14 @@ FATES = [
 
 
 @pytest.mark.parametrize("fate", FATES)
-@pytest.mark.parametrize("path", [QUERY, EVENTS, "/api/v1/status"])
+@pytest.mark.parametrize("path", [QUERY, EVENTS, "/api/v1/status", "/api/v1/top"])
 def test_an_error_is_told_by_its_fate(
     path: str, fate: tuple[Exception, int, int, str | None], caplog: pytest.LogCaptureFixture
 ) -> None:
     error, status, exit_code, sentence = fate
     service = ScriptedService(table=error, stored=error, told=error)
     body = b'{"sql": "x"}'
-    answer = ask(service, "GET" if path.endswith("status") else "POST", path, content=body)
+    answer = ask(service, "POST" if path in (QUERY, EVENTS) else "GET", path, content=body)
     is_push_retry = path == EVENTS and isinstance(error, RetryError)
     assert answer.status_code == (429 if is_push_retry else status)
     told = answer.json()

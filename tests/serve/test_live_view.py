@@ -184,4 +184,5 @@ def test_figures_have_the_types_json_readers_expect() -> None:
     numbers = {"live_links": 3.0, "authority_is_shown": 0.0, "authority_error_bound": 0.0, "share": 0.5}
     told = figures(numbers)
     assert told == {"live_links": 3, "authority_is_shown": False, "authority_error_bound": 0.0, "share": 0.5}
-    assert [type(value) for value in told.values()] == [int, bool, float, float]
+    assert [type(told[name]) for name in numbers] == [int, bool, float, float]
+    assert list(told) == sorted(numbers)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pyarrow as pa
 import pytest
-from scripted_service import ScriptedService, Stored
+from scripted_service import ScriptedService, Stored, nothing
 
 from linktide.cli import remote
 from linktide.config import Config
-from linktide.errors import ConfigError, RefusedQueryError, StopError
+from linktide.errors import AbandonedQueryError, ConfigError, RefusedQueryError, StopError
 from linktide.serve.http import build_app
 from linktide.serve.port_holder import port_holder
 from linktide.serve.server import HttpServer, bind
@@ -35,7 +35,7 @@ from linktide.serve.service_file import (
 from linktide.sources.source import Chunk, Codec, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FACTS = ServiceFacts(7, "127.0.0.1", 8640, "2026-11-20T12:00:00+00:00", "0.1.0")
@@ -175,6 +175,36 @@ def test_a_body_cut_off_by_the_client_reaches_no_one(tmp_path: Path) -> None:
         assert httpx.get(f"http://127.0.0.1:{server.port}/-/healthy").status_code == 200
     assert service.calls == []
     assert service.counted == [("/-/healthy", 200)]
+
+
+def test_a_query_hears_that_its_client_hung_up(tmp_path: Path) -> None:
+    is_inside, is_stopped = threading.Event(), threading.Event()
+    service = ScriptedService()
+
+    def until_hung_up() -> None:
+        is_inside.set()
+        wait_until(service.is_abandoned)
+        is_stopped.set()
+        raise AbandonedQueryError
+
+    service.before = until_hung_up
+    with running(service, tmp_path) as (server, _):
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            body = b'{"sql": "SELECT 1"}'
+            head = f"POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+            client.sendall(head.encode() + body)
+            assert is_inside.wait(30)
+            assert not service.is_abandoned()
+        assert is_stopped.wait(30)
+        service.before = nothing
+        url = f"http://127.0.0.1:{server.port}/api/v1/query"
+        assert httpx.post(url, json={"sql": "SELECT 1"}).status_code == 200
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
 
 
 def test_the_commands_speak_to_the_server(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from source_kits import fixed_now
 
 from linktide.errors import StopError
-from linktide.sources.files import FileSource, LineReader
+from linktide.sources.files import FileSource, LineReader, is_empty
 from linktide.sources.source import Position
 
 if TYPE_CHECKING:
@@ -142,6 +142,26 @@ def test_a_name_that_lies_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(DATA)
     with pytest.raises(StopError, match=f"{name} is damaged: it does not begin as"):
         opened(tmp_path / name)
+
+
+def test_a_file_is_empty_if_it_holds_no_record(tmp_path: Path) -> None:
+    def made(name: str, data: bytes) -> Path:
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    pq.write_table(pa.table({"event": pa.array([], pa.string())}), tmp_path / "none.parquet")
+    pq.write_table(pa.table({"event": ["seen"]}), tmp_path / "one.parquet")
+    blank = b" \n\r\n" * 10
+    assert is_empty(made("none.ndjson", b""))
+    assert is_empty(made("blank.ndjson", blank))
+    assert is_empty(made("blank.gz", gzip.compress(blank)))
+    assert is_empty(made("none.zst", zstandard.compress(b"")))
+    assert is_empty(tmp_path / "none.parquet")
+    assert not is_empty(made("one.ndjson", blank + b"{}"))
+    assert not is_empty(made("one.zst", zstandard.compress(blank + b"{}")))
+    assert not is_empty(tmp_path / "one.parquet")
+    with pytest.raises(StopError, match=r"none\.gz is empty"):
+        FileSource([made("none.gz", b"")], now_us=fixed_now).open({})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

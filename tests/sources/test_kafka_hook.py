@@ -12,8 +12,11 @@ from kafka.consumer.subscription_state import SubscriptionState
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka_topics import walk_batches
 
+from linktide.index import Decoder, scan_record_batches
 from linktide.sources.kafka import hook
 from linktide.sources.kafka.hook import RawRecordsFactory
+from linktide.sources.source import Chunk, Codec, Partition
+from linktide.suffixes import read_suffix_list
 
 TP = TopicPartition("events", 0)
 
@@ -62,11 +65,12 @@ def test_a_batch_cut_off_by_the_fetch_limit_is_left_for_the_next_fetch() -> None
 
 
 def test_damage_is_fetched_again_before_it_is_believed() -> None:
-    factory = RawRecordsFactory(walk_batches)
+    refetches: list[None] = []
+    factory = RawRecordsFactory(walk_batches, lambda: refetches.append(None))
     sound, bad, rest = batch(0, 5), damaged(batch(5, 5)), batch(10, 5)
     _, (fetch,) = take(factory, sound + bad + rest, 0)
     assert (fetch.data, fetch.next_offset, fetch.is_damaged) == (sound, 5, False)
-    assert factory.refetches == 1
+    assert len(refetches) == 1
     _, (fetch,) = take(factory, bad + rest, 5)
     assert (fetch.data, fetch.next_offset, fetch.is_damaged) == (bad + rest, 15, True)
 
@@ -78,6 +82,64 @@ def test_damage_that_is_gone_in_the_second_fetch_leaves_no_trace() -> None:
     assert records.next_fetch_offset == 0
     _, (fetch,) = take(factory, batch(0, 5), 0)
     assert (fetch.next_offset, fetch.is_damaged) == (5, False)
+
+
+def lengthened(data: bytes, more_bytes: int) -> bytes:
+    return data[:8] + (int.from_bytes(data[8:12], "big") + more_bytes).to_bytes(4, "big") + data[12:]
+
+
+def take_cut(factory: RawRecordsFactory, data: bytes, offset: int) -> tuple[bool, list[Any]]:
+    """Return whether kafka-python would take the bytes for an answer, and what the hook makes of them."""
+    memory = MemoryRecords(data)
+    taken = factory(offset, TP, memory).take(1)
+    return memory.has_next(), taken
+
+
+@pytest.mark.parametrize("rest", [b"", batch(10, 5), batch(10, 5) + batch(15, 5)])
+def test_a_length_too_great_is_put_right_after_three_fetches(rest: bytes) -> None:
+    refetches: list[None] = []
+    factory = RawRecordsFactory(scan_record_batches, lambda: refetches.append(None))
+    whole = batch(5, 5)
+    for data in (lengthened(whole, 1 << 24) + rest,) * 2:
+        assert take_cut(factory, data, 5) == (False, [])
+    is_answer, (fetch,) = take_cut(factory, lengthened(whole, 1 << 24) + rest, 5)
+    assert is_answer
+    assert len(refetches) == 2
+    assert (fetch.data, fetch.is_damaged, fetch.is_mended) == (whole + rest, False, True)
+    assert fetch.next_offset == 10 + rest.count(b"value")
+
+
+def test_a_length_that_swallows_the_next_batches_is_put_right_at_the_second_fetch() -> None:
+    factory = RawRecordsFactory(scan_record_batches)
+    sound, whole, rest = batch(0, 5), batch(5, 5), batch(10, 5)
+    for more_bytes in (20, len(rest)):
+        _, (fetch,) = take(factory, sound + lengthened(whole, more_bytes) + rest, 0)
+        assert (fetch.data, fetch.next_offset) == (sound, 5)
+        _, (fetch,) = take(factory, lengthened(whole, more_bytes) + rest, 5)
+        assert (fetch.data, fetch.next_offset, fetch.is_mended) == (whole + rest, 15, True)
+
+
+def test_bytes_that_never_make_a_batch_are_one_damage_and_reading_goes_on() -> None:
+    factory = RawRecordsFactory(scan_record_batches)
+    bad = lengthened(damaged(batch(5, 5)), 1 << 24)
+    for _ in range(2):
+        assert take_cut(factory, bad, 5) == (False, [])
+    is_answer, (fetch,) = take_cut(factory, bad, 5)
+    assert is_answer
+    assert (fetch.first_offset, fetch.next_offset, fetch.is_damaged) == (5, 10, True)
+    decoder = Decoder(read_suffix_list(None).text, 1, 1 << 20)
+    chunk = Chunk(Partition("c", "t", "", 0), Codec.KAFKA, fetch.data, 5, 10, 0, is_damaged=True)
+    events = decoder.decode([(1, chunk)])
+    assert (len(events), events.by_reason()) == (0, [("BAD_BATCH", 1)])
+
+
+def test_a_batch_cut_off_twice_and_whole_the_third_time_is_no_damage() -> None:
+    factory = RawRecordsFactory(scan_record_batches)
+    whole = batch(5, 5)
+    for part in (whole[:30], whole[:-1], b""):
+        assert take_cut(factory, part, 5) == (False, [])
+    _, (fetch,) = take_cut(factory, whole, 5)
+    assert (fetch.data, fetch.is_damaged, fetch.is_mended) == (whole, False, False)
 
 
 def consumer_like() -> Any:  # noqa: ANN401 -- kafka-python has no types

@@ -143,3 +143,15 @@ def test_many_threads_get_offsets_of_their_own_and_all_tickets_settle() -> None:
     assert [offset for offset, _ in read] == list(range(200))
     assert len({line for _, line in read}) == 200
     assert sorted(settled) == list(range(1, 201))
+
+
+def test_lag_lists_only_what_waits() -> None:
+    source = PushSource(now_us=fixed_now)
+    source.open({})
+    source.submit(b"{}\n{}\n", topic="a")
+    assert {part.topic: lines for part, lines in source.lag().items()} == {"a": 2}
+    (chunk,) = source.poll(0)
+    assert source.lag() == {}
+    source.submit(b"{}\n", topic="b")
+    source.commit({chunk.partition: Position(chunk.next_offset)})
+    assert {part.topic: lines for part, lines in source.lag().items()} == {"b": 1}

@@ -9,7 +9,14 @@ import duckdb
 import pytest
 from hand_made_store import NOW, VERSIONS, Store, Story, day
 
-from linktide.errors import ConfigError, DatabaseLockedError, RefusedQueryError, SchemaTooNewError
+from linktide.errors import (
+    AbandonedQueryError,
+    ConfigError,
+    DatabaseLockedError,
+    ReadersBusyError,
+    RefusedQueryError,
+    SchemaTooNewError,
+)
 from linktide.store.database import Database, StoreSettings
 from linktide.store.migrate import Migration, migrations
 from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings, open_stopped
@@ -69,10 +76,17 @@ def test_readers_leave_no_transaction_behind(store: Store) -> None:
 @pytest.mark.parametrize(
     ("statement", "limits", "words"),
     [
-        (LONG, QueryLimits(timeout_seconds=0.05), r"longer than 0\.05 s"),
-        ("SELECT * FROM range(1001)", QueryLimits(rows=1000), "more than 1000 rows"),
-        ("SELECT * FROM range(100000)", QueryLimits(bytes=5000), "more than 5000 bytes"),
-        ("SELECT unnest(range(5000)) FROM range(5000)", QueryLimits(rows=10), "more than 10 rows"),
+        (LONG, QueryLimits(timeout_seconds=0.05), r"longer than statement_timeout_seconds = 0\.05"),
+        ("SELECT * FROM range(1001)", QueryLimits(rows=1000), "more rows than query_max_rows = 1000;"),
+        ("SELECT * FROM range(1001)", QueryLimits().narrowed(10), "more rows than max_rows = 10;"),
+        (
+            "SELECT * FROM range(1001)",
+            QueryLimits(rows=1000).narrowed(2000),
+            "more rows than query_max_rows = 1000;",
+        ),
+        ("SELECT * FROM range(100000)", QueryLimits(bytes=5000), "more bytes than query_max_bytes = 5 kB;"),
+        (LONG, QueryLimits(growth_bytes=-1), "a limit without a setting"),
+        ("SELECT unnest(range(5000)) FROM range(5000)", QueryLimits(rows=10), "query_max_rows = 10;"),
         ("SELECT nonsense FROM links", QueryLimits(), "nonsense"),
         ("SELECT CAST('a' AS INTEGER)", QueryLimits(), "Conversion Error"),
     ],
@@ -85,6 +99,14 @@ def test_limits_and_mistakes_are_told_in_one_sentence(
             pool.query(statement, limits=limits)
         assert "\n" not in str(refused.value)
         assert pool.query("SELECT 1 AS x").table.num_rows == 1
+
+
+def test_a_statement_out_of_memory_names_the_setting(tmp_path: Path) -> None:
+    Store(tmp_path / "a.duckdb").close()
+    with open_stopped(tmp_path / "a.duckdb", ReaderSettings(size=1), "70MB") as pool:
+        with pytest.raises(RefusedQueryError, match="memory_limit") as refused:
+            pool.query("SELECT list(range) FROM range(100000000)")
+        assert "66.7 MiB" in str(refused.value)
 
 
 def test_a_result_just_at_its_limit_is_whole(store: Store) -> None:
@@ -125,10 +147,12 @@ def test_when_all_readers_are_busy_it_says_so(store: Store) -> None:
         while busy.is_alive() and not refusals:
             try:
                 pool.query("SELECT 1")
-            except RefusedQueryError as error:
+            except ReadersBusyError as error:
                 refusals.append(str(error))
         busy.join()
-        assert refusals == ["none of 1 readers was free within 0.01 s; try again"]
+        assert len(refusals) == 1
+        for word in ("All 1 readers", "reader_connections", "0.01 s"):
+            assert word in refusals[0]
 
 
 def test_many_threads_read_while_one_writes(store: Store) -> None:
@@ -163,7 +187,7 @@ def test_closing_ends_what_runs(store: Store) -> None:
     def run() -> None:
         try:
             pool.query(LONG)
-        except RefusedQueryError as error:
+        except ReadersBusyError as error:
             told.append(str(error))
 
     runners = [threading.Thread(target=run) for _ in range(2)]
@@ -183,7 +207,7 @@ def test_closing_ends_what_runs_beside_a_free_reader(store: Store) -> None:
     def run() -> None:
         try:
             pool.query(LONG)
-        except RefusedQueryError as error:
+        except ReadersBusyError as error:
             told.append(str(error))
 
     runner = threading.Thread(target=run)
@@ -196,12 +220,40 @@ def test_closing_ends_what_runs_beside_a_free_reader(store: Store) -> None:
     assert len(told) == 1
 
 
+def test_a_statement_nobody_waits_for_is_stopped(store: Store) -> None:
+    is_left = threading.Event()
+    with ReaderPool.of(store.database, ReaderSettings(size=1)) as pool:
+        threading.Timer(0.05, is_left.set).start()
+        with pytest.raises(AbandonedQueryError):
+            pool.query(LONG, limits=QueryLimits(timeout_seconds=60), is_abandoned=is_left.is_set)
+        assert pool.query("SELECT 1 AS x").table.num_rows == 1
+
+
 def test_a_closed_pool_says_so(store: Store) -> None:
     pool = ReaderPool.of(store.database)
     pool.close()
     pool.close()
-    with pytest.raises(RefusedQueryError, match="not open for reading"):
+    with pytest.raises(ReadersBusyError, match="not open for reading"):
         pool.query("SELECT 1")
+
+
+def test_who_waits_for_a_reader_when_the_pool_closes_is_told_to_come_again(store: Store) -> None:
+    pool = ReaderPool.of(store.database, ReaderSettings(size=1, wait_seconds=30))
+    told: list[str] = []
+
+    def run() -> None:
+        try:
+            pool.query(LONG)
+        except ReadersBusyError as error:
+            told.append(str(error))
+
+    runners = [threading.Thread(target=run) for _ in range(2)]
+    for runner in runners:
+        runner.start()
+    pool.close()
+    for runner in runners:
+        runner.join(timeout=10)
+    assert [("try again" in one) for one in told] == [True, True]
 
 
 def test_a_stopped_file_is_read_behind_the_same_gate(tmp_path: Path) -> None:

@@ -364,6 +364,7 @@ def test_dead_letters_and_sources_name_their_partition(store: Store) -> None:
     assert (letter["source_name"], letter["topic"], letter["source_partition"]) == ("cluster-a", "links", 0)
     assert (letter["source_offset"], letter["bytes"], letter["reason"]) == (7, b"{", "JSON")
     source = store.dicts("FROM sources")[0]
+    assert (letter["topic_id"], source["topic_id"]) == ("topic-id-a", "topic-id-a")
     assert (source["source_name"], source["next_offset"], source["events"], source["dead_letters"]) == (
         "cluster-a", 8, 5, 1,
     )  # fmt: skip

@@ -170,4 +170,9 @@ def test_tracked_domains_that_a_list_makes_parts_of_others_are_named() -> None:
         "mine.blog.com",
         "www.other.com",
     ]
-    assert [sentence.split()[2].strip(",") for sentence in misplaced(config, private)] == ["www.other.com"]
+    # Under a public suffix others register their domains: mine.blog.com is one, blog.com is none any more.
+    assert [sentence.split()[2].strip(",") for sentence in misplaced(config, private)] == [
+        "blog.com",
+        "www.other.com",
+    ]
+    assert "such as example.blog.com" in misplaced(config, private)[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -20,13 +22,30 @@ from linktide.cli.run import run
 from linktide.cli.status import status
 from linktide.cli.top import top
 from linktide.cli.url import url
-from linktide.errors import LinktideError
+from linktide.errors import ExitCode, LinktideError
 
 INTERRUPTED = 130
+_OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
 class Commands(click.Group):
     """A group whose commands end in a sentence and an exit code instead of a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Run the program; an output that takes no more ends it with 1, a closed pipe without a word."""
+        try:
+            try:
+                return super().main(*args, **extra)
+            finally:
+                # Here, not as Python ends: there a failure is a traceback, or passes for success.
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in _OUTPUT_LOST or error.filename is not None:
+                raise
+            _let_go_of_output()
+            if not isinstance(error, BrokenPipeError):
+                click.echo(f"Error: The output cannot be written: {error.strerror}.", err=True)
+            sys.exit(int(ExitCode.FAILURE))
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; Ctrl-C ends with 130, as shells expect."""
@@ -41,6 +60,13 @@ class Commands(click.Group):
         """Name the commands in the order a newcomer needs them."""
         del ctx
         return list(self.commands)
+
+
+def _let_go_of_output() -> None:
+    """Send nowhere what standard output still holds: Python would try again as it ends."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
 
 
 def _fail(sentence: str, exit_code: int) -> NoReturn:

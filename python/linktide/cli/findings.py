@@ -6,12 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from publicsuffixlist import PublicSuffixList
-
 from linktide.cli import session
 from linktide.cli.remote import find_service
 from linktide.errors import ConfigError, ExitCode, LinktideError
-from linktide.suffixes import read_suffix_list, suffix_list_path
+from linktide.suffixes import misplaced, read_suffix_list, suffix_list_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,14 +50,8 @@ def _configuration(config: Config) -> str:
 
 def _public_suffix_list(config: Config) -> str:
     read = read_suffix_list(config.public_suffix_list)
-    suffixes = PublicSuffixList(read.text.splitlines())
-    for setting, domains in (("tracked_domains", config.tracked_domains), ("rivals", config.rivals)):
-        for domain in domains:
-            registrable = suffixes.privatesuffix(domain)
-            if registrable is None:
-                raise ConfigError(f"{setting} names {domain}, a public suffix; wanted a domain below it.")
-            if registrable != domain:
-                raise ConfigError(f"{setting} names {domain}, a part of {registrable}; wanted {registrable}.")
+    for sentence in misplaced(config, read):
+        raise ConfigError(sentence)
     return f"{suffix_list_path(config.public_suffix_list)} is loaded (version {read.version})."
 
 
@@ -69,7 +61,7 @@ def _database(config: Config) -> str:
         with service:
             return f"{config.database} is open in the running service (pid {service.pid})."
     if config.database.exists():
-        rows = session.query_stopped(config, "SELECT count(*) AS links FROM backlinks", 1).to_pylist()
+        rows = session.query_stopped(config, "SELECT count(*) AS links FROM backlinks").to_pylist()
         return f"{config.database} can be opened; it holds {rows[0]['links']} live backlinks."
     folder = config.database.parent
     if not folder.is_dir():

@@ -11,6 +11,7 @@ import click
 from linktide.config import CONFIG_FILE_NAME, settings
 from linktide.errors import ConfigError
 from linktide.setting import Setting, domains, parse_domain, toml_text
+from linktide.suffixes import read_suffix_list, registrable
 
 _WIDTH = 100
 _HEAD = """\
@@ -42,6 +43,11 @@ def init(domain: str, rivals: str | None, config_path: Path, *, force: bool) -> 
         raise ConfigError(sentence) from None
     if tracked in others:
         raise ConfigError(f"{tracked} is your domain and among the rivals; keep it in one place.")
+    # The list of a public_suffix_list setting is not known yet; this one is what stands there by default.
+    suffixes = read_suffix_list(None)
+    for one in (tracked, *others):
+        if (reason := registrable(one, suffixes)) is not None:
+            raise ConfigError(f"{one} is {reason}")
     _write(config_path, document({"tracked_domains": (tracked,), "rivals": others}), force=force)
     click.echo(
         f"Wrote {config_path}: it tracks {tracked}" + (f" beside {', '.join(others)}." if others else ".")
@@ -62,7 +68,7 @@ def document(values: dict[str, object]) -> str:
 
 
 def _entry(row: Setting, values: dict[str, object]) -> str:
-    told = f"{row.help} ({row.reader.wanted}; {row.env_name})"
+    told = f"{row.help} ({row.wanted}; {row.env_name})"
     comment = textwrap.fill(told, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
     if values.get(row.name):
         return f"{comment}\n{row.key} = {toml_text(values[row.name])}\n"

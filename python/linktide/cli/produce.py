@@ -20,15 +20,16 @@ from linktide.errors import ConfigError
 @click.option("--json", "is_json", is_flag=True, help="Print the count as one JSON object.")
 def produce(file: Path, topic: str | None, *, is_json: bool, **flags: object) -> None:
     """Send FILE (NDJSON, one event a line) to Kafka, keyed by source host."""
-    config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
+    # The topic to write need not be among those to read, and none need be read.
+    named = None if topic is None else (topic,)
+    config = read_config(**flags, kafka_topics=named)  # type: ignore[arg-type]  # named by config_options
     if not config.kafka_bootstrap_servers:
         raise ConfigError("kafka.bootstrap_servers is not set; name the brokers as host:port.")
-    if topic is None:
-        if len(config.kafka_topics) != 1:
-            raise ConfigError(
-                f"kafka.topics names {len(config.kafka_topics)} topics; say by --topic which one to write."
-            )
-        topic = config.kafka_topics[0]
+    if topic is None and len(config.kafka_topics) != 1:
+        raise ConfigError(
+            f"kafka.topics names {len(config.kafka_topics)} topics; say by --topic which one to write."
+        )
+    topic = topic or config.kafka_topics[0]
     with file_progress([file], "Producing") as progress:
         events = session.produce(config, file, topic, progress)
     click.echo(json.dumps({"events": events}) if is_json else f"Sent {events:,} events to the topic {topic}.")

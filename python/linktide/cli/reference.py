@@ -72,7 +72,7 @@ def configuration_text() -> str:
         default = row.shown(row.default)
         shown = f"`{default}`" if default else ""
         secret = " Never shown." if row.is_secret else ""
-        lines.append(f"| `{row.toml_name}` | {shown} | {row.help}{secret} | {row.reader.wanted} |")
+        lines.append(f"| `{row.toml_name}` | {shown} | {row.help}{secret} | {row.wanted} |")
     lines += ["", "## Variables that are not settings", "", "| variable | what it is for |", "|---|---|"]
     lines += [f"| `{name}` | {told} |" for name, told in NOT_SETTINGS.items()]
     return "\n".join(lines) + "\n"

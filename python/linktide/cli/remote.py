@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from linktide.sources.source import Chunk
 
 _CONNECT_SECONDS = 2.0
+_HEALTH_SECONDS = 10.0
 _ANSWER_MARGIN_SECONDS = 30.0
 _BUSY = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
 _BUSY_PAUSE_SECONDS = 0.5
@@ -36,6 +37,10 @@ class RemoteError(LinktideError):
         super().__init__(sentence)
         known = {code.value for code in ExitCode}
         self.exit_code = ExitCode(exit_code) if exit_code in known else ExitCode.FAILURE
+
+
+class BusyError(RemoteError):
+    """The running service cannot answer at the moment; the next try may go well."""
 
 
 class NotRunningError(LinktideError):
@@ -58,6 +63,12 @@ class RunningService:
         """Close the connection."""
         self._client.close()
 
+    def told_pid(self) -> object:
+        """Return the process that answers; busy readers do not keep it from telling."""
+        return _object(_accepted(self._request("GET", "/-/healthy", timeout_seconds=_HEALTH_SECONDS))).get(
+            "pid"
+        )
+
     def status(self) -> dict[str, object]:
         """Return what the service says of itself."""
         return self._get("/api/v1/status")
@@ -66,9 +77,10 @@ class RunningService:
         """Return the data of `linktide top`."""
         return self._get("/api/v1/top")
 
-    def query(self, sql: str, max_rows: int) -> pa.Table:
-        """Run one statement through the service's gate."""
-        asked = json.dumps({"sql": sql, "max_rows": max_rows}).encode()
+    def query(self, sql: str, max_rows: int | None = None) -> pa.Table:
+        """Run one statement through the service's gate; without `max_rows` its own limit holds."""
+        bound = {} if max_rows is None else {"max_rows": max_rows}
+        asked = json.dumps({"sql": sql} | bound).encode()
         answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": b"application/json"})
         try:
             return pa.ipc.open_stream(_accepted(answer).content).read_all()
@@ -142,7 +154,7 @@ def find_service(config: Config) -> RunningService | None:
     client = httpx.Client(base_url=f"http://{address}:{port}", timeout=timeout, trust_env=False)
     service = RunningService(client, pid)
     try:
-        if service.status().get("pid") == pid:
+        if service.told_pid() == pid:
             return service
     except RemoteError:
         pass
@@ -182,10 +194,10 @@ def _accepted(answer: httpx.Response) -> httpx.Response:
     """Return the answer; raises RemoteError with the service's sentence and exit code if it is a refusal."""
     if answer.is_success:
         return answer
+    kind = BusyError if answer.status_code in _BUSY else RemoteError
     try:
         told = answer.json()
-        refusal = RemoteError(str(told["error"]), int(told["exit_code"]))
+        refusal = kind(str(told["error"]), int(told["exit_code"]))
     except (ValueError, KeyError, TypeError):
-        sentence = f"The service answered {answer.status_code} to {answer.url.path}."
-        refusal = RemoteError(sentence, ExitCode.FAILURE)
+        refusal = kind(f"The service answered {answer.status_code} to {answer.url.path}.", ExitCode.FAILURE)
     raise refusal

@@ -5,7 +5,9 @@ The rooms behind it are imported when first needed, so that `init`, `top` and `-
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -41,7 +43,7 @@ class ImportResult:
     dead_letters: int
 
 
-def query(config: Config, sql: str, max_rows: int) -> pa.Table:
+def query(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement: by the running service if there is one, else on the stopped file."""
     service = find_service(config)
     if service is not None:
@@ -63,6 +65,12 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> I
             return push_files(service, paths, progress)
     result = import_module("linktide.offline").import_files(config, paths, progress)
     return ImportResult(result.events, result.dead_letters)
+
+
+def empty_files(paths: Sequence[Path]) -> list[Path]:
+    """Return those of the files that hold no event at all."""
+    is_empty: Callable[[Path], bool] = import_module("linktide.sources.files").is_empty
+    return [path for path in paths if is_empty(path)]
 
 
 def push_files(service: RunningService, paths: Sequence[Path], progress: Progress) -> ImportResult:
@@ -162,16 +170,24 @@ def _service_room() -> _ServiceRoom:
     return cast("_ServiceRoom", import_module("linktide.service"))
 
 
-def query_stopped(config: Config, sql: str, max_rows: int) -> pa.Table:
+def query_stopped(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement on the stopped file, behind the same gate as a running service."""
     room = import_module("linktide.store.reader")
-    limits = room.QueryLimits(
-        timeout_seconds=config.statement_timeout_seconds, rows=max_rows, bytes=config.query_max_bytes
-    )
-    settings = room.ReaderSettings(size=1, limits=limits)
+    limits = room.QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
+    settings = room.ReaderSettings(size=1, limits=limits.narrowed(max_rows))
     with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
-        result: pa.Table = readers.query(sql).table
-        return result
+        return _until_interrupted(lambda is_left: readers.query(sql, is_abandoned=is_left).table)
+
+
+def _until_interrupted(run: Callable[[Callable[[], bool]], pa.Table]) -> pa.Table:
+    """Run a statement beside this thread: DuckDB would keep Ctrl-C waiting until the statement ends."""
+    is_left = threading.Event()
+    with ThreadPoolExecutor(1, "linktide-query") as pool:
+        running = pool.submit(run, is_left.is_set)
+        try:
+            return running.result()
+        finally:
+            is_left.set()
 
 
 def _file_source(paths: Sequence[Path]) -> Source:

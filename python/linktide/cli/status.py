@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,36 @@ from linktide.cli.remote import need_service
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Nothing is cut where no terminal sets a width.
+_UNBOUNDED_WIDTH = 1_000_000
+_FIRST = (
+    "version",
+    "pid",
+    "uptime_seconds",
+    "database",
+    "is_ready",
+    "not_ready_because",
+    "last_commit_at",
+    "newest_event_at",
+    "events",
+    "dead_letters",
+    "live_links",
+    "known_links",
+    "domains",
+)
+"""What a person looks for, before the rest by name."""
+_FIRST_OF_SOURCES = (
+    "source_name",
+    "topic",
+    "source_partition",
+    "next_offset",
+    "lag",
+    "events",
+    "dead_letters",
+    "last_record_at",
+    "updated_at",
+)
+
 
 @click.command("status", short_help="Show the running service.")
 @config_options
@@ -29,7 +60,7 @@ def status(*, is_json: bool, **flags: object) -> None:
     if is_json:
         click.echo(plain_json(json.dumps(told, ensure_ascii=False, indent=2)))
         return
-    console = Console(highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else _UNBOUNDED_WIDTH, highlight=False)
     console.print(_facts(told))
     sources = told.get("sources")
     if isinstance(sources, list) and sources:
@@ -38,14 +69,16 @@ def status(*, is_json: bool, **flags: object) -> None:
 
 def _facts(told: Mapping[str, object]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for name, value in told.items():
-        if name != "sources":
-            table.add_row(Text(plain_text(name), style="bold"), Text(_shown(value)))
+    first = [name for name in _FIRST if name in told]
+    for name in (*first, *sorted(told.keys() - {*first, "sources"})):
+        table.add_row(Text(plain_text(name), style="bold"), Text(_shown(told[name])))
     return table
 
 
 def _sources(sources: list[Mapping[str, object]]) -> Table:
-    names = dict.fromkeys(name for source in sources for name in source)
+    known = {name for source in sources for name in source}
+    first = [name for name in _FIRST_OF_SOURCES if name in known]
+    names = [*first, *sorted(known - {*first})]
     table = Table(*(plain_text(name) for name in names), box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for source in sources:
         table.add_row(*(Text(_shown(source.get(name))) for name in names))

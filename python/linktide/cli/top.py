@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rich.live import Live
 
 from linktide.cli.flags import config_options, read_config
 from linktide.cli.plain import plain_json
-from linktide.cli.remote import need_service
+from linktide.cli.remote import BusyError, need_service
 from linktide.cli.top_view import top_view
 
 if TYPE_CHECKING:
@@ -42,15 +43,18 @@ def top(*, once: bool, is_json: bool, every: float, **flags: object) -> None:
         if once or not console.is_terminal:
             console.print(top_view(service.top(), console.height, datetime.now(UTC)))
             return
-        _watch(service, console, every)
+        watch(service, console, every)
 
 
-def _watch(service: RunningService, console: Console, every_seconds: float) -> None:
+def watch(service: RunningService, console: Console, every_seconds: float) -> None:
+    """Show frame after frame until Ctrl-C."""
     frame = top_view(service.top(), console.height, datetime.now(UTC))
     with Live(frame, console=console, screen=True, auto_refresh=False) as live:
         try:
             while True:
                 time.sleep(every_seconds)
-                live.update(top_view(service.top(), console.height, datetime.now(UTC)), refresh=True)
+                # While the readers are busy or the store reopens, the last frame stays.
+                with suppress(BusyError):
+                    live.update(top_view(service.top(), console.height, datetime.now(UTC)), refresh=True)
         except KeyboardInterrupt:
             return

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
+import threading
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from linktide.metrics.catalog import CATALOG
+from linktide.metrics.topics import TopicLabels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from linktide._core import EventBatch
     from linktide.metrics.values import Metrics
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _BUCKETS = {metric.name: metric.buckets for metric in CATALOG}
 _FRESHNESS = "linktide_pipeline_freshness_seconds"
 _SOURCE_DELAY = "linktide_sources_delay_seconds"
+_LAG = "linktide_sources_lag_records"
 _RATE_WINDOW_US = 5_000_000
 
 
@@ -53,6 +56,9 @@ class BatchReport:
         self._on_stored = on_stored
         self.totals = Totals()
         self._recent: deque[tuple[int, int]] = deque(maxlen=1024)
+        self._topics = TopicLabels()
+        self._lag_lock = threading.Lock()
+        self._lagging: set[tuple[str, str, str]] = set()
 
     def stored(self, events: EventBatch, stored: StoredBatch) -> None:
         """Hear of a stored batch."""
@@ -89,8 +95,19 @@ class BatchReport:
 
     def gapped(self, partition: Partition) -> None:
         """Hear that a partition goes on elsewhere than where it stood; stays told until the next start."""
-        labels = (partition.cluster, partition.topic, str(partition.number))
-        self._metrics.set("linktide_sources_has_offset_gap", 1.0, *labels)
+        self._metrics.set("linktide_sources_has_offset_gap", 1.0, *self._topics.of(partition))
+
+    def lagging(self, lag: Mapping[Partition, int]) -> None:
+        """Hear the records not yet fetched of all that is consumed now; any thread may tell."""
+        totals: Counter[tuple[str, str, str]] = Counter()
+        for partition, records in lag.items():
+            totals[self._topics.of(partition)] += records
+        with self._lag_lock:
+            for labels in self._lagging - totals.keys():
+                self._metrics.drop(_LAG, *labels)
+            for labels, records in totals.items():
+                self._metrics.set(_LAG, records, *labels)
+            self._lagging = set(totals)
 
     def checkpointed(self, checkpoint: CheckpointResult) -> None:
         """Hear of a checkpoint, done or put off."""

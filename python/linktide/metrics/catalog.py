@@ -78,13 +78,27 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "From the observation to the record that told of it, by event; catching up left out.",
         _SOURCE_DELAY_BUCKETS,
     ),
-    _gauge("linktide_sources_lag_records", "Records not yet fetched.", "source", "topic", "partition"),
+    _gauge(
+        "linktide_sources_lag_records",
+        "Records not yet fetched, of what is consumed now.",
+        "source",
+        "topic",
+        "partition",
+    ),
     _gauge(
         "linktide_sources_has_offset_gap",
         "1 if records were lost before they could be read: the log does not hold the stored position.",
         "source",
         "topic",
         "partition",
+    ),
+    _counter(
+        "linktide_sources_damaged_refetches_total",
+        "Kafka batches fetched again because they were damaged or not whole.",
+    ),
+    _counter(
+        "linktide_sources_commit_failures_total",
+        "Failed writes of offsets under kafka.group_id: lag tools show too much, nothing is lost.",
     ),
     _histogram("linktide_store_commit_seconds", "Time of COMMIT.", _TIME_BUCKETS),
     _histogram("linktide_store_checkpoint_seconds", "Time of CHECKPOINT.", _TIME_BUCKETS),
@@ -147,6 +161,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "role",
     ),
     _counter("linktide_http_requests_total", "Answers by route and status class.", "route", "status"),
-    _counter("linktide_serve_queries_total", "Queries by outcome: done, refused, failed.", "outcome"),
+    _counter(
+        "linktide_serve_queries_total",
+        "Queries by outcome: done, refused, failed, abandoned (the client hung up).",
+        "outcome",
+    ),
     _histogram("linktide_serve_query_seconds", "Time of a query.", _TIME_BUCKETS),
 )

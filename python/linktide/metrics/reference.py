@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linktide.metrics.catalog import CATALOG, Kind
+from linktide.metrics.topics import MOST_CHARACTERS, MOST_TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,15 +23,17 @@ _HEAD = """\
 ```yaml
 scrape_configs:
   - job_name: linktide
-    static_configs: [{targets: ["127.0.0.1:8640"]}]
+    static_configs: [{{targets: ["127.0.0.1:8640"]}}]
 ```
 
-* Times are in seconds, sizes in bytes. Counters end in `_total` and begin again at 0 with the process, those
-  of the index also when the store is reopened.
+* Times are in seconds, sizes in bytes. Counters end in `_total` and begin again at 0 with the process.
 * Metrics without labels are there from the first scrape, and so are the counters of tracked domains; only
   the age of the public suffix list may be absent.
 * `domain` is a label for the domains in `tracked_domains` (role `own`) and `rivals` (role `rival`) only, at
   most 100 together; for the others ask by SQL.
+* `topic` names a topic, pushed stream or file: the first {most_topics} that a source meets in the life of the
+  process; the others are summed up, with `other` as `topic` and `partition`. Control characters are
+  written out (`\\u001b`), names cut at {most_characters} characters. For single ones ask the view `sources`.
 * `route` is a route of docs/http.md or `other`, `status` is `2xx` to `5xx`.
 """
 _ABOUT_DOMAINS = "domains"
@@ -55,7 +58,7 @@ def metrics_text(catalog: Sequence[Metric] = CATALOG) -> str:
     by_room: dict[str, list[Metric]] = {room: [] for room in _TITLES}
     for metric in catalog:
         by_room[_room_of(metric)].append(metric)
-    parts = [_HEAD]
+    parts = [_HEAD.format(most_topics=MOST_TOPICS, most_characters=MOST_CHARACTERS)]
     for room, metrics in by_room.items():
         if metrics:
             rows = "\n".join(_rows(metrics))

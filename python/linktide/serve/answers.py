@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
 from starlette.responses import Response
 
 from linktide.errors import ExitCode
+from linktide.json_rows import json_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -24,7 +23,9 @@ FAILED = "The service failed to answer; its log says why."
 
 def json_answer(told: Mapping[str, object], status: int = 200) -> Response:
     """Return a JSON object; what JSON cannot hold becomes null, times become ISO 8601 in UTC."""
-    return Response(json.dumps(_plain(told), allow_nan=False).encode("ascii"), status, media_type=JSON_TYPE)
+    return Response(
+        json.dumps(json_value(told), allow_nan=False).encode("ascii"), status, media_type=JSON_TYPE
+    )
 
 
 def error_answer(
@@ -73,24 +74,3 @@ class PiecesAnswer:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError as error:
             raise ClientStalledError from error
-
-
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return iso_utc(value)
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return str(value)
-
-
-def iso_utc(moment: datetime) -> str:
-    """Return ISO 8601 with Z; a time without a zone is taken as UTC."""
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return moment.isoformat() + "Z"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
@@ -44,8 +44,13 @@ class SuffixApi(Protocol):
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
-    def query(self, sql: str, *, max_rows: int | None, role: Role) -> pa.Table:
-        """Run one statement through the gate. Raises LinktideError; RetryError while the store reopens."""
+    def query(
+        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+    ) -> pa.Table:
+        """Run one statement through the gate; it is stopped soon after `is_abandoned` turns true.
+
+        Raises LinktideError; RetryError while the store reopens, AbandonedQueryError if it was stopped so.
+        """
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> PushAnswer:
         """Take NDJSON lines and return once they are stored; blocks. Raises RetryError if full or reopening.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,13 +17,14 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from linktide.errors import ExitCode, LinktideError, RetryError, StopError
+from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
+from linktide.json_rows import json_pieces
 from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
-from linktide.serve.arrow_json import ARROW_TYPE, arrow_pieces, json_pieces
+from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
 from linktide.serve.home import HOME_PAGE
 from linktide.serve.reading import (
@@ -40,6 +44,7 @@ from linktide.store.gate import Role
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    import pyarrow as pa
     from starlette.types import Receive, Scope, Send
 
     from linktide.config import Config
@@ -153,11 +158,25 @@ class _Query:
             asked = read_query(await read_body(request, MAX_QUERY_BYTES, limits.body_seconds, share))
         async with _turn(self._turns, limits.wait_seconds, 503, "queries"):
             run = partial(self._room.service.query, asked.sql, max_rows=asked.max_rows, role=Role.READER)
-            table = await self._room.call(run)
+            table = await self._until_hung_up(run, receive)
             is_json = wants_json(request.headers.get("accept", ""))
-            pieces = self._made(json_pieces(table) if is_json else arrow_pieces(table))
+            rows = (piece.encode("utf-8") for piece in json_pieces(table))
+            pieces = self._made(rows if is_json else arrow_pieces(table))
             answer = PiecesAnswer(pieces, JSON_TYPE if is_json else ARROW_TYPE, limits.stall_seconds)
             await answer(scope, receive, send)
+
+    async def _until_hung_up(self, run: Callable[..., pa.Table], receive: Receive) -> pa.Table:
+        """Run a statement and let it hear when nobody waits for it any more."""
+        is_left = threading.Event()
+        watch = asyncio.create_task(_hung_up(receive, is_left))
+        try:
+            return await self._room.call(partial(run, is_abandoned=is_left.is_set))
+        except AbandonedQueryError as error:
+            raise ClientDisconnect from error
+        finally:
+            # Also where the server cuts this request off: the call goes on in its thread.
+            is_left.set()
+            watch.cancel()
 
     async def _made(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         while piece := await self._room.call(partial(next, pieces, b"")):
@@ -222,12 +241,20 @@ async def _turn(turns: anyio.Semaphore, wait_seconds: float, status: int, what: 
         turns.release()
 
 
+async def _hung_up(receive: Receive, is_left: threading.Event) -> None:
+    """Wait until the client hangs up; a body that was read whole is followed by nothing else."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    is_left.set()
+
+
 async def _home(_: Request) -> Response:
     return HTMLResponse(HOME_PAGE)
 
 
 async def _healthy(_: Request) -> Response:
-    return json_answer({"healthy": True})
+    # The event loop answers: who looks for the service finds it also while every reader and thread is busy.
+    return json_answer({"healthy": True, "pid": os.getpid()})
 
 
 async def _tell_http(_: Request, error: Exception) -> Response:

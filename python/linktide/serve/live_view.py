@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Final, Protocol
 
-from linktide.serve.answers import iso_utc
+from linktide.json_rows import iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -139,8 +139,8 @@ def version() -> str:
 
 
 def figures(numbers: Mapping[str, float]) -> dict[str, object]:
-    """Return the index's numbers as JSON has them: counts whole, flags true or false."""
-    return {name: _figure(name, value) for name, value in numbers.items()}
+    """Return the index's numbers as JSON has them: by name, counts whole, flags true or false."""
+    return {name: _figure(name, value) for name, value in sorted(numbers.items())}
 
 
 def _figure(name: str, value: float) -> object:

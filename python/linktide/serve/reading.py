@@ -13,7 +13,7 @@ import anyio
 from starlette.exceptions import HTTPException
 
 from linktide.serve.answers import RETRY_AFTER_SECONDS
-from linktide.serve.arrow_json import ARROW_TYPE
+from linktide.serve.arrow_stream import ARROW_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

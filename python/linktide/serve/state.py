@@ -7,8 +7,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from linktide.errors import LinktideError, RefusedQueryError, RetryError
+from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
+from linktide.serve.kept_answers import KeptAnswers
 from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
 
@@ -38,6 +39,12 @@ SELECT (SELECT count(*) FROM internal.link_events e SEMI JOIN source USING (sour
        (SELECT count(*) FROM internal.dead_letters d SEMI JOIN source USING (source_id)
         WHERE d.off >= $4 AND d.off < $5) AS dead_letters
 """
+_STORED = "SELECT committed_at AS last_commit_at, clock AS newest_event_at FROM internal.writer"
+_SOURCES = """
+SELECT source_name, topic, topic_id, source_partition, next_offset, NULL AS lag, events, dead_letters,
+       last_record_at, updated_at
+FROM sources ORDER BY source_name, topic, topic_id, source_partition
+"""
 _TRACKED_CAP = 100
 
 
@@ -49,6 +56,7 @@ class _Open:
     index: LinkIndex
     database: Database
     readers: ReaderPool
+    answers: KeptAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +97,11 @@ class ServiceState:
         roles = [(name, "own") for name in config.tracked_domains] + [
             (name, "rival") for name in config.rivals
         ]
-        self._tracked = roles[:_TRACKED_CAP]
-        metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self._tracked)))
+        self.tracked = roles[:_TRACKED_CAP]
+        """(domain, role) of those with metrics of their own."""
+        metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self.tracked)))
         metrics.set("linktide_build_info", 1.0, live_view.version())
-        for domain, role in self._tracked:
-            # A counter born above 0 never fires increase(): each label set is there from the start.
-            for name in _DOMAIN_COUNTERS:
-                metrics.set(name, 0.0, domain, role)
+        for domain, role in self.tracked:
             metrics.set("linktide_live_links", 0.0, domain, role)
         metrics.on_scrape(self._refresh)
 
@@ -104,7 +110,11 @@ class ServiceState:
     def is_up(self, session: Session, index: LinkIndex, database: Database, readers: ReaderPool) -> None:
         """Hear that a session begins."""
         with self._lock:
-            self._open = _Open(session, index, database, readers)
+            answers = KeptAnswers(
+                lambda sql, parameters: readers.query(sql, Role.ADMIN, parameters).table,
+                lambda: session.stored_rev,
+            )
+            self._open = _Open(session, index, database, readers, answers)
             self._down_because = None
 
     def is_down(self, because: str) -> None:
@@ -115,16 +125,17 @@ class ServiceState:
 
     # --- ServiceApi ----------------------------------------------------------------------------------------
 
-    def query(self, sql: str, *, max_rows: int | None, role: Role = Role.READER) -> pa.Table:
+    def query(
+        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+    ) -> pa.Table:
         """Run one statement through the gate."""
         config = self._config
-        rows = config.query_max_rows if max_rows is None else min(max_rows, config.query_max_rows)
-        limits = QueryLimits(config.statement_timeout_seconds, rows, config.query_max_bytes)
+        limits = QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
         try:
-            result = self._now_open().readers.query(sql, role, limits=limits)
+            readers = self._now_open().readers
+            result = readers.query(sql, role, limits=limits.narrowed(max_rows), is_abandoned=is_abandoned)
         except LinktideError as error:
-            outcome = "failed" if isinstance(error, RetryError) else "refused"
-            self._metrics.add("linktide_serve_queries_total", 1, outcome)
+            self._metrics.add("linktide_serve_queries_total", 1, _outcome(error))
             raise
         self._metrics.add("linktide_serve_queries_total", 1, "done")
         self._metrics.observe("linktide_serve_query_seconds", result.seconds)
@@ -156,7 +167,7 @@ class ServiceState:
             try:
                 rows: list[dict[str, int]]
                 rows = self._now_open().readers.query(_PUSHED, Role.ADMIN, parameters).table.to_pylist()
-            except (RefusedQueryError, RetryError):
+            except RetryError:
                 self._pause(_COUNT_PAUSE_SECONDS)
             else:
                 return rows[0]
@@ -177,6 +188,7 @@ class ServiceState:
             "public_suffix_list": self._suffixes.told(),
         }
         if open_now is not None:
+            facts |= self._stored(open_now)
             facts |= live_view.figures(open_now.index.numbers())
             facts["sources"] = self._sources(open_now)
         return facts
@@ -187,10 +199,10 @@ class ServiceState:
         if open_now is None:
             return {"tracked": [], "newest": [], "note": self.not_ready_because()}
         numbers = open_now.index.numbers()
-        names = [domain for domain, _ in self._tracked]
+        names = [domain for domain, _ in self.tracked]
         return live_view.top(
             live_view.TopInput(
-                tracked=self._tracked,
+                tracked=self.tracked,
                 counted=open_now.index.domain_numbers(names),
                 is_authority_shown=bool(numbers["authority_is_shown"]),
                 live_links=int(numbers["live_links"]),
@@ -200,7 +212,7 @@ class ServiceState:
                 dead_letters=self._report.totals.dead_letters,
                 is_synthetic=any(part.cluster == "demo" for part in open_now.session.lag()),
             ),
-            lambda sql, parameters: open_now.readers.query(sql, Role.ADMIN, parameters).table,
+            open_now.answers.read,
         )
 
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
@@ -233,14 +245,17 @@ class ServiceState:
                 )
             return self._open
 
+    def _stored(self, open_now: _Open) -> Mapping[str, object]:
+        rows: list[dict[str, object]] = open_now.readers.query(_STORED, Role.ADMIN).table.to_pylist()
+        return rows[0]
+
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
         lag = open_now.session.lag()
-        sql = "SELECT source_name, topic, source_partition, next_offset, events, dead_letters FROM sources"
-        rows: list[dict[str, Any]] = open_now.readers.query(sql).table.to_pylist()
-        by_name = {(part.cluster, part.topic, part.number): count for part, count in lag.items()}
+        rows: list[dict[str, Any]] = open_now.readers.query(_SOURCES).table.to_pylist()
+        by_name = {(part.cluster, part.topic, part.topic_id, part.number): lag[part] for part in lag}
         for row in rows:
-            key = (row["source_name"], row["topic"], row["source_partition"])
-            row["lag"] = by_name.get(key)
+            name = (row["source_name"], row["topic"], row["topic_id"], row["source_partition"])
+            row["lag"] = by_name.get(name)
         return rows
 
     def _refresh(self) -> None:
@@ -256,8 +271,7 @@ class ServiceState:
         metrics.set("linktide_store_wal_bytes", open_now.database.wal_bytes())
         metrics.set("linktide_store_file_bytes", open_now.database.file_bytes())
         metrics.set("linktide_store_free_bytes", open_now.database.free_bytes())
-        for part, lag in open_now.session.lag().items():
-            metrics.set("linktide_sources_lag_records", lag, part.cluster, part.topic, str(part.number))
+        self._report.lagging(open_now.session.lag())
         self._refresh_vectors(open_now.index)
         self._refresh_domains(open_now.index)
 
@@ -267,35 +281,33 @@ class ServiceState:
             self._metrics.set("linktide_authority_error_bound", one.error_bound, *labels)
             self._metrics.set("linktide_authority_error_bound_ratio", one.error_bound_ratio, *labels)
             self._metrics.set("linktide_authority_error_target", one.error_target, *labels)
-            self._metrics.set("linktide_authority_edges_total", one.edges_touched, *labels)
 
     def _refresh_domains(self, index: LinkIndex) -> None:
-        counted = index.domain_numbers([domain for domain, _ in self._tracked])
-        for (domain, role), numbers in zip(self._tracked, counted, strict=True):
+        counted = index.domain_numbers([domain for domain, _ in self.tracked])
+        for (domain, role), numbers in zip(self.tracked, counted, strict=True):
             if numbers is None:
                 continue
             self._metrics.set("linktide_live_links", numbers.live_links, domain, role)
-            counts = (numbers.new_links, numbers.restored_links, numbers.lost_links)
-            for name, count in zip(_DOMAIN_COUNTERS, counts, strict=True):
-                self._metrics.set(name, count, domain, role)
             if numbers.authority is None:
                 self._metrics.drop("linktide_authority_score", domain, role)
             else:
                 self._metrics.set("linktide_authority_score", numbers.authority, domain, role)
 
 
-_DOMAIN_COUNTERS = ("linktide_new_links_total", "linktide_restored_links_total", "linktide_lost_links_total")
+def _outcome(error: LinktideError) -> str:
+    if isinstance(error, AbandonedQueryError):
+        return "abandoned"
+    return "failed" if isinstance(error, RetryError) else "refused"
+
+
 _GAUGES = {
     "linktide_index_known_links": "known_links",
     "linktide_index_live_links": "live_links",
     "linktide_index_domains": "domains",
     "linktide_index_suspect_timers": "suspect_timers",
     "linktide_index_memory_bytes": "memory_bytes",
-    "linktide_index_rederived_links_total": "rederived_links",
-    "linktide_index_history_revised_total": "history_revised",
-    "linktide_links_backfilled_total": "backfilled_links",
     "linktide_index_pages": "pages",
     "linktide_authority_memory_bytes": "authority_memory_bytes",
     "linktide_authority_is_shown": "authority_is_shown",
 }
-"""Metric → number of the index. Counters kept in the core start again when the index is restored."""
+"""Metric → number of the index."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CLUSTER = "file"
 _HASH_READ_BYTES = 1 << 20
+_MAGIC_BYTES = 4
 _SUFFIX_MAGIC = {".gz": GZIP_MAGIC, ".zst": ZSTD_MAGIC, ".parquet": PARQUET_MAGIC}
 
 
@@ -213,6 +214,23 @@ class FileSource:
             self._reader = None
 
 
+def is_empty(path: Path) -> bool:
+    """Tell whether a file holds no record: no line but blank ones, no row. Reads to the first one only.
+
+    Raises StopError, naming the file, if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(_MAGIC_BYTES)
+        if magic.startswith(PARQUET_MAGIC):
+            rows = ParquetReader(path, 0)
+            rows.close()
+            return rows.rows == 0
+        return all(not piece.strip() for piece in read_pieces(path, magic))
+    except OSError as error:
+        raise StopError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
 def _identify(path: Path) -> tuple[bytes, str, int]:
     """Return the first bytes of a file, the hash of all of them and the number of its physical lines."""
     digest = hashlib.blake2b(digest_size=16)
@@ -220,13 +238,15 @@ def _identify(path: Path) -> tuple[bytes, str, int]:
     try:
         with path.open("rb", buffering=0) as file:
             while piece := file.read(_HASH_READ_BYTES):
-                magic = magic or piece[:4]
+                magic = magic or piece[:_MAGIC_BYTES]
                 digest.update(piece)
                 lines += piece.count(b"\n")
                 last = piece[-1:]
     except OSError as error:
         raise StopError(f"{path} cannot be read: {error.strerror or error}.") from error
     wanted = _SUFFIX_MAGIC.get(path.suffix, b"")
+    if wanted and not magic:
+        raise StopError(f"{path} is empty: it has no byte, not even the beginning of a {path.suffix} file.")
     if not magic.startswith(wanted):
         raise StopError(f"{path} is damaged: it does not begin as a {path.suffix} file does.")
     return magic, digest.hexdigest(), lines + (last != b"\n")

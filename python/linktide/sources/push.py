@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from linktide.errors import LinktideError, RetryError
+from linktide.setting import size_text
 from linktide.sources.source import Chunk, Codec, Partition, Position, begin_chunk_at
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ class PushSource:
             self._note(positions)
 
     def lag(self) -> Mapping[Partition, int]:
-        """Return the lines that wait to be polled."""
+        """Return the lines that wait to be polled, of the topics that have any."""
         with self._changed:
-            lags = dict.fromkeys(self._next, 0)
+            lags: Counter[Partition] = Counter()
             for chunk in self._waiting:
                 lags[chunk.partition] += chunk.next_offset - chunk.first_offset
         return lags
@@ -193,7 +194,7 @@ class PushSource:
         if self._used_bytes and self._used_bytes + size > self._inbox_bytes:
             raise RetryError(
                 f"The inbox holds {self._used_bytes:,} bytes and has no room for {size:,} more "
-                f"(it takes {self._inbox_bytes:,}): try again in a few seconds."
+                f"(queue_max_bytes = {size_text(self._inbox_bytes)}): try again in a few seconds."
             )
 
     def _wanted(self, partition: Partition) -> int:

@@ -7,13 +7,21 @@ import resource
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 import pyarrow as pa
 
-from linktide.errors import ConfigError, RefusedQueryError, SchemaTooNewError
+from linktide.errors import (
+    AbandonedQueryError,
+    ConfigError,
+    LinktideError,
+    ReadersBusyError,
+    RefusedQueryError,
+    SchemaTooNewError,
+)
+from linktide.setting import size_text
 from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 _ROWS_PER_BATCH = 2_048
 _WATCH_SECONDS = 0.02
 _PAGE_BYTES = resource.getpagesize()
+_CLOSED = "The database is not open for reading at the moment: try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +51,18 @@ class QueryLimits:
     rows: int = 1_000_000
     bytes: int = 256 * 1024 * 1024
     """Of the result as Arrow."""
+    is_rows_asked: bool = False
+    """`rows` is the asker's own max_rows, not the setting query_max_rows."""
     growth_bytes: int = 2 * 1024 * 1024 * 1024
     """By which the whole process may grow meanwhile. DuckDB's memory_limit does not count the vectors of a
     running statement, and one of them can take many GB before an interrupt is heard: only a limit of the
     process (RLIMIT_DATA) stops that one; DuckDB then answers with an error of this statement."""
+
+    def narrowed(self, max_rows: int | None) -> QueryLimits:
+        """Return the limits with the asker's own on rows; it can only be lower."""
+        if max_rows is None or max_rows >= self.rows:
+            return self
+        return replace(self, rows=max_rows, is_rows_asked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +83,10 @@ class QueryResult:
 
     table: pa.Table
     seconds: float
+
+
+def _never() -> bool:
+    return False
 
 
 class ReaderPool:
@@ -106,19 +127,27 @@ class ReaderPool:
         role: Role = Role.READER,
         parameters: Parameters = None,
         limits: QueryLimits | None = None,
+        *,
+        is_abandoned: Callable[[], bool] = _never,
     ) -> QueryResult:
-        """Run one statement and return all its rows.
+        """Run one statement and return all its rows; it is stopped soon after `is_abandoned` turns true.
 
-        Raises RefusedQueryError (refused, wrong, too slow, too big, no reader free) and StoreFailedError
-        (the instance is lost: the service must reopen it).
+        Raises RefusedQueryError (refused, wrong, too slow, too big), AbandonedQueryError, ReadersBusyError
+        (no reader free, or the pool closes) and StoreFailedError (the instance is lost: the service must
+        reopen it).
         """
         if self._is_closed:
-            raise RefusedQueryError("the database is not open for reading now; try again in a moment")
+            raise ReadersBusyError(_CLOSED)
         started = self._monotonic()
         limits = limits or self._settings.limits
-        statement = self._gate.check(sql, role)
-        with self._cursor() as cursor:
-            table = _run(cursor, statement.sql, parameters, limits)
+        try:
+            statement = self._gate.check(sql, role)
+            with self._cursor() as cursor:
+                table = _run(cursor, statement.sql, parameters, _Guard(cursor, limits, is_abandoned))
+        except (RefusedQueryError, StoreFailedError, duckdb.Error) as error:
+            if self._is_closed:  # what ended it was `close`, not its own fault
+                raise ReadersBusyError(_CLOSED) from error
+            raise
         return QueryResult(table, self._monotonic() - started)
 
     def close(self) -> None:
@@ -155,11 +184,15 @@ class ReaderPool:
         try:
             cursor = self._free.get(timeout=self._settings.wait_seconds)
         except queue.Empty as error:
-            raise RefusedQueryError(
-                f"none of {self._settings.size} readers was free within {self._settings.wait_seconds:g} s; "
-                "try again"
+            raise ReadersBusyError(
+                _CLOSED
+                if self._is_closed
+                else f"All {self._settings.size} readers (reader_connections) are busy, and none was free "
+                f"within {self._settings.wait_seconds:g} s: try again in a moment."
             ) from error
         try:
+            if self._is_closed:
+                raise ReadersBusyError(_CLOSED)
             yield cursor
         finally:
             self._free.put(cursor)
@@ -219,13 +252,19 @@ def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings) -> No
 
 
 class _Guard:
-    """Interrupts a cursor when its time or its memory is used up, never after the block was left."""
+    """Interrupts a cursor when nobody waits for it any more, or its time or its memory is used up.
 
-    def __init__(self, cursor: DuckDBPyConnection, limits: QueryLimits) -> None:
-        self.refusal: str | None = None
+    Never after the block was left.
+    """
+
+    def __init__(
+        self, cursor: DuckDBPyConnection, limits: QueryLimits, is_abandoned: Callable[[], bool]
+    ) -> None:
+        self.refusal: LinktideError | None = None
         """Why it interrupted."""
+        self.limits = limits
         self._cursor = cursor
-        self._limits = limits
+        self._is_abandoned = is_abandoned
         self._left = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="query-guard", daemon=True)
@@ -242,12 +281,24 @@ class _Guard:
     def _watch(self) -> None:
         started, before = time.monotonic(), _resident_bytes()
         while not self._left.wait(_WATCH_SECONDS):
-            if time.monotonic() - started > self._limits.timeout_seconds:
-                self._interrupt(f"the statement ran longer than {self._limits.timeout_seconds:g} s")
-            elif _resident_bytes() - before > self._limits.growth_bytes:
-                self._interrupt(f"the service grew by more than {self._limits.growth_bytes} bytes meanwhile")
+            if self._is_abandoned():
+                self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
+            elif time.monotonic() - started > self.limits.timeout_seconds:
+                self._interrupt(
+                    RefusedQueryError(
+                        "the statement ran longer than statement_timeout_seconds = "
+                        f"{self.limits.timeout_seconds:g}"
+                    )
+                )
+            elif _resident_bytes() - before > self.limits.growth_bytes:
+                self._interrupt(
+                    RefusedQueryError(
+                        f"the process grew by more than {size_text(self.limits.growth_bytes)} meanwhile, "
+                        "a limit without a setting"
+                    )
+                )
 
-    def _interrupt(self, refusal: str) -> None:
+    def _interrupt(self, refusal: LinktideError) -> None:
         with self._lock:
             if not self._left.is_set():
                 self.refusal = self.refusal or refusal
@@ -262,20 +313,25 @@ def _resident_bytes() -> int:
         return 0
 
 
-def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits) -> pa.Table:
-    guard = _Guard(cursor, limits)
+def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return _read(cursor, sql, parameters, limits, guard)
+            return _read(cursor, sql, parameters, guard)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise RefusedQueryError(guard.refusal or first_line(error)) from error
+        raise guard.refusal or RefusedQueryError(_mistake(error)) from error
     finally:
         # Always, and at once: an open read transaction keeps the writer from its checkpoints. After the
         # guard has left: it must not interrupt this.
         _control(cursor, "ROLLBACK")
+
+
+def _mistake(error: Exception) -> str:
+    """Return what DuckDB says of a statement, with the setting behind it where memory ran out."""
+    bound = "; memory_limit bounds it" if isinstance(error, duckdb.OutOfMemoryException) else ""
+    return first_line(error) + bound
 
 
 def _control(cursor: DuckDBPyConnection, statement: str) -> None:
@@ -285,9 +341,8 @@ def _control(cursor: DuckDBPyConnection, statement: str) -> None:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
-def _read(
-    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, limits: QueryLimits, guard: _Guard
-) -> pa.Table:
+def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+    limits = guard.limits
     relation = cursor.sql(sql, params=parameters)
     if relation is None:
         raise RefusedQueryError("the statement returns no rows")
@@ -299,10 +354,13 @@ def _read(
             rows += batch.num_rows
             size += batch.nbytes
             if rows > limits.rows:
-                raise RefusedQueryError(f"the result has more than {limits.rows} rows; add a LIMIT")
+                bound = "max_rows" if limits.is_rows_asked else "query_max_rows"
+                raise RefusedQueryError(f"the result has more rows than {bound} = {limits.rows}; add a LIMIT")
             if size > limits.bytes:
-                raise RefusedQueryError(f"the result has more than {limits.bytes} bytes; add a LIMIT")
+                raise RefusedQueryError(
+                    f"the result has more bytes than query_max_bytes = {size_text(limits.bytes)}; add a LIMIT"
+                )
             if guard.refusal:
-                raise RefusedQueryError(guard.refusal)
+                raise guard.refusal
             batches.append(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)

@@ -13,7 +13,7 @@ from linktide.errors import LinktideError
 from linktide.sources.kafka.connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from linktide.sources.kafka.settings import KafkaSettings
     from linktide.sources.source import Partition, Position
@@ -22,16 +22,19 @@ log = logging.getLogger(__name__)
 
 
 class OffsetHints:
-    """Commits offsets without waiting and without ever raising; failures are counted, the first is logged.
+    """Commits offsets without waiting and without ever raising; failures are told, the first is logged.
 
     It has a client of its own: a consumer with a group would wait for the group's coordinator at each poll.
     """
 
-    def __init__(self, settings: KafkaSettings, timeout_seconds: float) -> None:
+    def __init__(
+        self, settings: KafkaSettings, timeout_seconds: float, on_failure: Callable[[], None]
+    ) -> None:
+        """Connect if there is a group; `on_failure` hears of every commit that failed, from any thread."""
         self._group_id = settings.group_id
         self._consumer: KafkaConsumer | None = None
-        self.failures = 0
-        """Commits that failed since the source was opened."""
+        self._on_failure = on_failure
+        self._is_logged = False
         if settings.group_id is None:
             return
         options = settings.client_options() | {
@@ -63,8 +66,9 @@ class OffsetHints:
             self._count(outcome)
 
     def _count(self, error: Exception) -> None:
-        self.failures += 1
-        if self.failures == 1:
+        self._on_failure()
+        if not self._is_logged:
+            self._is_logged = True
             log.warning(
                 "Offsets cannot be committed to Kafka under kafka.group_id = %s (%s). Nothing is lost, but "
                 "lag tools will show too much; further failures are only counted.",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from kafka.consumer.fetcher import CompletedFetch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
+from linktide.sources.kafka import lengths
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 # Base offset, length of what follows, leader epoch: the part of a batch header that no checksum covers.
 _HEADER = struct.Struct(">qii")
 _LENGTH_END = 12
+_ANY_OFFSET = 2**63
+_CUT_FETCHES = 3
+"""After so many fetches without a whole batch its length is not believed any more."""
+
+
+def _nothing() -> None:
+    """Hear of it and do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class RawFetch:
     leader_epoch: int
     aborted: tuple[tuple[int, int], ...]
     is_damaged: bool
+    is_mended: bool = False
+    """The first batch said a wrong length, which was put right; nothing is lost."""
 
 
 class RawRecords:
@@ -79,11 +90,13 @@ class RawRecords:
 class RawRecordsFactory:
     """What `PartitionRecords` is replaced with: called as the class would be."""
 
-    def __init__(self, scan: ScanBatches) -> None:
+    def __init__(self, scan: ScanBatches, on_refetch: Callable[[], None] = _nothing) -> None:
+        """Take the core's scan; `on_refetch` hears of every batch that is fetched again."""
         self._scan = scan
+        self._on_refetch = on_refetch
         self._refetched: dict[TopicPartition, int] = {}
-        self.refetches = 0
-        """Damaged batches that were fetched a second time."""
+        self._cut: dict[TopicPartition, tuple[int, int]] = {}
+        """Offset and number of fetches that brought bytes, but no whole batch."""
 
     def __call__(self, fetch_offset: int, tp: TopicPartition, records: Any, **options: Any) -> RawRecords:  # noqa: ANN401 -- kafka-python has no types
         """Build the stand-in for one partition of a fetch."""
@@ -93,24 +106,50 @@ class RawRecordsFactory:
             for transaction in options.get("aborted_transactions") or ()
         )
         fetch = self._judge(tp, data, fetch_offset, aborted)
+        if fetch.next_offset > fetch_offset and not records.has_next():
+            # kafka-python would refuse bytes in which it sees no whole batch itself.
+            records._next_slice = memoryview(fetch.data)  # noqa: SLF001 -- as above
         return RawRecords(tp, fetch, options.get("on_drain", lambda _: None))
 
     def _judge(
         self, tp: TopicPartition, data: bytes, fetch_offset: int, aborted: tuple[tuple[int, int], ...]
     ) -> RawFetch:
         next_offset, _, damaged_offset = self._scan(data, fetch_offset)
-        is_damaged = False
+        is_cut = damaged_offset is None and self._is_cut_again(tp, data, fetch_offset)
+        is_damaged = is_cut or (damaged_offset is not None and self._refetched.get(tp) == damaged_offset)
+        is_mended = False
+        if is_damaged:
+            better = lengths.mended(data, fetch_offset, self._scan)
+            is_mended = better is not None
+            # Without a true end all of it is the batch: its checksum then tells the core that it is damaged.
+            data = better or (lengths.ended_at(data, len(data)) if is_cut else data)
+            next_offset, _, damaged_offset = self._scan(data, fetch_offset)
+            is_damaged = not is_mended
         limit = next_offset
-        if damaged_offset is not None:
-            is_damaged = self._refetched.get(tp) == damaged_offset
-            if not is_damaged:
-                # What comes before is sound and goes on; the next fetch begins at the damage.
-                self._refetched[tp] = limit = damaged_offset
-                self.refetches += 1
+        if damaged_offset is not None and not is_damaged:
+            # What comes before is sound and goes on; the next fetch begins at the damage.
+            self._refetched[tp] = limit = damaged_offset
+            self._on_refetch()
         end, epoch = _whole_batches(data, limit)
         # Past damage the headers cannot be trusted to find the end: the core judges all of it.
         whole = data if is_damaged else data[:end]
-        return RawFetch(whole, fetch_offset, limit, epoch, aborted, is_damaged)
+        return RawFetch(whole, fetch_offset, limit, epoch, aborted, is_damaged, is_mended)
+
+    def _is_cut_again(self, tp: TopicPartition, data: bytes, fetch_offset: int) -> bool:
+        """Tell whether fetches here have brought no whole batch too often.
+
+        A broker sends the first batch whole whatever the fetch limit, so the next fetch must bring it.
+        """
+        is_cut = len(data) >= _HEADER.size and _whole_batches(data, _ANY_OFFSET)[0] == 0
+        if not is_cut:
+            self._cut.pop(tp, None)
+            return False
+        before, times = self._cut.get(tp, (fetch_offset, 0))
+        times = times + 1 if before == fetch_offset else 1
+        self._cut[tp] = (fetch_offset, times)
+        if times < _CUT_FETCHES:
+            self._on_refetch()
+        return times >= _CUT_FETCHES
 
 
 def _whole_batches(data: bytes, below_offset: int) -> tuple[int, int]:
@@ -125,12 +164,17 @@ def _whole_batches(data: bytes, below_offset: int) -> tuple[int, int]:
     return at, epoch
 
 
-def install(consumer: KafkaConsumer, scan: ScanBatches, tp: TopicPartition) -> RawRecordsFactory | None:
+def install(
+    consumer: KafkaConsumer,
+    scan: ScanBatches,
+    tp: TopicPartition,
+    on_refetch: Callable[[], None] = _nothing,
+) -> RawRecordsFactory | None:
     """Put the hook into `consumer` and try it on a batch made for it; None if it does not take hold.
 
     `tp` must be assigned and not yet fetched: its position is set to 0 for the trial.
     """
-    factory = RawRecordsFactory(scan)
+    factory = RawRecordsFactory(scan, on_refetch)
     try:
         consumer.seek(tp, 0)
         fetcher = consumer._fetcher  # noqa: SLF001 -- the hook itself

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kafka.errors import (
@@ -45,6 +46,10 @@ _GAP_TEXT = {
 }
 
 
+def _ignore(_what: str) -> None:
+    """Count nothing."""
+
+
 class KafkaSource:
     """Reads all partitions of the topics by `assign()`, new partitions from their earliest record.
 
@@ -53,7 +58,7 @@ class KafkaSource:
     no longer holds is an `OffsetGap`: one ERROR, then on by `offset_gap_policy`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the source takes its parts by name
         self,
         settings: KafkaSettings,
         *,
@@ -61,13 +66,19 @@ class KafkaSource:
         now_us: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         is_stopping: Callable[[], bool] = never,
+        count: Callable[[str], None] = _ignore,
     ) -> None:
-        """Take the parts; `is_stopping` is asked every few seconds while `open` waits."""
+        """Take the parts; `is_stopping` is asked every few seconds while `open` waits.
+
+        `count` hears `damaged_refetches` for each batch that is fetched again because it is damaged, and
+        `commit_failures` for each failed write of Kafka's own offsets, from any thread.
+        """
         self._settings = settings
         self._scan = scan
         self._now_us = now_us
         self._monotonic = monotonic
         self._is_stopping = is_stopping
+        self._count = count
         self._pause = threading.Event().wait
         self._cluster: Cluster | None = None
         self._hints: OffsetHints | None = None
@@ -91,16 +102,6 @@ class KafkaSource:
         reason = self._trouble
         return f"Kafka at {self._settings.servers_text} cannot be read ({reason})." if reason else None
 
-    @property
-    def damaged_refetches(self) -> int:
-        """Damaged batches that were fetched a second time."""
-        return 0 if self._factory is None else self._factory.refetches
-
-    @property
-    def commit_failures(self) -> int:
-        """Failed writes of Kafka's own offsets, which only lag tools read."""
-        return 0 if self._hints is None else self._hints.failures
-
     def gaps(self) -> Mapping[Partition, OffsetGap]:
         """Return the last jump of every partition that had one since `open`."""
         return dict(self._gaps)
@@ -122,7 +123,11 @@ class KafkaSource:
             for tp, partition in self._partitions.items():
                 self._place(cluster, tp, stored.get(partition))
             self._report_recreated(cluster, stored)
-            self._hints = OffsetHints(self._settings, max(1.0, deadline - self._monotonic()))
+            self._hints = OffsetHints(
+                self._settings,
+                max(1.0, deadline - self._monotonic()),
+                partial(self._count, "commit_failures"),
+            )
         except BaseException:
             self.close()
             raise
@@ -197,7 +202,9 @@ class KafkaSource:
     def _install_hook(self, cluster: Cluster) -> None:
         reason = "that was asked for"
         if self._settings.is_raw_fetch_wanted:
-            self._factory = hook.install(cluster.consumer, self._scan, next(iter(self._partitions)))
+            tp = next(iter(self._partitions))
+            on_refetch = partial(self._count, "damaged_refetches")
+            self._factory = hook.install(cluster.consumer, self._scan, tp, on_refetch)
             reason = "the hook into its fetcher did not take hold, install a version linktide was tested with"
         if self._factory is None:
             log.warning("kafka-python decodes the records itself, at many times the cost: %s.", reason)
@@ -219,6 +226,14 @@ class KafkaSource:
                     log.error(
                         "Kafka partition %s-%d holds a damaged batch at offset %d: what cannot be read of it "
                         "becomes dead letters.",
+                        tp.topic,
+                        tp.partition,
+                        fetch.first_offset,
+                    )
+                if fetch.is_mended:
+                    log.error(
+                        "Kafka partition %s-%d holds a batch with a wrong length at offset %d: it was read "
+                        "to its end all the same; check the broker's disk.",
                         tp.topic,
                         tp.partition,
                         fetch.first_offset,

@@ -36,7 +36,7 @@ CREATE VIEW main.new_lost AS
 SELECT t.change, t.changed_at, a.source_url, a.target_url, a.source_domain, a.target_domain, a.anchor, a.rel,
        NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
             OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
-       t.lost_at, t.lost_reason, t.link_id, o.cluster AS source_name, o.topic,
+       t.lost_at, t.lost_reason, t.link_id, o.cluster AS source_name, o.topic, o.topic_id,
        CAST(o.part AS BIGINT) AS source_partition, CAST(d.event.off AS BIGINT) AS source_offset
 FROM internal.life_turns t
 JOIN internal.link_attributes a ON a.link_id = t.link_id AND a.s_dom_key <> a.t_dom_key

@@ -1,12 +1,11 @@
-"""Arrow results as JSON rows and as an IPC stream, piece by piece."""
+"""Rows of an Arrow table as JSON: the one form in which HTTP and the commands show values."""
 
 from __future__ import annotations
 
 import base64
-import io
 import json
 import math
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from linktide.errors import RefusedQueryError
-from linktide.serve.answers import iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ARROW_TYPE = "application/vnd.apache.arrow.stream"
-_JSON_ROWS = 2_000
-_ARROW_ROWS = 16_384
+_PIECE_ROWS = 2_000
 _INFINITE_US = 2**63 - 1
 """How DuckDB writes the timestamps infinity and, negated, -infinity."""
 
 
-def json_pieces(table: pa.Table) -> Iterator[bytes]:
+def json_pieces(table: pa.Table) -> Iterator[str]:
     """Yield a JSON array of objects, one row a line.
 
     Times are ISO 8601 (with Z where the column has a zone), NaN and infinities null, bytes base64, integers
@@ -34,51 +30,25 @@ def json_pieces(table: pa.Table) -> Iterator[bytes]:
     JSON cannot show.
     """
     names = _distinct(table.column_names)
-    begin = b"[\n"
-    for batch in table.to_batches(max_chunksize=_JSON_ROWS):
-        columns = [_values(name, column) for name, column in zip(names, batch.columns, strict=True)]
-        rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    begin = "[\n"
+    for batch in table.to_batches(max_chunksize=_PIECE_ROWS):
+        rows = (dict(zip(names, row, strict=True)) for row in _rows(batch))
         lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
         if lines:
-            yield begin + lines.encode("utf-8")
-            begin = b",\n"
-    yield b"[]\n" if begin == b"[\n" else b"\n]\n"
+            yield begin + lines
+            begin = ",\n"
+    yield "[]\n" if begin == "[\n" else "\n]\n"
 
 
-def arrow_pieces(table: pa.Table) -> Iterator[bytes]:
-    """Yield an Arrow IPC stream of the table."""
-    sink = _Sink()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        for batch in table.to_batches(max_chunksize=_ARROW_ROWS):
-            writer.write_batch(batch)
-            yield sink.take()
-    yield sink.take()
+def json_rows(table: pa.Table) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a table, each value as JSON has it; raises as `json_pieces`."""
+    for batch in table.to_batches(max_chunksize=_PIECE_ROWS):
+        yield from _rows(batch)
 
 
-class _Sink(io.RawIOBase):
-    """Takes what the writer writes until it is taken away; the position goes on, the writer aligns by it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-        self._position = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def write(self, data: object) -> int:
-        part = bytes(data)  # type: ignore[call-overload]  # a buffer: the writer may reuse it
-        self._parts.append(part)
-        self._position += len(part)
-        return len(part)
-
-    def take(self) -> bytes:
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[object, ...]]:
+    columns = [_values(name, one) for name, one in zip(batch.schema.names, batch.columns, strict=True)]
+    return zip(*columns, strict=True)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -143,3 +113,10 @@ def json_value(value: object) -> object:  # noqa: PLR0911 - one line a type
     if isinstance(value, (list, tuple)):
         return [json_value(one) for one in value]
     return str(value)
+
+
+def iso_utc(moment: datetime) -> str:
+    """Return ISO 8601 with Z; a time without a zone is taken as UTC."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat() + "Z"

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linktide.errors import RefusedQueryError
-from linktide.serve.arrow_json import arrow_pieces, json_pieces
+from linktide.json_rows import json_pieces
+from linktide.serve.arrow_stream import arrow_pieces
 from linktide.serve.reading import wants_json
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def tables(draw: st.DrawFn) -> tuple[pa.Table, list[dict[str, object]]]:
 @given(tables())
 def test_json_says_what_the_table_says(made: tuple[pa.Table, list[dict[str, object]]]) -> None:
     table, rows = made
-    text = b"".join(json_pieces(table)).decode("utf-8")
+    text = "".join(json_pieces(table))
     assert json.loads(text, parse_constant=pytest.fail) == rows
     assert text.count("\n") == (len(rows) + 2 if rows else 1)
 
@@ -79,13 +80,13 @@ def test_large_results_come_in_pieces() -> None:
     for pieces in (list(json_pieces(table)), list(arrow_pieces(table))):
         assert len(pieces) > 3
         assert max(map(len, pieces)) < 200_000
-    assert [row["n"] for row in json.loads(b"".join(json_pieces(table)))] == list(range(50_000))
+    assert [row["n"] for row in json.loads("".join(json_pieces(table)))] == list(range(50_000))
 
 
 def shown(sql: str) -> Any:  # noqa: ANN401 - any JSON
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'").fetchall()
-    return json.loads(b"".join(json_pieces(connection.sql(sql).to_arrow_table())))
+    return json.loads("".join(json_pieces(connection.sql(sql).to_arrow_table())))
 
 
 def test_every_kind_of_value_that_duckdb_returns() -> None:
@@ -133,14 +134,14 @@ def test_values_of_python_types() -> None:
             "days": pa.array([[date(2026, 1, 1)]]),
         }
     )
-    assert json.loads(b"".join(json_pieces(table))) == [
+    assert json.loads("".join(json_pieces(table))) == [
         {"span": 1.5, "clock": "01:02:03", "money": 1.25, "days": ["2026-01-01"]}
     ]
 
 
 def test_columns_of_one_name_are_all_shown() -> None:
     table = pa.table([pa.array([n]) for n in (1, 2, 3, 4)], names=["a", "a", "a_1", "a"])
-    assert json.loads(b"".join(json_pieces(table))) == [{"a": 1, "a_1": 2, "a_1_1": 3, "a_2": 4}]
+    assert json.loads("".join(json_pieces(table))) == [{"a": 1, "a_1": 2, "a_1_1": 3, "a_2": 4}]
 
 
 def test_a_value_beyond_json_is_refused_by_the_name_of_its_column() -> None:

@@ -1,0 +1,75 @@
+"""Answers of statements, kept while the store stands still: many viewers cost as much as one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from linktide.errors import ReadersBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
+
+    Read = Callable[[str, Sequence[object]], pa.Table]
+
+_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    rev: int
+    begun_at: float
+    parameters: tuple[object, ...]
+    table: pa.Table
+
+
+class KeptAnswers:
+    """Reads each statement once for a revision of the store. Any thread may ask; one reads, the others wait.
+
+    Who waited takes what was begun after it asked, also if the store moved on meanwhile: else a queue of
+    viewers would read one after the other what none of them needs any more.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        rev: Callable[[], int],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait_seconds: float = _WAIT_SECONDS,
+    ) -> None:
+        self._read = read
+        self._rev = rev
+        self._monotonic = monotonic
+        self._wait_seconds = wait_seconds
+        self._lock = threading.Lock()
+        self._kept: dict[str, _Kept] = {}
+
+    def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
+        """Return the statement's rows at the newest revision or one that was newest since the call.
+
+        Raises what the reading raises, and ReadersBusyError if another's takes too long.
+        """
+        asked_at = self._monotonic()
+        if not self._lock.acquire(timeout=self._wait_seconds):
+            raise ReadersBusyError(
+                f"These figures are being read for more than {self._wait_seconds:g} s: try again in a moment."
+            )
+        try:
+            # Asked before the statement begins: it may see a newer revision, never an older one.
+            rev, begun_at, wanted = self._rev(), self._monotonic(), tuple(map(repr, parameters))
+            kept = self._kept.get(sql)
+            if (
+                kept is not None
+                and kept.parameters == wanted
+                and (kept.rev == rev or kept.begun_at >= asked_at)
+            ):
+                return kept.table
+            self._kept[sql] = _Kept(rev, begun_at, wanted, self._read(sql, parameters))
+            return self._kept[sql].table
+        finally:
+            self._lock.release()
