@@ -17,7 +17,7 @@ use std::time::Instant;
 use linktide_core::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold};
 use linktide_core::graph::{LinkGraph, WeightClass};
 
-const EDGES_PER_NODE: u64 = 11;
+const EDGES_PER_NODE: u64 = 12;
 
 struct Random(u64);
 
@@ -136,7 +136,7 @@ impl Stream {
         let mut random = Random(42);
         let links = if name == "web" { web(scale, &mut random) } else { rmat(scale, &mut random) };
         let mut live = shuffled(links, &mut random);
-        let held = live.split_off(live.len() - live.len() / 10);
+        let held = live.split_off(live.len() - live.len() / 20);
         let mut graph = LinkGraph::new();
         for _ in 0..1u32 << scale {
             graph.add_node().unwrap();
@@ -238,7 +238,7 @@ fn main() {
         scales.push(17);
     }
     for scale in scales {
-        for name in ["web", "R-MAT"] {
+        for name in ["R-MAT"] {
             run(&mut Stream::new(name, scale));
         }
     }
@@ -253,11 +253,11 @@ fn run(stream: &mut Stream) {
     }
     println!("  graph edit alone {:.3} µs/event", 5.0 * (stream.clock.seconds() - start));
     for (epsilon, threshold) in
-        [(1e-2, Threshold::Const), (1e-2, Threshold::Relative), (1e-3, Threshold::Relative)]
+        [(1e-2, Threshold::Relative), (1e-2, Threshold::Const)]
     {
         let mut vector = stream.solved(epsilon, threshold);
         // Small batches last: the solve leaves smaller residuals than a drained stream does.
-        for (batch, batches) in [(100_000, 2), (10_000, 5), (100, 50), (1, 5_000)] {
+        for (batch, batches) in [(100_000, 4), (10_000, 10), (100, 200), (1, 10_000)] {
             stream.churn(&mut vector, batch, batches);
         }
         stream.print_error(&vector);

@@ -142,7 +142,7 @@ impl AuthorityVector {
             Budget::Edges(edges) => self.work().saturating_add(edges.max(1)),
         };
         while self.work() < end {
-            let Some(node) = self.queue.pop() else { break };
+            let Some(node) = self.queue.pop(|node| graph.out_degree(node)) else { break };
             if self.is_over(node) {
                 self.push_node(graph, node);
             }
