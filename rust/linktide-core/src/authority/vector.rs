@@ -12,6 +12,9 @@ use crate::graph::{LinkChange, LinkGraph, reserve_eighth};
 /// [`AuthorityVector::on_link_change`].
 const MAX_INFLATION: f64 = 8.0;
 
+/// Targets whose residuals are fetched before any of them is looked at.
+const CHUNK: usize = 64;
+
 /// One vector over a graph: 16 B per node (x and r), two bits, and its queue. Several vectors share one
 /// graph, and may drain at the same time: draining only reads the graph.
 #[derive(Debug, Clone)]
@@ -178,18 +181,27 @@ impl AuthorityVector {
     }
 
     /// Adds `amount` to the residual of every target, queues those now over the threshold and returns the
-    /// change of Σ|r|. The loop all time goes to: it reads and writes r alone unless a node is queued.
+    /// change of Σ|r|. The loop all time goes to: it reads and writes r alone, without a branch that depends
+    /// on r, so that the misses of a chunk overlap; x is read for the few that pass the floor.
     fn spread(&mut self, targets: &[u32], amount: f64) -> f64 {
         let floor = self.floor();
         let mut sum_change = 0.0;
-        for &target in targets {
-            // A vacant slot of a hub table is no node: it falls out here.
-            let Some(slot) = self.r.get_mut(target as usize) else { continue };
-            let (before, after) = (slot.abs(), (*slot + amount).abs());
-            *slot += amount;
-            sum_change += after - before;
-            if after > floor && after > threshold(floor, self.settings.threshold, &self.x, target) {
-                self.queue.push(target);
+        for chunk in targets.chunks(CHUNK) {
+            let mut over = [0u32; CHUNK];
+            let mut found = 0;
+            for &target in chunk {
+                // A vacant slot of a hub table is no node: it falls out here.
+                let Some(slot) = self.r.get_mut(target as usize) else { continue };
+                let (before, after) = (slot.abs(), (*slot + amount).abs());
+                *slot += amount;
+                sum_change += after - before;
+                if let Some(place) = over.get_mut(found) {
+                    *place = target;
+                }
+                found += usize::from(after > floor);
+            }
+            for &target in over.get(..found).unwrap_or_default() {
+                self.recheck(target);
             }
         }
         sum_change
