@@ -252,9 +252,7 @@ fn run(stream: &mut Stream) {
         stream.event(None);
     }
     println!("  graph edit alone {:.3} µs/event", 5.0 * (stream.clock.seconds() - start));
-    for (epsilon, threshold) in
-        [(1e-2, Threshold::Relative), (1e-2, Threshold::Const)]
-    {
+    for (epsilon, threshold) in [(1e-2, Threshold::Relative), (1e-2, Threshold::Const)] {
         let mut vector = stream.solved(epsilon, threshold);
         // Small batches last: the solve leaves smaller residuals than a drained stream does.
         for (batch, batches) in [(100_000, 4), (10_000, 10), (100, 200), (1, 10_000)] {

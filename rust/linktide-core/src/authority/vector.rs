@@ -6,7 +6,7 @@ use super::queue::{NodeSet, PushQueue};
 use super::settings::{check_epsilon, check_prior};
 use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
-use crate::graph::{LinkChange, LinkGraph, reserve_eighth};
+use crate::graph::{LinkChange, LinkGraph, Weights, reserve_eighth};
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
@@ -86,26 +86,52 @@ impl AuthorityVector {
         if change.is_empty() {
             return;
         }
-        let (source, target, alpha) = (change.source, change.target, self.settings.alpha);
-        let x = self.x(source);
-        let passed = |weight: f64, total: f64| if total > 0.0 { weight / total } else { 0.0 };
-        if change.total_before > 0.0 && change.total_after > 0.0 {
-            let x_per_weight = x / change.total_before;
-            let scaled = x_per_weight * change.total_after;
-            self.add_x(source, scaled - x);
-            self.add_residual(source, -(self.x(source) - x));
-            self.add_residual(target, alpha * x_per_weight * (change.weight_after - change.weight_before));
+        let (source, target) = (change.source, change.target);
+        if change.total_before > 0.0 && change.total_after > MAX_INFLATION * change.total_before {
+            self.share_anew(graph, change);
         } else {
-            let share_after = passed(change.weight_after, change.total_after);
-            let share_before = passed(change.weight_before, change.total_before);
-            self.add_residual(target, alpha * x * (share_after - share_before));
-        }
-        if self.x(source) > MAX_INFLATION * self.estimate(source) && self.is_over(source) {
-            self.push_node(graph, source);
+            self.scale_source(change);
+            if self.x(source) > MAX_INFLATION * self.estimate(source) && self.is_over(source) {
+                self.push_node(graph, source);
+            }
         }
         // Both ends, whatever they were before: the threshold itself may have shrunk with x.
         self.recheck(source);
         self.recheck(target);
+    }
+
+    /// Scales x of the source with its total weight, so that its other targets need no change.
+    fn scale_source(&mut self, change: &LinkChange) {
+        let (source, x, alpha) = (change.source, self.x(change.source), self.settings.alpha);
+        let passed = |weight: f64, total: f64| if total > 0.0 { weight / total } else { 0.0 };
+        let gained = if change.total_before > 0.0 && change.total_after > 0.0 {
+            self.add_x(source, x * (change.total_after / change.total_before) - x);
+            self.add_residual(source, -(self.x(source) - x));
+            passed(change.weight_after - change.weight_before, change.total_before)
+        } else {
+            passed(change.weight_after, change.total_after)
+                - passed(change.weight_before, change.total_before)
+        };
+        self.add_residual(change.target, alpha * x * gained);
+    }
+
+    /// Leaves x of the source and gives every target its new share. Where one edit multiplies the total
+    /// weight, scaling x would drown it in rounding; this follows the source's links instead.
+    fn share_anew(&mut self, graph: &LinkGraph, change: &LinkChange) {
+        let passed = self.settings.alpha * self.x(change.source);
+        let lost = passed * (1.0 / change.total_before - 1.0 / change.total_after);
+        let mut sum_change = 0.0;
+        for (weights, targets) in graph.segments(change.source) {
+            let amounts = targets
+                .iter()
+                .enumerate()
+                .map(|(at, &target)| if target == change.target { 0.0 } else { -lost * weights.at(at) });
+            sum_change += self.spread(targets, amounts);
+        }
+        self.sum_r.add(sum_change);
+        self.edges += u64::from(graph.out_degree(change.source));
+        let gained = change.weight_after / change.total_after - change.weight_before / change.total_before;
+        self.add_residual(change.target, passed * gained);
     }
 
     /// Sets the prior b of one node; 0 for a page that is forgotten, once its links are dropped.
@@ -172,24 +198,28 @@ impl AuthorityVector {
         let total = graph.out_weight(node);
         if total > 0.0 {
             let share = self.settings.alpha * pushed / total;
-            for (weight, targets) in graph.segments(node) {
-                sum_change += self.spread(targets, share * weight);
+            for (weights, targets) in graph.segments(node) {
+                sum_change += match weights {
+                    Weights::Same(weight) => self.spread(targets, std::iter::repeat(share * weight)),
+                    Weights::Each(each) => self.spread(targets, each.iter().map(|weight| share * weight)),
+                };
             }
             self.edges += u64::from(graph.out_degree(node));
         }
         self.sum_r.add(sum_change);
     }
 
-    /// Adds `amount` to the residual of every target, queues those now over the threshold and returns the
+    /// Adds its amount to the residual of every target, queues those now over the threshold and returns the
     /// change of Σ|r|. The loop all time goes to: it reads and writes r alone, without a branch that depends
     /// on r, so that the misses of a chunk overlap; x is read for the few that pass the floor.
-    fn spread(&mut self, targets: &[u32], amount: f64) -> f64 {
+    fn spread(&mut self, targets: &[u32], amounts: impl IntoIterator<Item = f64>) -> f64 {
         let floor = self.floor();
         let mut sum_change = 0.0;
+        let mut amounts = amounts.into_iter();
         for chunk in targets.chunks(CHUNK) {
             let mut over = [0u32; CHUNK];
             let mut found = 0;
-            for &target in chunk {
+            for (&target, amount) in chunk.iter().zip(&mut amounts) {
                 // A vacant slot of a hub table is no node: it falls out here.
                 let Some(slot) = self.r.get_mut(target as usize) else { continue };
                 let (before, after) = (slot.abs(), (*slot + amount).abs());
