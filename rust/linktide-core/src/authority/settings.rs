@@ -1,5 +1,7 @@
 //! What a vector is told, and what a drain answers.
 
+use std::time::Duration;
+
 /// When a residual is worth pushing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threshold {
@@ -96,9 +98,11 @@ pub enum Budget {
     /// Until nothing is over the threshold.
     Unlimited,
     /// Until about this many edges were followed. At least one node is pushed and a node is pushed whole,
-    /// so a drain may overrun by one node's out-links. For a time budget, drain by slices and look at the
-    /// clock between them.
+    /// so a drain may overrun by one node's out-links.
     Edges(u64),
+    /// Until about this much time went by on the wall clock. It is looked at after every few thousand edges,
+    /// and a node is pushed whole.
+    Time(Duration),
 }
 
 /// What a drain did.
@@ -110,6 +114,18 @@ pub struct DrainOutcome {
     pub pushes: u64,
     /// Whether the promised ε now holds; false when the budget ended first.
     pub is_drained: bool,
+}
+
+impl DrainOutcome {
+    /// This and a later slice of the same drain, as one.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            edges: self.edges + later.edges,
+            pushes: self.pushes + later.pushes,
+            is_drained: later.is_drained,
+        }
+    }
 }
 
 /// Whether a batch is so large that [`super::AuthorityVector::solve`] costs less than pushing: above about

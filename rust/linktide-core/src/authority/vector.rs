@@ -1,5 +1,7 @@
 //! One authority vector: estimates, residuals, and the rules that keep them true.
 
+use std::time::Instant;
+
 use rustc_hash::FxHashMap;
 
 use super::queue::{NodeSet, PushQueue};
@@ -11,6 +13,9 @@ use crate::graph::{LinkChange, LinkGraph, Weights, reserve_eighth};
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
 const MAX_INFLATION: f64 = 8.0;
+
+/// Edges and pushes between two looks at the clock: some 50 µs.
+const WORK_PER_LOOK: u64 = 4_096;
 
 /// Targets whose residuals are fetched before any of them is looked at.
 const CHUNK: usize = 64;
@@ -162,24 +167,37 @@ impl AuthorityVector {
         Ok(())
     }
 
-    /// Pushes residuals over the threshold until none is left or the budget ends. Reads the graph only.
+    /// Pushes residuals over the threshold until none is left or the budget ends. Reads the graph only. A
+    /// drain cut short goes on with the next call, whatever was edited between.
     pub fn drain(&mut self, graph: &LinkGraph, budget: Budget) -> DrainOutcome {
         self.grow(graph);
         let (edges, pushes) = (self.edges, self.pushes);
-        let end = match budget {
-            Budget::Unlimited => u64::MAX,
-            Budget::Edges(edges) => self.work().saturating_add(edges.max(1)),
-        };
-        while self.work() < end {
-            let Some(node) = self.queue.pop(|node| graph.out_degree(node)) else { break };
-            if self.is_over(node) {
-                self.push_node(graph, node);
+        match budget {
+            Budget::Unlimited => self.push_until(graph, u64::MAX),
+            Budget::Edges(edges) => self.push_until(graph, self.work().saturating_add(edges.max(1))),
+            Budget::Time(time) => {
+                let begin = Instant::now();
+                while !self.is_drained() {
+                    self.push_until(graph, self.work() + WORK_PER_LOOK);
+                    if begin.elapsed() >= time {
+                        break;
+                    }
+                }
             }
         }
         DrainOutcome {
             edges: self.edges - edges,
             pushes: self.pushes - pushes,
             is_drained: self.is_drained(),
+        }
+    }
+
+    fn push_until(&mut self, graph: &LinkGraph, end: u64) {
+        while self.work() < end {
+            let Some(node) = self.queue.pop(|node| graph.out_degree(node)) else { break };
+            if self.is_over(node) {
+                self.push_node(graph, node);
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! Long streams, hubs, and the pitfalls that once cost correctness.
 
+use std::time::Duration;
+
 use super::oracle::{iterated, priors};
-use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold};
+use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold, drain_together};
 use crate::graph::{LinkGraph, WeightClass};
 
 struct Random(u64);
@@ -198,4 +200,36 @@ fn push_agrees_with_iteration_on_a_larger_graph() {
     assert!(sweeps < 60, "{sweeps} sweeps");
     solved.drain(&graph, Budget::Unlimited);
     assert!(greatest_relative_error(&graph, &solved) <= 1e-4);
+}
+
+#[test]
+fn four_vectors_on_two_threads_are_those_of_one_thread() {
+    let (mut graph, first) = empty(20_000, Threshold::Const, 1e-3);
+    let mut vectors = vec![first];
+    for prior in [0.15, 0.3, 0.6] {
+        let settings =
+            AuthoritySettings { threshold: Threshold::Relative, prior, ..AuthoritySettings::default() };
+        vectors.push(AuthorityVector::new(settings).unwrap());
+    }
+    let mut random = Random(5);
+    for _ in 0..60_000 {
+        let (source, target) = (random.below(20_000), random.skewed(20_000));
+        let change = graph.set_link(source, target, WeightClass::FIRST).unwrap();
+        vectors.iter_mut().for_each(|vector| vector.on_link_change(&graph, &change));
+    }
+    let mut alone = vectors.clone();
+    alone.iter_mut().for_each(|vector| {
+        vector.drain(&graph, Budget::Unlimited);
+    });
+    let mut slices = 0;
+    while vectors.iter().any(|vector| !vector.is_drained()) {
+        let mut each: Vec<_> = vectors.iter_mut().collect();
+        drain_together(&graph, &mut each, Budget::Time(Duration::from_micros(50)), 2);
+        slices += 1;
+    }
+    assert!(slices > 3, "{slices} slices");
+    for (alone, together) in alone.iter().zip(&vectors) {
+        assert_eq!(alone.values(), together.values());
+        assert_eq!(alone.edges_touched(), together.edges_touched());
+    }
 }
