@@ -34,7 +34,7 @@ impl AuthoritySettings {
     /// The same settings, or which of them cannot work.
     ///
     /// # Errors
-    /// α outside (0, 1), ε not positive, a prior that is negative or not finite.
+    /// α outside (0, 1), ε outside [1e-15, 1], a prior that is negative or not finite.
     pub fn checked(self) -> Result<Self, AuthorityError> {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
             return Err(AuthorityError::Alpha { alpha: self.alpha });
@@ -46,7 +46,8 @@ impl AuthoritySettings {
 }
 
 pub(super) fn check_epsilon(epsilon: f64) -> Result<(), AuthorityError> {
-    if epsilon > 0.0 && epsilon.is_finite() { Ok(()) } else { Err(AuthorityError::Epsilon { epsilon }) }
+    // Below 1e-15 rounding alone is larger than the promise.
+    if (1e-15..=1.0).contains(&epsilon) { Ok(()) } else { Err(AuthorityError::Epsilon { epsilon }) }
 }
 
 pub(super) fn check_prior(prior: f64) -> Result<(), AuthorityError> {
@@ -54,7 +55,7 @@ pub(super) fn check_prior(prior: f64) -> Result<(), AuthorityError> {
 }
 
 /// Why a vector refused a setting.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum AuthorityError {
     /// α outside (0, 1).
     #[error("alpha must lie between 0 and 1, not {alpha}")]
@@ -62,11 +63,17 @@ pub enum AuthorityError {
         /// The value given.
         alpha: f64,
     },
-    /// ε not a positive number.
-    #[error("epsilon must be a positive number, not {epsilon}")]
+    /// ε out of range.
+    #[error("epsilon must lie between 1e-15 and 1, not {epsilon}")]
     Epsilon {
         /// The value given.
         epsilon: f64,
+    },
+    /// A threshold nobody knows.
+    #[error("threshold must be \"const\" or \"x\", not {name:?}")]
+    Threshold {
+        /// The name given.
+        name: String,
     },
     /// A prior that is negative or not finite.
     #[error("a prior must be finite and at least 0, not {prior}")]
@@ -114,6 +121,20 @@ pub struct DrainOutcome {
     pub pushes: u64,
     /// Whether the promised ε now holds; false when the budget ended first.
     pub is_drained: bool,
+}
+
+impl Threshold {
+    /// The threshold of a name: "const" or "x".
+    ///
+    /// # Errors
+    /// Any other name.
+    pub fn from_name(name: &str) -> Result<Self, AuthorityError> {
+        match name {
+            "const" => Ok(Self::Const),
+            "x" => Ok(Self::Relative),
+            _ => Err(AuthorityError::Threshold { name: name.chars().take(40).collect() }),
+        }
+    }
 }
 
 impl DrainOutcome {

@@ -1,11 +1,11 @@
 //! Whole-graph passes: the bulk solve, the restart, the audit.
 
 use super::sum::ExactSum;
-use super::{AuthorityError, AuthorityVector};
+use super::{AuthorityError, AuthorityVector, Threshold};
 use crate::graph::{LinkGraph, WeightClass};
 
-/// More sweeps than any graph needs: at α = 0.85 the error falls by at least 0.85 a sweep.
-const MAX_SWEEPS: usize = 200;
+/// The relative change of x below which a solve counts as exact; rounding allows little less.
+const EXACT: f64 = 1e-13;
 
 impl AuthorityVector {
     /// Recomputes from the present x by Gauss–Seidel sweeps over a temporary transpose, then sets
@@ -24,14 +24,27 @@ impl AuthorityVector {
         let goal = 0.5 * self.settings.epsilon * (1.0 - self.settings.alpha);
         let mut passed = self.passed_per_weight(graph);
         let mut sweeps = 0;
-        while sweeps < MAX_SWEEPS {
+        // More than any graph needs: the error falls by at least α a sweep.
+        let most = (40.0 / (1.0 - self.settings.alpha)) as usize;
+        while sweeps < most {
             sweeps += 1;
             if self.sweep(&in_links, &mut passed) <= goal {
                 break;
             }
         }
+        self.edges += sweeps as u64 * graph.link_count();
         self.settle(graph, old);
         sweeps
+    }
+
+    /// A vector with the same priors, solved from nothing until only rounding is left.
+    #[must_use]
+    pub fn exact(&self, graph: &LinkGraph) -> Self {
+        let mut exact = self.clone();
+        exact.settings.epsilon = EXACT;
+        exact.settings.threshold = Threshold::Relative;
+        exact.solve_from_scratch(graph);
+        exact
     }
 
     /// As [`Self::solve`], forgetting the present x.
@@ -129,8 +142,8 @@ impl AuthorityVector {
             let new = sum / (1.0 - own_share);
             if let (Some(x), Some(passed)) = (self.x.get_mut(node), passed.get_mut(node)) {
                 let scale = match self.settings.threshold {
-                    super::Threshold::Const => 1.0,
-                    super::Threshold::Relative => new.max(1.0),
+                    Threshold::Const => 1.0,
+                    Threshold::Relative => new.max(1.0),
                 };
                 greatest = greatest.max((new - *x).abs() / scale);
                 *x = new;

@@ -34,7 +34,7 @@ pub struct AuthorityVector {
     pub(super) sum_x: ExactSum,
     pub(super) sum_r: ExactSum,
     sum_prior: f64,
-    edges: u64,
+    pub(super) edges: u64,
     pushes: u64,
 }
 
@@ -159,7 +159,7 @@ impl AuthorityVector {
     /// Changes ε and looks at every residual again. The new ε holds after the next full drain.
     ///
     /// # Errors
-    /// ε is not a positive number; nothing changes then.
+    /// ε outside [1e-15, 1]; nothing changes then.
     pub fn set_epsilon(&mut self, epsilon: f64) -> Result<(), AuthorityError> {
         check_epsilon(epsilon)?;
         self.settings.epsilon = epsilon;
@@ -385,7 +385,7 @@ impl AuthorityVector {
         self.queue.len()
     }
 
-    /// Edges followed by pushes since the vector was made.
+    /// Edges followed since the vector was made, by pushes and by the sweeps of solves.
     #[must_use]
     pub fn edges_touched(&self) -> u64 {
         self.edges
@@ -398,6 +398,13 @@ impl AuthorityVector {
             self.moved_set.remove(node);
         }
         moved
+    }
+
+    /// As [`Self::take_moved`] for those who publish nothing; keeps the room.
+    pub(crate) fn forget_moved(&mut self) {
+        for node in self.moved.drain(..) {
+            self.moved_set.remove(node);
+        }
     }
 
     /// Bytes held, reserved room included.

@@ -196,6 +196,15 @@ impl LinkGraph {
         self.extras(source, list).find(|(_, list)| list.contains(&self.arena, target)).map(|(class, _)| class)
     }
 
+    /// The weight of the link, if it exists.
+    #[must_use]
+    pub fn link_weight(&self, source: u32, target: u32) -> Option<f64> {
+        if self.has_own_weights() {
+            return self.list(source).weight_of(&self.arena, target);
+        }
+        self.link_class(source, target).map(|class| self.weight(class))
+    }
+
     /// Puts the link into `class`: adds it, moves it, or finds it there. A class of weight 0 drops it:
     /// such a link passes nothing, so it is not kept here.
     ///
