@@ -217,6 +217,12 @@ impl AuthorityGraph {
         self.vector.error_bound()
     }
 
+    /// Greatest |x + r − b − αPᵀx|: rounding only. One pass over all links.
+    #[must_use]
+    pub fn audit(&self) -> f64 {
+        self.vector.audit(&self.graph)
+    }
+
     /// Edges followed since the graph was made, those of solves included.
     #[must_use]
     pub fn edges_touched(&self) -> u64 {
