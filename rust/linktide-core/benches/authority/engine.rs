@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use linktide_core::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold, drain_together};
+use linktide_core::authority::{
+    AuthoritySettings, AuthorityVector, Board, Budget, ScoredGraph, Threshold, drain_all,
+};
 use linktide_core::graph::{LinkGraph, WeightClass};
 
 use crate::churn::Events;
@@ -39,7 +41,9 @@ fn event(graph: &mut LinkGraph, events: &mut Events, vectors: &mut [AuthorityVec
         graph.drop_link(source, target)
     };
     let change = change.unwrap();
-    vectors.iter_mut().for_each(|vector| vector.on_link_change(graph, &change));
+    for vector in vectors {
+        vector.on_link_change(graph, &change);
+    }
 }
 
 /// Gauss–Seidel from the last scores after each batch of 100, the transpose for nothing: one sweep is the
@@ -158,40 +162,54 @@ pub(crate) fn worst_event(events: &mut Events, nodes: usize, epsilon: f64, links
     }
 }
 
-/// Four vectors over one graph: the CPU of draining them on one thread and on two.
+/// Citation and three trust boards over one graph: the CPU of draining them on one thread and on two.
 pub(crate) fn parallel(events: &mut Events, nodes: usize, epsilon: f64) {
-    let mut graph = loaded(events, nodes);
-    let kinds = [
-        (Threshold::Relative, 0.15),
-        (Threshold::Const, 0.15),
-        (Threshold::Relative, 0.3),
-        (Threshold::Const, 0.3),
-    ];
-    let mut vectors: Vec<_> =
-        kinds.into_iter().map(|(threshold, prior)| vector(&graph, epsilon, threshold, prior)).collect();
-    for (size, rounds) in [(100, 40), (10_000, 6)] {
-        for threads in [1, 2, 1, 2] {
-            let (mut wall, mut cpu, mut edges) = (0.0, 0.0, 0);
-            for _ in 0..rounds {
-                for _ in 0..size {
-                    event(&mut graph, events, &mut vectors);
-                }
-                let (begin, before) = (Instant::now(), process_seconds());
-                let mut each: Vec<_> = vectors.iter_mut().collect();
-                let outcomes = drain_together(&graph, &mut each, Budget::Unlimited, threads);
-                wall += begin.elapsed().as_secs_f64();
-                cpu += process_seconds() - before;
-                edges += outcomes.iter().map(|outcome| outcome.edges).sum::<u64>();
-            }
-            let total = f64::from(size) * f64::from(rounds);
-            println!(
-                "{{\"what\": \"parallel\", \"threads\": {threads}, \"batch\": {size}, \"vectors\": 4, \"edges_per_event\": {:.1}, \
-                 \"cpu_us_per_event\": {:.3}, \"wall_us_per_event\": {:.3}}}",
-                edges as f64 / total,
-                1e6 * cpu / total,
-                1e6 * wall / total,
-            );
+    let citation = Board::citation(0.85, epsilon, Threshold::Relative).unwrap();
+    let mut scored = ScoredGraph::new(&[1.0], citation).unwrap();
+    (0..nodes).for_each(|_| {
+        scored.add_node().unwrap();
+    });
+    scored.set_trust((0..3).map(|_| Board::trust(0.85, epsilon).unwrap()).collect());
+    for board in 1..=3 {
+        for _ in 0..nodes / 20 {
+            scored.set_prior(board, events.random.below(nodes) as u32, 1.0).unwrap();
         }
+    }
+    for &(source, target) in &events.live {
+        scored.set_link(source, target, Some(WeightClass::FIRST)).unwrap();
+    }
+    drain_all(&mut [&mut scored], Budget::Unlimited);
+    for _ in 0..6 {
+        drain_round(&mut scored, events);
+    }
+}
+
+fn drain_round(scored: &mut ScoredGraph, events: &mut Events) {
+    const EVENTS: u32 = 20_000;
+    for _ in 0..EVENTS {
+        let ((source, target), adds) = events.next();
+        scored.set_link(source, target, adds.then_some(WeightClass::FIRST)).unwrap();
+    }
+    let edges = |scored: &ScoredGraph| scored.boards().map(|b| b.vector().edges_touched()).sum::<u64>();
+    let before = edges(scored);
+    let mut alone: Vec<_> = scored.boards().map(|board| board.vector().clone()).collect();
+    let (begin, cpu) = (Instant::now(), process_seconds());
+    for vector in &mut alone {
+        vector.drain(scored.graph(), Budget::Unlimited);
+    }
+    let one = (process_seconds() - cpu, begin.elapsed().as_secs_f64());
+    drop(alone);
+    let (begin, cpu) = (Instant::now(), process_seconds());
+    drain_all(&mut [scored], Budget::Unlimited);
+    let two = (process_seconds() - cpu, begin.elapsed().as_secs_f64());
+    let edges = (edges(scored) - before) as f64 / f64::from(EVENTS);
+    for (threads, (cpu, wall)) in [(1, one), (2, two)] {
+        println!(
+            "{{\"what\": \"parallel\", \"threads\": {threads}, \"batch\": {EVENTS}, \"vectors\": 4, \
+             \"edges_per_event\": {edges:.1}, \"cpu_us_per_event\": {:.3}, \"wall_us_per_event\": {:.3}}}",
+            1e6 * cpu / f64::from(EVENTS),
+            1e6 * wall / f64::from(EVENTS),
+        );
     }
 }
 

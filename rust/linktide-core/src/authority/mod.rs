@@ -25,7 +25,6 @@
 //! ```
 
 mod board;
-mod parallel;
 mod queue;
 mod score;
 mod scored_graph;
@@ -37,7 +36,6 @@ mod tests;
 mod vector;
 
 pub use board::Board;
-pub use parallel::drain_together;
 pub use score::{SCALE_DECADES, SCALE_VERSION, Scale, TRUST_DECADES, relative_bound};
 pub use scored_graph::{ScoredGraph, drain_all};
 pub use settings::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold, is_bulk};

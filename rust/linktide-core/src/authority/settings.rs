@@ -137,18 +137,6 @@ impl Threshold {
     }
 }
 
-impl DrainOutcome {
-    /// This and a later slice of the same drain, as one.
-    #[must_use]
-    pub fn and(self, later: Self) -> Self {
-        Self {
-            edges: self.edges + later.edges,
-            pushes: self.pushes + later.pushes,
-            is_drained: later.is_drained,
-        }
-    }
-}
-
 /// Whether a batch is so large that [`super::AuthorityVector::solve`] costs less than pushing: above about
 /// 3 % of the live links (measured on a web crawl; see `benches/authority.rs` for other graphs).
 #[must_use]

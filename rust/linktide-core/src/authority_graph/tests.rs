@@ -33,7 +33,7 @@ fn edits(ops: &[Op], are_names: bool) -> RecordBatch {
         ("src", ids(ops.iter().map(|op| op.0).collect())),
         ("dst", ids(ops.iter().map(|op| op.1).collect())),
         ("op", words(ops.iter().map(|op| if op.2.is_some() { "add" } else { "drop" }.to_owned()))),
-        ("weight", Arc::new(Float64Array::from_iter(ops.iter().map(|op| op.2)))),
+        ("weight", Arc::new(ops.iter().map(|op| op.2).collect::<Float64Array>())),
     ])
 }
 

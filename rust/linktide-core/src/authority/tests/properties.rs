@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::oracle::{dense, priors};
-use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Scale, Threshold, drain_together};
+use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Scale, Threshold};
 use crate::graph::{LinkChange, LinkGraph, WeightClass};
 
 const WEIGHTS: [f64; 3] = [1.0, 0.1, 2.5];
@@ -257,31 +257,6 @@ proptest! {
         for (whole, sliced) in whole.vectors.iter().zip(&sliced.vectors) {
             prop_assert_eq!(whole.values(), sliced.values());
             prop_assert_eq!(whole.edges_touched(), sliced.edges_touched());
-        }
-    }
-
-    #[test]
-    fn vectors_drained_together_are_those_drained_alone(ops in ops(), threads in 0usize..4, slices in any::<bool>()) {
-        let mut alone = World::new(1e-4);
-        alone.run(&ops);
-        let World { graph, vectors, .. } = &alone;
-        let mut together = vectors.clone();
-        let budget = if slices { Budget::Time(std::time::Duration::ZERO) } else { Budget::Unlimited };
-        let mut edges = vec![0; together.len()];
-        loop {
-            let mut each: Vec<_> = together.iter_mut().collect();
-            let outcomes = drain_together(graph, &mut each, budget, threads);
-            edges.iter_mut().zip(&outcomes).for_each(|(sum, outcome)| *sum += outcome.edges);
-            if outcomes.iter().all(|outcome| outcome.is_drained) {
-                break;
-            }
-        }
-        let before: Vec<_> = alone.vectors.iter().map(AuthorityVector::edges_touched).collect();
-        alone.drain(Budget::Unlimited);
-        for (at, (alone, together)) in alone.vectors.iter().zip(&together).enumerate() {
-            prop_assert!(together.is_drained());
-            prop_assert_eq!(alone.values(), together.values());
-            prop_assert_eq!(alone.edges_touched() - before[at], edges[at]);
         }
     }
 

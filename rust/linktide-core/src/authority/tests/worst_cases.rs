@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::oracle::{iterated, priors};
-use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold, drain_together};
+use crate::authority::{
+    AuthoritySettings, AuthorityVector, Board, Budget, ScoredGraph, Threshold, drain_all,
+};
 use crate::graph::{LinkGraph, WeightClass};
 
 struct Random(u64);
@@ -203,33 +205,35 @@ fn push_agrees_with_iteration_on_a_larger_graph() {
 }
 
 #[test]
-fn four_vectors_on_two_threads_are_those_of_one_thread() {
-    let (mut graph, first) = empty(20_000, Threshold::Const, 1e-3);
-    let mut vectors = vec![first];
-    for prior in [0.15, 0.3, 0.6] {
-        let settings =
-            AuthoritySettings { threshold: Threshold::Relative, prior, ..AuthoritySettings::default() };
-        vectors.push(AuthorityVector::new(settings).unwrap());
-    }
-    let mut random = Random(5);
-    for _ in 0..60_000 {
-        let (source, target) = (random.below(20_000), random.skewed(20_000));
-        let change = graph.set_link(source, target, WeightClass::FIRST).unwrap();
-        vectors.iter_mut().for_each(|vector| vector.on_link_change(&graph, &change));
-    }
-    let mut alone = vectors.clone();
-    alone.iter_mut().for_each(|vector| {
-        vector.drain(&graph, Budget::Unlimited);
+fn boards_drained_on_two_threads_in_slices_are_those_drained_alone() {
+    let citation = Board::citation(0.85, 1e-3, Threshold::Const).unwrap();
+    let mut scored = ScoredGraph::new(&[1.0], citation).unwrap();
+    (0..20_000).for_each(|_| {
+        scored.add_node().unwrap();
     });
+    scored.set_trust(vec![Board::trust(0.85, 1e-2).unwrap(), Board::trust(0.85, 1e-3).unwrap()]);
+    let mut random = Random(5);
+    let mut set = |scored: &mut ScoredGraph| {
+        scored.set_link(random.below(20_000), random.skewed(20_000), Some(WeightClass::FIRST)).unwrap();
+    };
+    (0..60_000).for_each(|_| set(&mut scored));
+    drain_all(&mut [&mut scored], Budget::Unlimited);
+    (0..1_000).for_each(|_| set(&mut scored));
+    for node in 0..9_000 {
+        (1..3).for_each(|board| scored.set_prior(board, node * 2, 0.5).unwrap());
+    }
+    let mut alone: Vec<_> = scored.boards().map(|board| board.vector().clone()).collect();
+    for vector in &mut alone {
+        vector.drain(scored.graph(), Budget::Unlimited);
+    }
     let mut slices = 0;
-    while vectors.iter().any(|vector| !vector.is_drained()) {
-        let mut each: Vec<_> = vectors.iter_mut().collect();
-        drain_together(&graph, &mut each, Budget::Time(Duration::from_micros(50)), 2);
+    while scored.boards().any(|board| !board.vector().is_drained()) {
+        drain_all(&mut [&mut scored], Budget::Time(Duration::from_micros(50)));
         slices += 1;
     }
     assert!(slices > 3, "{slices} slices");
-    for (alone, together) in alone.iter().zip(&vectors) {
-        assert_eq!(alone.values(), together.values());
-        assert_eq!(alone.edges_touched(), together.edges_touched());
+    for (alone, board) in alone.iter().zip(scored.boards()) {
+        assert_eq!(alone.values(), board.vector().values());
+        assert_eq!(alone.edges_touched(), board.vector().edges_touched());
     }
 }
