@@ -115,7 +115,7 @@ class AuthorityGraph:
         All or nothing: raises ValueError that names row and value for a missing column, a null, an id or a
         weight out of range (negative, NaN, infinite, or not 0 and outside 1e-150 to 1e150), an unknown
         operation, and numbers mixed with strings; the graph is then as before.
-        Costs a few µs an edit; above about 3 % of the links one solve, about 25 passes over all links.
+        Costs a few µs an edit; above a tenth of the links one solve, about 25 passes over all links.
         """
         return Applied(*self._core.apply(batch))
 
