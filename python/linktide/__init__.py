@@ -1,6 +1,7 @@
 """linktide: a self-hosted, live backlink index.
 
-`normalize_urls` and `normalize_url` are its URL identity for other programs; see `linktide.url`.
+For programs of your own: `normalize_urls` and `normalize_url` are its URL identity, see `linktide.url`;
+`AuthorityGraph` is authority that follows every link of a graph of yours, see `linktide.authority`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from linktide.authority import AuthorityGraph
     from linktide.url import UrlFlag, UrlReason, explain_url, normalize_url, normalize_urls
 
-__all__ = ["UrlFlag", "UrlReason", "explain_url", "normalize_url", "normalize_urls"]
+__all__ = ["AuthorityGraph", "UrlFlag", "UrlReason", "explain_url", "normalize_url", "normalize_urls"]
 
 
 def __getattr__(name: str) -> object:
-    """Load `linktide.url` when one of its names is first asked for, so that the command line starts fast."""
-    if name in __all__:
-        return getattr(import_module("linktide.url"), name)
-    raise AttributeError(f"module 'linktide' has no attribute {name!r}")
+    """Load a module when one of its names is first asked for, so that the command line starts fast."""
+    if name not in __all__:
+        raise AttributeError(f"module 'linktide' has no attribute {name!r}")
+    room = "linktide.authority" if name == "AuthorityGraph" else "linktide.url"
+    return getattr(import_module(room), name)

@@ -7,6 +7,7 @@ from typing_extensions import Buffer
 
 __all__ = [
     "URL_POLICY_VERSION",
+    "AuthorityGraph",
     "BatchDecoder",
     "Changes",
     "EventBatch",
@@ -292,3 +293,44 @@ def url_flags() -> list[tuple[str, int, str]]:
 
 def url_reasons() -> list[tuple[str, int, str, str]]:
     """Every reason: name, code, rule, meaning."""
+
+@type_check_only
+class _RecordBatches(Protocol):
+    """A stream of Arrow record batches: a table, a data frame, a reader."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+@final
+class AuthorityGraph:
+    """Links and the authority of their nodes, kept within epsilon. One call at a time, from any thread.
+
+    Raises ValueError for a setting out of range and for seeds that cannot be taken.
+    """
+
+    def __new__(
+        cls, alpha: float, epsilon: float, threshold: str, seeds: Sequence[tuple[int | str, float]] | None
+    ) -> AuthorityGraph: ...
+    def apply(self, batch: _RecordBatch | _RecordBatches) -> tuple[int, int, int, int, int, int, bool]:
+        """Apply edits and drain.
+
+        Returns (added, dropped, reweighted, unchanged, unknown drops, edges touched, solved in bulk).
+        """
+
+    def scores(self) -> _RecordBatch:
+        """Return id, score, residual of every node."""
+
+    def solve_exact(self) -> _RecordBatch:
+        """Return the same columns, solved exactly; changes nothing."""
+
+    @property
+    def error_bound(self) -> float: ...
+    @property
+    def edges_touched(self) -> int: ...
+    @property
+    def link_count(self) -> int: ...
+    @property
+    def node_count(self) -> int: ...
+    @property
+    def unlinked_seed_count(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...

@@ -21,6 +21,9 @@ URL_POLICY_VERSION: str = str(_core.URL_POLICY_VERSION)
 scan_record_batches = _core.scan_record_batches
 """Walk Kafka record batches: (data, fetch offset) → (next offset, records, damaged offset or None)."""
 
+AuthorityCore = _core.AuthorityGraph
+"""The graph and scores behind `linktide.authority.AuthorityGraph`."""
+
 
 UrlNormalizer = _core.UrlNormalizer
 """Normalises URLs, one or a column; `linktide.url` is the door for users."""

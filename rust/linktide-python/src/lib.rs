@@ -1,5 +1,6 @@
 //! `linktide._core`: a list of names. Arrow in, GIL released, Arrow out.
 
+mod authority;
 mod batch;
 mod event;
 mod index;
@@ -18,6 +19,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     index::register(module)?;
     suffixes::register(module)?;
     url::register(module)?;
+    authority::register(module)?;
     url_tables::register(module)?;
     Ok(())
 }

@@ -1,6 +1,4 @@
-//! Which node to push next: first in, first out.
-
-use std::collections::VecDeque;
+//! Which node to push next: in rounds, nodes with few links first.
 
 /// A set of bits by node id.
 #[derive(Debug, Clone, Default)]
@@ -40,16 +38,22 @@ impl NodeSet {
     }
 }
 
-/// Nodes whose residual is over the threshold, each once, in order of arrival.
+/// Classes of out-degree: 0, 1, 2 to 3, 4 to 7, …
+const DEGREE_CLASSES: usize = 33;
+
+/// Nodes whose residual is over the threshold, each once, in rounds: what a round queues waits for the next.
 ///
-/// Order decides how often a hub is pushed, so it is most of the cost. Arrival order lets a hub gather
-/// what the whole queue before it sends. Rejected after measuring (`benches/authority.rs`): letting a hub
-/// of d links wait for d edges and then go first pushes it before the queue has sent its part, many times
-/// the edges in large batches; arrival order plus such a wait gains nothing that pays for its state.
+/// Order decides how often a hub is pushed, so it is most of the cost. Within a round nodes go by degree
+/// class, cheap ones first: a hub is pushed after most of what the round sends it, and what lifted it over
+/// the threshold may be gone by then. Rounds keep two cheap nodes from feeding each other while a hub waits.
+/// What was measured and rejected is in docs/decisions/0005.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PushQueue {
     queued: NodeSet,
-    nodes: VecDeque<u32>,
+    /// This round, in order; before `at` they are done.
+    round: Vec<u32>,
+    at: usize,
+    next: Vec<u32>,
 }
 
 impl PushQueue {
@@ -58,7 +62,7 @@ impl PushQueue {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.nodes.len()
+        self.round.len() - self.at + self.next.len()
     }
 
     #[cfg(test)]
@@ -70,22 +74,59 @@ impl PushQueue {
     #[inline]
     pub(super) fn push(&mut self, node: u32) {
         if self.queued.insert(node) {
-            self.nodes.push_back(node);
+            self.next.push(node);
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<u32> {
-        let node = self.nodes.pop_front()?;
+    pub(super) fn pop(&mut self, degree: impl Fn(u32) -> u32) -> Option<u32> {
+        if self.at == self.round.len() {
+            self.begin_round(degree);
+        }
+        let node = *self.round.get(self.at)?;
+        self.at += 1;
         self.queued.remove(node);
         Some(node)
     }
 
+    fn begin_round(&mut self, degree: impl Fn(u32) -> u32) {
+        self.round.clear();
+        self.at = 0;
+        if self.next.len() < 2 {
+            std::mem::swap(&mut self.round, &mut self.next);
+            return;
+        }
+        let class = |node: u32| (u32::BITS - degree(node).leading_zeros()) as usize;
+        let mut starts = [0usize; DEGREE_CLASSES + 1];
+        for &node in &self.next {
+            if let Some(count) = starts.get_mut(class(node) + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        self.round.resize(self.next.len(), 0);
+        for node in self.next.drain(..) {
+            if let Some(start) = starts.get_mut(class(node))
+                && let Some(slot) = self.round.get_mut(*start)
+            {
+                *slot = node;
+                *start += 1;
+            }
+        }
+    }
+
     pub(super) fn clear(&mut self) {
-        while self.pop().is_some() {}
+        for node in self.round.drain(..).skip(self.at).chain(self.next.drain(..)) {
+            self.queued.remove(node);
+        }
+        self.at = 0;
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.queued.memory_bytes() + 4 * self.nodes.capacity()
+        self.queued.memory_bytes() + 4 * (self.round.capacity() + self.next.capacity())
     }
 }
 
@@ -94,15 +135,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_come_out_once_in_order_of_arrival() {
+    fn nodes_come_out_once_in_rounds_and_by_degree() {
         let mut queue = PushQueue::default();
         queue.resize(100);
-        for node in [70, 3, 70, 99, 3] {
+        let degree = |node: u32| node;
+        for node in [70, 3, 65, 99, 3, 0] {
             queue.push(node);
         }
-        assert_eq!((queue.len(), queue.contains(3), queue.contains(4)), (3, true, false));
-        assert_eq!([queue.pop(), queue.pop()], [Some(70), Some(3)]);
-        queue.push(70);
-        assert_eq!([queue.pop(), queue.pop(), queue.pop()], [Some(99), Some(70), None]);
+        assert_eq!((queue.len(), queue.contains(3), queue.contains(4)), (5, true, false));
+        assert_eq!([queue.pop(degree), queue.pop(degree)], [Some(0), Some(3)]);
+        queue.push(3);
+        let rest: Vec<_> = std::iter::from_fn(|| queue.pop(degree)).collect();
+        assert_eq!(rest, [70, 65, 99, 3], "one degree class keeps its order; the next round comes last");
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn a_cleared_queue_takes_the_same_nodes_again() {
+        let mut queue = PushQueue::default();
+        queue.resize(10);
+        (0..5).for_each(|node| queue.push(node));
+        queue.pop(|_| 1);
+        queue.push(0);
+        queue.clear();
+        assert_eq!((queue.len(), queue.pop(|_| 1)), (0, None));
+        (0..5).for_each(|node| queue.push(node));
+        assert_eq!(queue.len(), 5);
     }
 }

@@ -1,6 +1,7 @@
 //! A graph and the boards over it, kept in step; several of them are drained at once.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::{AuthorityError, Board, Budget, is_bulk};
 use crate::graph::{GraphError, LinkChange, LinkGraph, WeightClass};
@@ -144,8 +145,11 @@ impl ScoredGraph {
     }
 }
 
-/// Bring every board of every graph to its ε, or as near as `budget` allows each, on two threads where that
-/// pays. Draining reads the graphs only, so boards do not meet.
+/// Bring every board of every graph to its ε, or as near as `budget` allows, on two threads where that pays.
+/// Draining reads the graphs only, so boards do not meet, and what a board becomes does not depend on threads.
+///
+/// [`Budget::Edges`] holds for each board, [`Budget::Time`] for the whole call, solves apart: it is a slice
+/// from which the next call goes on, and every board moves on by some thousand edges at least.
 pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) {
     let mut jobs = Vec::new();
     for scored in graphs.iter_mut() {
@@ -154,18 +158,25 @@ pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) {
         (*links_moved, *is_loading) = (0, false);
         jobs.extend(std::iter::once(citation).chain(trust).map(|board| (&*graph, board, moved)));
     }
+    // From the end: the longest queue first, so that two threads end at about the same time.
+    jobs.sort_by_key(|(_, board, _)| board.vector().queue_len());
+    let begin = Instant::now();
+    let left = || match budget {
+        Budget::Time(time) => Budget::Time(time.saturating_sub(begin.elapsed())),
+        other => other,
+    };
     let waiting: usize = jobs.iter().map(|(_, board, _)| board.vector().queue_len()).sum();
     let is_solving = jobs.iter().any(|(graph, _, moved)| is_bulk(*moved, graph.link_count()));
     if jobs.len() < 2 || !(is_solving || waiting >= MIN_QUEUE_FOR_THREADS) {
         for (graph, board, moved) in jobs {
-            board.follow(graph, moved, budget);
+            board.follow(graph, moved, left());
         }
         return;
     }
     let jobs = Mutex::new(jobs);
     let work = || {
         while let Some((graph, board, moved)) = take(&jobs) {
-            board.follow(graph, moved, budget);
+            board.follow(graph, moved, left());
         }
     };
     std::thread::scope(|scope| {

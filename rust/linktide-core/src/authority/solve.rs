@@ -1,11 +1,11 @@
 //! Whole-graph passes: the bulk solve, the restart, the audit.
 
 use super::sum::ExactSum;
-use super::{AuthorityError, AuthorityVector};
-use crate::graph::LinkGraph;
+use super::{AuthorityError, AuthorityVector, Threshold};
+use crate::graph::{LinkGraph, WeightClass};
 
-/// More sweeps than any graph needs: at α = 0.85 the error falls by at least 0.85 a sweep.
-const MAX_SWEEPS: usize = 200;
+/// The relative change of x below which a solve counts as exact; rounding allows little less.
+const EXACT: f64 = 1e-13;
 
 impl AuthorityVector {
     /// Recomputes from the present x by Gauss–Seidel sweeps over a temporary transpose, then sets
@@ -24,14 +24,27 @@ impl AuthorityVector {
         let goal = 0.5 * self.settings.epsilon * (1.0 - self.settings.alpha);
         let mut passed = self.passed_per_weight(graph);
         let mut sweeps = 0;
-        while sweeps < MAX_SWEEPS {
+        // More than any graph needs: the error falls by at least α a sweep.
+        let most = (40.0 / (1.0 - self.settings.alpha)) as usize;
+        while sweeps < most {
             sweeps += 1;
             if self.sweep(&in_links, &mut passed) <= goal {
                 break;
             }
         }
+        self.edges += sweeps as u64 * graph.link_count();
         self.settle(graph, old);
         sweeps
+    }
+
+    /// A vector with the same priors, solved from nothing until only rounding is left.
+    #[must_use]
+    pub fn exact(&self, graph: &LinkGraph) -> Self {
+        let mut exact = self.clone();
+        exact.settings.epsilon = EXACT;
+        exact.settings.threshold = Threshold::Relative;
+        exact.solve_from_scratch(graph);
+        exact
     }
 
     /// As [`Self::solve`], forgetting the present x.
@@ -91,10 +104,10 @@ impl AuthorityVector {
         let nodes = self.x.iter().enumerate();
         let mut r: Vec<f64> = nodes.map(|(node, x)| self.prior(node as u32) - x).collect();
         for (node, passed) in self.passed_per_weight(graph).into_iter().enumerate() {
-            for (weight, targets) in graph.segments(node as u32) {
-                for &target in targets {
+            for (weights, targets) in graph.segments(node as u32) {
+                for (at, &target) in targets.iter().enumerate() {
                     if let Some(r) = r.get_mut(target as usize) {
-                        *r += passed.amount() * weight;
+                        *r += passed.amount() * weights.at(at);
                     }
                 }
             }
@@ -129,8 +142,8 @@ impl AuthorityVector {
             let new = sum / (1.0 - own_share);
             if let (Some(x), Some(passed)) = (self.x.get_mut(node), passed.get_mut(node)) {
                 let scale = match self.settings.threshold {
-                    super::Threshold::Const => 1.0,
-                    super::Threshold::Relative => new.max(1.0),
+                    Threshold::Const => 1.0,
+                    Threshold::Relative => new.max(1.0),
                 };
                 greatest = greatest.max((new - *x).abs() / scale);
                 *x = new;
@@ -156,16 +169,19 @@ impl Passed {
     }
 }
 
-/// The transpose: sources by target, with weight classes only where the graph uses several.
-struct InLinks {
+/// The transpose: sources by target, with weights only where links differ in weight.
+struct InLinks<'a> {
     starts: Vec<u64>,
     sources: Vec<u32>,
+    /// By link; empty unless the graph uses several classes.
     classes: Vec<u8>,
-    weights: Vec<f64>,
+    class_weights: &'a [f64],
+    /// By link; empty unless links have weights of their own.
+    own_weights: Vec<f64>,
 }
 
-impl InLinks {
-    fn of(graph: &LinkGraph) -> Self {
+impl<'a> InLinks<'a> {
+    fn of(graph: &'a LinkGraph) -> Self {
         let nodes = graph.node_count();
         let mut starts = Vec::with_capacity(nodes + 1);
         let mut links = 0u64;
@@ -174,12 +190,13 @@ impl InLinks {
             links += u64::from(graph.in_degree(node as u32));
             starts.push(links);
         }
-        let is_mixed = graph.is_mixed();
+        let some = |is_needed: bool| if is_needed { links as usize } else { 0 };
         let mut this = Self {
             starts,
             sources: vec![0; links as usize],
-            classes: vec![0; if is_mixed { links as usize } else { 0 }],
-            weights: graph.weights().to_vec(),
+            classes: vec![0; some(graph.is_mixed())],
+            class_weights: graph.weights(),
+            own_weights: vec![0.0; some(graph.has_own_weights())],
         };
         this.fill(graph);
         this
@@ -188,30 +205,43 @@ impl InLinks {
     fn fill(&mut self, graph: &LinkGraph) {
         let mut next = self.starts.clone();
         for node in 0..graph.node_count() as u32 {
-            for (class, targets) in graph.class_segments(node) {
-                for &target in targets {
+            let classes = graph.class_segments(node).map(|(class, _)| class);
+            for (class, (weights, targets)) in classes.zip(graph.segments(node)) {
+                for (place, &target) in targets.iter().enumerate() {
                     let Some(at) = next.get_mut(target as usize) else { continue };
-                    if let Some(source) = self.sources.get_mut(*at as usize) {
-                        *source = node;
-                    }
-                    if let Some(slot) = self.classes.get_mut(*at as usize) {
-                        *slot = class.0;
-                    }
+                    self.put(*at as usize, node, class, weights.at(place));
                     *at += 1;
                 }
             }
         }
     }
 
+    #[inline]
+    fn put(&mut self, at: usize, source: u32, class: WeightClass, weight: f64) {
+        if let Some(slot) = self.sources.get_mut(at) {
+            *slot = source;
+        }
+        if let Some(slot) = self.classes.get_mut(at) {
+            *slot = class.0;
+        }
+        if let Some(slot) = self.own_weights.get_mut(at) {
+            *slot = weight;
+        }
+    }
+
     fn of_node(&self, node: usize) -> impl Iterator<Item = (u32, f64)> {
         let start = self.starts.get(node).copied().unwrap_or(0) as usize;
         let end = self.starts.get(node + 1).copied().unwrap_or(0) as usize;
-        let first = self.weights.first().copied().unwrap_or(0.0);
+        let first = self.class_weights.first().copied().unwrap_or(0.0);
         let sources = self.sources.get(start..end).unwrap_or_default();
         let classes = self.classes.get(start..end).unwrap_or_default();
+        let own = self.own_weights.get(start..end).unwrap_or_default();
         sources.iter().enumerate().map(move |(at, &source)| {
-            let class = classes.get(at).map(|&class| usize::from(class));
-            (source, class.map_or(first, |class| self.weights.get(class).copied().unwrap_or(0.0)))
+            let by_class = || {
+                let class = classes.get(at).map(|&class| usize::from(class));
+                class.map_or(first, |class| self.class_weights.get(class).copied().unwrap_or(0.0))
+            };
+            (source, own.get(at).copied().unwrap_or_else(by_class))
         })
     }
 }

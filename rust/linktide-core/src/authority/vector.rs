@@ -1,16 +1,24 @@
 //! One authority vector: estimates, residuals, and the rules that keep them true.
 
+use std::time::Instant;
+
 use rustc_hash::FxHashMap;
 
 use super::queue::{NodeSet, PushQueue};
 use super::settings::{check_epsilon, check_prior};
 use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
-use crate::graph::{LinkChange, LinkGraph, reserve_eighth};
+use crate::graph::{LinkChange, LinkGraph, Weights, reserve_eighth};
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
 const MAX_INFLATION: f64 = 8.0;
+
+/// Edges and pushes between two looks at the clock: some 50 µs.
+const WORK_PER_LOOK: u64 = 4_096;
+
+/// Targets whose residuals are fetched before any of them is looked at.
+const CHUNK: usize = 64;
 
 /// One vector over a graph: 16 B per node (x and r), two bits, and its queue. Several vectors share one
 /// graph, and may drain at the same time: draining only reads the graph.
@@ -26,7 +34,7 @@ pub struct AuthorityVector {
     pub(super) sum_x: ExactSum,
     pub(super) sum_r: ExactSum,
     sum_prior: f64,
-    edges: u64,
+    pub(super) edges: u64,
     pushes: u64,
 }
 
@@ -83,26 +91,52 @@ impl AuthorityVector {
         if change.is_empty() {
             return;
         }
-        let (source, target, alpha) = (change.source, change.target, self.settings.alpha);
-        let x = self.x(source);
-        let passed = |weight: f64, total: f64| if total > 0.0 { weight / total } else { 0.0 };
-        if change.total_before > 0.0 && change.total_after > 0.0 {
-            let x_per_weight = x / change.total_before;
-            let scaled = x_per_weight * change.total_after;
-            self.add_x(source, scaled - x);
-            self.add_residual(source, -(self.x(source) - x));
-            self.add_residual(target, alpha * x_per_weight * (change.weight_after - change.weight_before));
+        let (source, target) = (change.source, change.target);
+        if change.total_before > 0.0 && change.total_after > MAX_INFLATION * change.total_before {
+            self.share_anew(graph, change);
         } else {
-            let share_after = passed(change.weight_after, change.total_after);
-            let share_before = passed(change.weight_before, change.total_before);
-            self.add_residual(target, alpha * x * (share_after - share_before));
-        }
-        if self.x(source) > MAX_INFLATION * self.estimate(source) && self.is_over(source) {
-            self.push_node(graph, source);
+            self.scale_source(change);
+            if self.x(source) > MAX_INFLATION * self.estimate(source) && self.is_over(source) {
+                self.push_node(graph, source);
+            }
         }
         // Both ends, whatever they were before: the threshold itself may have shrunk with x.
         self.recheck(source);
         self.recheck(target);
+    }
+
+    /// Scales x of the source with its total weight, so that its other targets need no change.
+    fn scale_source(&mut self, change: &LinkChange) {
+        let (source, x, alpha) = (change.source, self.x(change.source), self.settings.alpha);
+        let passed = |weight: f64, total: f64| if total > 0.0 { weight / total } else { 0.0 };
+        let gained = if change.total_before > 0.0 && change.total_after > 0.0 {
+            self.add_x(source, x * (change.total_after / change.total_before) - x);
+            self.add_residual(source, -(self.x(source) - x));
+            passed(change.weight_after - change.weight_before, change.total_before)
+        } else {
+            passed(change.weight_after, change.total_after)
+                - passed(change.weight_before, change.total_before)
+        };
+        self.add_residual(change.target, alpha * x * gained);
+    }
+
+    /// Leaves x of the source and gives every target its new share. Where one edit multiplies the total
+    /// weight, scaling x would drown it in rounding; this follows the source's links instead.
+    fn share_anew(&mut self, graph: &LinkGraph, change: &LinkChange) {
+        let passed = self.settings.alpha * self.x(change.source);
+        let lost = passed * (1.0 / change.total_before - 1.0 / change.total_after);
+        let mut sum_change = 0.0;
+        for (weights, targets) in graph.segments(change.source) {
+            let amounts = targets
+                .iter()
+                .enumerate()
+                .map(|(at, &target)| if target == change.target { 0.0 } else { -lost * weights.at(at) });
+            sum_change += self.spread(targets, amounts);
+        }
+        self.sum_r.add(sum_change);
+        self.edges += u64::from(graph.out_degree(change.source));
+        let gained = change.weight_after / change.total_after - change.weight_before / change.total_before;
+        self.add_residual(change.target, passed * gained);
     }
 
     /// Sets the prior b of one node; 0 for a page that is forgotten, once its links are dropped.
@@ -125,7 +159,7 @@ impl AuthorityVector {
     /// Changes ε and looks at every residual again. The new ε holds after the next full drain.
     ///
     /// # Errors
-    /// ε is not a positive number; nothing changes then.
+    /// ε outside [1e-15, 1]; nothing changes then.
     pub fn set_epsilon(&mut self, epsilon: f64) -> Result<(), AuthorityError> {
         check_epsilon(epsilon)?;
         self.settings.epsilon = epsilon;
@@ -133,24 +167,37 @@ impl AuthorityVector {
         Ok(())
     }
 
-    /// Pushes residuals over the threshold until none is left or the budget ends. Reads the graph only.
+    /// Pushes residuals over the threshold until none is left or the budget ends. Reads the graph only. A
+    /// drain cut short goes on with the next call, whatever was edited between.
     pub fn drain(&mut self, graph: &LinkGraph, budget: Budget) -> DrainOutcome {
         self.grow(graph);
         let (edges, pushes) = (self.edges, self.pushes);
-        let end = match budget {
-            Budget::Unlimited => u64::MAX,
-            Budget::Edges(edges) => self.work().saturating_add(edges.max(1)),
-        };
-        while self.work() < end {
-            let Some(node) = self.queue.pop() else { break };
-            if self.is_over(node) {
-                self.push_node(graph, node);
+        match budget {
+            Budget::Unlimited => self.push_until(graph, u64::MAX),
+            Budget::Edges(edges) => self.push_until(graph, self.work().saturating_add(edges.max(1))),
+            Budget::Time(time) => {
+                let begin = Instant::now();
+                while !self.is_drained() {
+                    self.push_until(graph, self.work() + WORK_PER_LOOK);
+                    if begin.elapsed() >= time {
+                        break;
+                    }
+                }
             }
         }
         DrainOutcome {
             edges: self.edges - edges,
             pushes: self.pushes - pushes,
             is_drained: self.is_drained(),
+        }
+    }
+
+    fn push_until(&mut self, graph: &LinkGraph, end: u64) {
+        while self.work() < end {
+            let Some(node) = self.queue.pop(|node| graph.out_degree(node)) else { break };
+            if self.is_over(node) {
+                self.push_node(graph, node);
+            }
         }
     }
 
@@ -169,27 +216,40 @@ impl AuthorityVector {
         let total = graph.out_weight(node);
         if total > 0.0 {
             let share = self.settings.alpha * pushed / total;
-            for (weight, targets) in graph.segments(node) {
-                sum_change += self.spread(targets, share * weight);
+            for (weights, targets) in graph.segments(node) {
+                sum_change += match weights {
+                    Weights::Same(weight) => self.spread(targets, std::iter::repeat(share * weight)),
+                    Weights::Each(each) => self.spread(targets, each.iter().map(|weight| share * weight)),
+                };
             }
             self.edges += u64::from(graph.out_degree(node));
         }
         self.sum_r.add(sum_change);
     }
 
-    /// Adds `amount` to the residual of every target, queues those now over the threshold and returns the
-    /// change of Σ|r|. The loop all time goes to: it reads and writes r alone unless a node is queued.
-    fn spread(&mut self, targets: &[u32], amount: f64) -> f64 {
+    /// Adds its amount to the residual of every target, queues those now over the threshold and returns the
+    /// change of Σ|r|. The loop all time goes to: it reads and writes r alone, without a branch that depends
+    /// on r, so that the misses of a chunk overlap; x is read for the few that pass the floor.
+    fn spread(&mut self, targets: &[u32], amounts: impl IntoIterator<Item = f64>) -> f64 {
         let floor = self.floor();
         let mut sum_change = 0.0;
-        for &target in targets {
-            // A vacant slot of a hub table is no node: it falls out here.
-            let Some(slot) = self.r.get_mut(target as usize) else { continue };
-            let (before, after) = (slot.abs(), (*slot + amount).abs());
-            *slot += amount;
-            sum_change += after - before;
-            if after > floor && after > threshold(floor, self.settings.threshold, &self.x, target) {
-                self.queue.push(target);
+        let mut amounts = amounts.into_iter();
+        for chunk in targets.chunks(CHUNK) {
+            let mut over = [0u32; CHUNK];
+            let mut found = 0;
+            for (&target, amount) in chunk.iter().zip(&mut amounts) {
+                // A vacant slot of a hub table is no node: it falls out here.
+                let Some(slot) = self.r.get_mut(target as usize) else { continue };
+                let (before, after) = (slot.abs(), (*slot + amount).abs());
+                *slot += amount;
+                sum_change += after - before;
+                if let Some(place) = over.get_mut(found) {
+                    *place = target;
+                }
+                found += usize::from(after > floor);
+            }
+            for &target in over.get(..found).unwrap_or_default() {
+                self.recheck(target);
             }
         }
         sum_change
@@ -325,7 +385,7 @@ impl AuthorityVector {
         self.queue.len()
     }
 
-    /// Edges followed by pushes since the vector was made.
+    /// Edges followed since the vector was made, by pushes and by the sweeps of solves.
     #[must_use]
     pub fn edges_touched(&self) -> u64 {
         self.edges
@@ -338,6 +398,13 @@ impl AuthorityVector {
             self.moved_set.remove(node);
         }
         moved
+    }
+
+    /// As [`Self::take_moved`] for those who publish nothing; keeps the room.
+    pub(crate) fn forget_moved(&mut self) {
+        for node in self.moved.drain(..) {
+            self.moved_set.remove(node);
+        }
     }
 
     /// Bytes held, reserved room included.

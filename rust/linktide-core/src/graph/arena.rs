@@ -48,6 +48,9 @@ pub(crate) fn reserve_eighth<T>(list: &mut Vec<T>, more: usize) {
 #[derive(Debug, Clone)]
 pub(super) struct Arena {
     slots: Vec<u32>,
+    /// The weight of each slot; empty while weights come by class.
+    weights: Vec<f64>,
+    is_weighted: bool,
     free_heads: Vec<u32>,
     /// Bit per class: whether its free list has a block.
     nonempty: u128,
@@ -55,9 +58,11 @@ pub(super) struct Arena {
 }
 
 impl Arena {
-    pub(super) fn with_capacity(slots: usize) -> Self {
+    pub(super) fn new(slots: usize, is_weighted: bool) -> Self {
         Self {
             slots: Vec::with_capacity(slots),
+            weights: Vec::with_capacity(if is_weighted { slots } else { 0 }),
+            is_weighted,
             free_heads: vec![VACANT; CLASS_COUNT],
             nonempty: 0,
             free_slots: 0,
@@ -77,7 +82,43 @@ impl Arena {
         }
         reserve_eighth(&mut self.slots, size);
         self.slots.resize(offset + size, VACANT);
+        if self.is_weighted {
+            reserve_eighth(&mut self.weights, size);
+            self.weights.resize(offset + size, 0.0);
+        }
         Ok(offset as u32)
+    }
+
+    /// Gives every slot a weight of its own, `weight` to begin with. Costs 8 B a slot from then on.
+    pub(super) fn make_weighted(&mut self, weight: f64) {
+        self.weights = vec![weight; self.slots.len()];
+        self.is_weighted = true;
+    }
+
+    /// Fills a slot.
+    pub(super) fn put(&mut self, at: usize, target: u32, weight: f64) {
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = target;
+        }
+        if let Some(slot) = self.weights.get_mut(at) {
+            *slot = weight;
+        }
+    }
+
+    /// What is in a slot.
+    pub(super) fn at(&self, at: usize) -> (u32, f64) {
+        let target = self.slots.get(at).copied().unwrap_or(VACANT);
+        (target, self.weights.get(at).copied().unwrap_or(0.0))
+    }
+
+    /// The weights of `len` slots from `offset`; empty while weights come by class.
+    pub(super) fn weights(&self, offset: u32, len: usize) -> &[f64] {
+        let start = offset as usize;
+        self.weights.get(start..start + len).unwrap_or_default()
+    }
+
+    pub(super) fn is_weighted(&self) -> bool {
+        self.is_weighted
     }
 
     /// A free block of `class`, or one cut from the next larger: a hub that grows frees blocks of every
@@ -138,7 +179,7 @@ impl Arena {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        4 * (self.slots.capacity() + self.free_heads.capacity())
+        4 * (self.slots.capacity() + self.free_heads.capacity()) + 8 * self.weights.capacity()
     }
 }
 
@@ -162,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_freed_block_is_used_again_and_clean() {
-        let mut arena = Arena::with_capacity(0);
+        let mut arena = Arena::new(0, false);
         let first = arena.alloc(5).unwrap();
         arena.block_mut(first, 5).fill(7);
         arena.free(first, 5);
@@ -174,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_large_free_block_is_cut_and_used_up() {
-        let mut arena = Arena::with_capacity(0);
+        let mut arena = Arena::new(0, false);
         let first = arena.alloc(class_for(1_000)).unwrap();
         let slots = arena.len();
         arena.free(first, class_for(1_000));

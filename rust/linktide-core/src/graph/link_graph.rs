@@ -2,6 +2,7 @@
 
 use super::arena::{Arena, VACANT, reserve_eighth};
 use super::out_list::OutList;
+use super::own_weights::{Weights, is_weight};
 use super::pair_counts::PairCounts;
 use super::{GraphError, LinkChange, WeightClass};
 
@@ -11,9 +12,11 @@ use super::{GraphError, LinkChange, WeightClass};
 #[derive(Debug, Clone)]
 pub struct LinkGraph {
     weights: Vec<f64>,
-    arena: Arena,
-    lists: Vec<OutList>,
+    pub(super) arena: Arena,
+    pub(super) lists: Vec<OutList>,
     in_degrees: Vec<u32>,
+    /// Sum of the out-weights by node, once links have weights of their own; empty before.
+    pub(super) totals: Vec<f64>,
     /// (node, class) -> index in `extra_lists` + 1, for links outside the first class.
     extra_index: PairCounts,
     extra_lists: Vec<OutList>,
@@ -38,12 +41,12 @@ impl LinkGraph {
     /// An empty graph with one weight per class, the commonest class first (it is the one at 4 B a link).
     ///
     /// # Errors
-    /// No class, more than 16 of them, or a weight that is negative or not finite.
+    /// No class, more than 16 of them, or a weight outside [`super::WEIGHT_RANGE`] that is not 0.
     pub fn with_weights(weights: &[f64]) -> Result<Self, GraphError> {
         if weights.is_empty() || weights.len() > 16 {
             return Err(GraphError::ClassCount { classes: weights.len() });
         }
-        match weights.iter().find(|weight| !weight.is_finite() || **weight < 0.0) {
+        match weights.iter().find(|&&weight| !is_weight(weight)) {
             Some(&weight) => Err(GraphError::Weight { weight }),
             None => Ok(Self::from_weights(weights.to_vec())),
         }
@@ -52,9 +55,10 @@ impl LinkGraph {
     fn from_weights(weights: Vec<f64>) -> Self {
         Self {
             weights,
-            arena: Arena::with_capacity(0),
+            arena: Arena::new(0, false),
             lists: Vec::new(),
             in_degrees: Vec::new(),
+            totals: Vec::new(),
             extra_index: PairCounts::new(),
             extra_lists: Vec::new(),
             extra_free: Vec::new(),
@@ -74,6 +78,10 @@ impl LinkGraph {
         reserve_eighth(&mut self.in_degrees, 1);
         self.lists.push(OutList::EMPTY);
         self.in_degrees.push(0);
+        if self.has_own_weights() {
+            reserve_eighth(&mut self.totals, 1);
+            self.totals.push(0.0);
+        }
         Ok(node)
     }
 
@@ -110,10 +118,14 @@ impl LinkGraph {
         list.len() + extra
     }
 
-    /// Sum of the weights of a node's out-links, W. Counted from the list lengths, so it cannot drift.
+    /// Sum of the weights of a node's out-links, W. By class it is counted from the list lengths, so it
+    /// cannot drift.
     #[must_use]
     #[inline]
     pub fn out_weight(&self, node: u32) -> f64 {
+        if self.has_own_weights() {
+            return self.totals.get(node as usize).copied().unwrap_or(0.0);
+        }
         let list = self.list(node);
         let extra: f64 =
             self.extras(node, list).map(|(class, list)| f64::from(list.len()) * self.weight(class)).sum();
@@ -128,23 +140,34 @@ impl LinkGraph {
 
     /// The targets of a node's out-links with the weight of each, in no promised order.
     pub fn out(&self, node: u32) -> impl Iterator<Item = (u32, f64)> {
-        self.segments(node).flat_map(|(weight, slots)| {
-            slots.iter().filter(|&&target| target != VACANT).map(move |&target| (target, weight))
+        self.segments(node).flat_map(|(weights, slots)| {
+            let each = slots.iter().enumerate().filter(|(_, target)| **target != VACANT);
+            each.map(move |(at, &target)| (target, weights.at(at)))
         })
     }
 
-    /// Raw segments, one per class: (weight, slots). A slot may hold [`VACANT`], which is no node id.
+    /// Raw segments, one per class: (weights, slots). A slot may hold [`VACANT`], which is no node id.
     #[inline]
-    pub(crate) fn segments(&self, node: u32) -> impl Iterator<Item = (f64, &[u32])> {
-        self.class_segments(node).map(|(class, slots)| (self.weight(class), slots))
+    pub(crate) fn segments(&self, node: u32) -> impl Iterator<Item = (Weights<'_>, &[u32])> {
+        let own = self.has_own_weights().then(|| self.list(node).weights(&self.arena));
+        self.class_segments(node).map(move |(class, slots)| {
+            (own.map_or_else(|| Weights::Same(self.weight(class)), Weights::Each), slots)
+        })
     }
 
-    /// As [`Self::segments`], with the class in place of its weight.
+    /// As [`Self::segments`], with the class in place of the weights.
     #[inline]
     pub(crate) fn class_segments(&self, node: u32) -> impl Iterator<Item = (WeightClass, &[u32])> {
         let list = self.list(node);
         let extras = self.extras(node, list).map(|(class, list)| (class, list.targets(&self.arena)));
         std::iter::once((WeightClass::FIRST, list.targets(&self.arena))).chain(extras)
+    }
+
+    /// Whether links have weights of their own, see [`Self::set_weight`].
+    #[must_use]
+    #[inline]
+    pub fn has_own_weights(&self) -> bool {
+        self.arena.is_weighted()
     }
 
     /// The weights by class.
@@ -157,6 +180,12 @@ impl LinkGraph {
         self.extra_lists.len() > self.extra_free.len()
     }
 
+    /// Weight classes the graph was made with.
+    #[must_use]
+    pub fn class_count(&self) -> usize {
+        self.weights.len()
+    }
+
     /// The class of the link, if it exists.
     #[must_use]
     pub fn link_class(&self, source: u32, target: u32) -> Option<WeightClass> {
@@ -165,6 +194,15 @@ impl LinkGraph {
             return Some(WeightClass::FIRST);
         }
         self.extras(source, list).find(|(_, list)| list.contains(&self.arena, target)).map(|(class, _)| class)
+    }
+
+    /// The weight of the link, if it exists.
+    #[must_use]
+    pub fn link_weight(&self, source: u32, target: u32) -> Option<f64> {
+        if self.has_own_weights() {
+            return self.list(source).weight_of(&self.arena, target);
+        }
+        self.link_class(source, target).map(|class| self.weight(class))
     }
 
     /// Puts the link into `class`: adds it, moves it, or finds it there. A class of weight 0 drops it:
@@ -181,6 +219,9 @@ impl LinkGraph {
         if usize::from(class.0) >= self.weights.len() {
             return Err(GraphError::UnknownClass { class: class.0, classes: self.weights.len() });
         }
+        if self.has_own_weights() {
+            return self.set_weight(source, target, self.weight(class));
+        }
         let wanted = (self.weight(class) > 0.0).then_some(class);
         self.change_link(source, target, wanted)
     }
@@ -190,6 +231,9 @@ impl LinkGraph {
     /// # Errors
     /// An unknown node.
     pub fn drop_link(&mut self, source: u32, target: u32) -> Result<LinkChange, GraphError> {
+        if self.has_own_weights() {
+            return self.set_weight(source, target, 0.0);
+        }
         self.change_link(source, target, None)
     }
 
@@ -198,6 +242,9 @@ impl LinkGraph {
     /// # Errors
     /// As [`Self::set_link`].
     pub fn revert(&mut self, change: &LinkChange) -> Result<LinkChange, GraphError> {
+        if self.has_own_weights() {
+            return self.set_weight(change.source, change.target, change.weight_before);
+        }
         self.change_link(change.source, change.target, change.class_before)
     }
 
@@ -213,7 +260,7 @@ impl LinkGraph {
         let total_before = self.out_weight(source);
         if class_before != wanted {
             if let Some(class) = wanted {
-                self.edit(source, class, |list, arena| list.insert(arena, target))?;
+                self.edit(source, class, |list, arena| list.insert(arena, target, 0.0))?;
             }
             if let Some(class) = class_before {
                 self.edit(source, class, |list, arena| {
@@ -235,7 +282,7 @@ impl LinkGraph {
         })
     }
 
-    fn check_node(&self, node: u32) -> Result<(), GraphError> {
+    pub(super) fn check_node(&self, node: u32) -> Result<(), GraphError> {
         if (node as usize) < self.lists.len() {
             return Ok(());
         }
@@ -243,7 +290,7 @@ impl LinkGraph {
     }
 
     /// Keeps link, in-degree and linked-source counts after an edit of source -> target.
-    fn count(&mut self, source: u32, target: u32, was: bool, is: bool) {
+    pub(super) fn count(&mut self, source: u32, target: u32, was: bool, is: bool) {
         if was == is {
             return;
         }
@@ -268,7 +315,7 @@ impl LinkGraph {
     }
 
     #[inline]
-    fn list(&self, node: u32) -> OutList {
+    pub(super) fn list(&self, node: u32) -> OutList {
         self.lists.get(node as usize).copied().unwrap_or(OutList::EMPTY)
     }
 
@@ -333,6 +380,7 @@ impl LinkGraph {
             + self.extra_index.memory_bytes()
             + 12 * (self.lists.capacity() + self.extra_lists.capacity())
             + 4 * (self.in_degrees.capacity() + self.extra_free.capacity())
+            + 8 * self.totals.capacity()
     }
 
     /// Whether a fifth of the arena is free blocks, so that [`Self::compact`] pays.
@@ -348,7 +396,7 @@ impl LinkGraph {
     /// The arena is full; the graph is then unchanged.
     pub fn compact(&mut self) -> Result<(), GraphError> {
         let slots = self.lists.iter().chain(&self.extra_lists).map(|list| list.tight_slots()).sum();
-        let mut arena = Arena::with_capacity(slots);
+        let mut arena = Arena::new(slots, self.arena.is_weighted());
         let lists = copy_lists(&self.lists, &self.arena, &mut arena)?;
         self.extra_lists = copy_lists(&self.extra_lists, &self.arena, &mut arena)?;
         self.lists = lists;

@@ -7,6 +7,7 @@ mod arena;
 mod domain_pairs;
 mod link_graph;
 mod out_list;
+mod own_weights;
 mod pair_counts;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ mod tests;
 pub(crate) use arena::reserve_eighth;
 pub use domain_pairs::{DomainPairs, PairChange};
 pub use link_graph::LinkGraph;
+pub use own_weights::WEIGHT_RANGE;
+pub(crate) use own_weights::Weights;
 
 /// Which weight a link has: an index into the weights the graph was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +52,7 @@ impl LinkChange {
     /// Whether the edit found the link as it wanted it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.class_before == self.class_after
+        self.class_before == self.class_after && self.weight_before.to_bits() == self.weight_after.to_bits()
     }
 }
 
@@ -78,11 +81,17 @@ pub enum GraphError {
         /// Classes given.
         classes: usize,
     },
-    /// A weight that is negative or not finite.
-    #[error("a link weight must be finite and at least 0, not {weight}")]
+    /// A weight that is negative, not finite or beyond what sums can carry.
+    #[error("a link weight must be 0 or between 1e-150 and 1e150, not {weight}")]
     Weight {
         /// The weight given.
         weight: f64,
+    },
+    /// Own weights wanted of a graph that has several classes.
+    #[error("links have weights of their own only in a graph of one class, not of {classes}")]
+    Classes {
+        /// Classes of the graph.
+        classes: usize,
     },
     /// All node ids are taken.
     #[error("the graph is full: 2^32 - 1 nodes")]

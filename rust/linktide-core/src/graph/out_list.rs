@@ -58,34 +58,78 @@ impl OutList {
         if self.is_hub() { table_find(targets, target) } else { targets.iter().position(|&t| t == target) }
     }
 
-    /// Adds a target that is not there yet. Fails, unchanged, when the arena is full.
-    pub(super) fn insert(&mut self, arena: &mut Arena, target: u32) -> Result<(), GraphError> {
-        self.make_room(arena)?;
-        let (len, is_hub) = (self.len as usize, self.is_hub());
-        let block = arena.block_mut(self.offset, self.class);
-        if is_hub {
-            table_insert(block, target);
-        } else if let Some(slot) = block.get_mut(len) {
-            *slot = target;
+    /// The weights beside [`Self::targets`]; empty while weights come by class.
+    #[inline]
+    pub(super) fn weights(self, arena: &Arena) -> &[f64] {
+        arena.weights(self.offset, self.targets(arena).len())
+    }
+
+    /// The weight of a link in a weighted arena, none when it is not there.
+    pub(super) fn weight_of(self, arena: &Arena, target: u32) -> Option<f64> {
+        self.find(arena, target).map(|at| arena.at(self.offset as usize + at).1)
+    }
+
+    /// Changes the weight of a link in a weighted arena.
+    pub(super) fn set_weight(self, arena: &mut Arena, target: u32, weight: f64) {
+        if let Some(at) = self.find(arena, target) {
+            arena.put(self.offset as usize + at, target, weight);
         }
+    }
+
+    /// Adds a target that is not there yet. Fails, unchanged, when the arena is full. The weight counts in a
+    /// weighted arena only.
+    pub(super) fn insert(&mut self, arena: &mut Arena, target: u32, weight: f64) -> Result<(), GraphError> {
+        self.make_room(arena)?;
+        self.place(arena, self.len, target, weight);
         self.len += 1;
         Ok(())
+    }
+
+    /// Puts a link into its slot: by hash in a table, else at place `at`.
+    fn place(self, arena: &mut Arena, at: u32, target: u32, weight: f64) {
+        let vacant = if self.is_hub() {
+            table_vacancy(arena.block(self.offset, self.class), target)
+        } else {
+            Some(at as usize)
+        };
+        if let Some(at) = vacant {
+            arena.put(self.offset as usize + at, target, weight);
+        }
     }
 
     /// Takes a target out. False when it was not there.
     pub(super) fn remove(&mut self, arena: &mut Arena, target: u32) -> bool {
         let Some(at) = self.find(arena, target) else { return false };
-        let last = self.len as usize - 1;
-        let is_hub = self.is_hub();
-        let block = arena.block_mut(self.offset, self.class);
-        if is_hub {
-            table_remove(block, at);
+        if self.is_hub() {
+            self.close_gap(arena, at);
         } else {
-            block.swap(at, last);
+            let (last, weight) = arena.at(self.offset as usize + self.len as usize - 1);
+            arena.put(self.offset as usize + at, last, weight);
         }
         self.len -= 1;
         self.give_back(arena);
         true
+    }
+
+    /// Empties slot `hole` of a table and moves later entries back, so that no tombstones gather.
+    fn close_gap(self, arena: &mut Arena, mut hole: usize) {
+        let start = self.offset as usize;
+        let slots = class_size(self.class) as usize;
+        let mut at = hole;
+        for _ in 0..slots {
+            at = (at + 1) % slots;
+            let (target, weight) = arena.at(start + at);
+            if target == VACANT {
+                break;
+            }
+            let displacement = (at + slots - home(target, slots)) % slots;
+            let gap = (at + slots - hole) % slots;
+            if displacement >= gap {
+                arena.put(start + hole, target, weight);
+                hole = at;
+            }
+        }
+        arena.put(start + hole, VACANT, 0.0);
     }
 
     fn make_room(&mut self, arena: &mut Arena) -> Result<(), GraphError> {
@@ -119,19 +163,19 @@ impl OutList {
     fn rehouse(&mut self, arena: &mut Arena, class: u8, is_table: bool) -> Result<(), GraphError> {
         let offset = arena.alloc(class)?;
         let old = *self;
-        let mut at = 0;
-        for index in 0..old.targets(arena).len() {
-            let Some(&target) = old.targets(arena).get(index) else { break };
+        let flags = (old.flags & MIXED) | if is_table { HUB } else { 0 };
+        *self = Self { offset, len: old.len, class, flags };
+        let mut placed = 0;
+        for at in 0..old.targets(arena).len() {
+            let (target, weight) = arena.at(old.offset as usize + at);
             if target != VACANT {
-                place(arena.block_mut(offset, class), is_table, at, target);
-                at += 1;
+                self.place(arena, placed, target, weight);
+                placed += 1;
             }
         }
         if old.class != NO_BLOCK {
             arena.free(old.offset, old.class);
         }
-        let flags = (old.flags & MIXED) | if is_table { HUB } else { 0 };
-        *self = Self { offset, len: old.len, class, flags };
         Ok(())
     }
 
@@ -142,13 +186,16 @@ impl OutList {
         }
         let is_table = self.is_hub();
         let class = if is_table { table_class(self.len) } else { class_for(self.len) };
-        let offset = to.alloc(class)?;
-        let block = to.block_mut(offset, class);
-        let live = self.targets(from).iter().filter(|&&target| target != VACANT);
-        for (at, &target) in live.enumerate() {
-            place(block, is_table, at, target);
+        let copy = Self { offset: to.alloc(class)?, class, ..self };
+        let mut placed = 0;
+        for at in 0..self.targets(from).len() {
+            let (target, weight) = from.at(self.offset as usize + at);
+            if target != VACANT {
+                copy.place(to, placed, target, weight);
+                placed += 1;
+            }
         }
-        Ok(Self { offset, class, ..self })
+        Ok(copy)
     }
 
     /// Slots a compacted copy needs.
@@ -158,14 +205,6 @@ impl OutList {
             len if self.is_hub() => class_size(table_class(len)) as usize,
             len => class_size(class_for(len)) as usize,
         }
-    }
-}
-
-fn place(block: &mut [u32], is_table: bool, at: usize, target: u32) {
-    if is_table {
-        table_insert(block, target);
-    } else if let Some(slot) = block.get_mut(at) {
-        *slot = target;
     }
 }
 
@@ -191,35 +230,12 @@ fn table_find(table: &[u32], target: u32) -> Option<usize> {
     (table.get(at) == Some(&target)).then_some(at)
 }
 
-fn table_insert(table: &mut [u32], target: u32) {
+/// The slot where a target that is not in the table belongs.
+fn table_vacancy(table: &[u32], target: u32) -> Option<usize> {
     let start = home(target, table.len());
-    if let Some((before, after)) = table.split_at_mut_checked(start)
-        && let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == VACANT)
-    {
-        *slot = target;
-    }
-}
-
-/// Empties slot `hole` and moves later entries back, so that no tombstones gather.
-fn table_remove(table: &mut [u32], mut hole: usize) {
-    let slots = table.len();
-    let mut at = hole;
-    for _ in 0..slots {
-        at = (at + 1) % slots;
-        let Some(&target) = table.get(at) else { break };
-        if target == VACANT {
-            break;
-        }
-        let displacement = (at + slots - home(target, slots)) % slots;
-        let gap = (at + slots - hole) % slots;
-        if displacement >= gap {
-            table.swap(hole, at);
-            hole = at;
-        }
-    }
-    if let Some(slot) = table.get_mut(hole) {
-        *slot = VACANT;
-    }
+    let (before, after) = table.split_at_checked(start)?;
+    let steps = after.iter().chain(before).position(|&slot| slot == VACANT)?;
+    Some((start + steps) % table.len())
 }
 
 #[cfg(test)]
@@ -236,10 +252,10 @@ mod tests {
 
     #[test]
     fn a_list_grows_into_a_hub_and_back() {
-        let mut arena = Arena::with_capacity(0);
+        let mut arena = Arena::new(0, false);
         let mut list = OutList::EMPTY;
         for target in 0..5_000 {
-            list.insert(&mut arena, target * 3).unwrap();
+            list.insert(&mut arena, target * 3, 1.0).unwrap();
         }
         assert!(list.is_hub());
         assert_eq!(live(list, &arena), (0..5_000).map(|target| target * 3).collect());
@@ -257,14 +273,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn a_list_is_a_set(ops in prop::collection::vec((any::<bool>(), 0u32..700), 0..3_000)) {
-            let mut arena = Arena::with_capacity(0);
+            let mut arena = Arena::new(0, false);
             let mut list = OutList::EMPTY;
             let mut model = BTreeSet::new();
             for (adds, target) in ops.into_iter().flat_map(|(adds, t)| [(adds, t), (true, t ^ 512)]) {
                 if adds {
                     prop_assert_eq!(list.contains(&arena, target), model.contains(&target));
                     if model.insert(target) {
-                        list.insert(&mut arena, target).unwrap();
+                        list.insert(&mut arena, target, 1.0).unwrap();
                     }
                 } else {
                     prop_assert_eq!(list.remove(&mut arena, target), model.remove(&target));

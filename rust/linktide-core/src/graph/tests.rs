@@ -90,6 +90,43 @@ proptest! {
     }
 
     #[test]
+    fn a_graph_with_own_weights_is_a_map_of_weights(
+        ops in prop::collection::vec((0u32..4, 0u32..400, prop::option::weighted(0.7, 0usize..4)), 0..1500),
+        compact_at in 0usize..1500,
+    ) {
+        let weights = [1.0, 1e-6, 0.25, 1e12];
+        let mut graph = LinkGraph::new();
+        (0..400).for_each(|_| { graph.add_node().unwrap(); });
+        let mut model = BTreeMap::new();
+        let mut changes = Vec::new();
+        for (at, (source, target, wanted)) in ops.into_iter().enumerate() {
+            let weight = wanted.map_or(0.0, |class| weights[class]);
+            let change = graph.set_weight(source, target, weight).unwrap();
+            let before = if weight > 0.0 { model.insert((source, target), weight) } else { model.remove(&(source, target)) };
+            prop_assert_eq!(change.weight_before.to_bits(), before.unwrap_or(0.0f64).to_bits());
+            prop_assert_eq!(change.is_empty(), change.weight_before.to_bits() == weight.to_bits());
+            prop_assert_eq!(change.total_after.to_bits(), graph.out_weight(source).to_bits());
+            changes.push(change);
+            if at == compact_at {
+                graph.compact().unwrap();
+            }
+        }
+        prop_assert_eq!(graph.link_count(), model.len() as u64);
+        for source in 0..400 {
+            let out: BTreeMap<_, _> = graph.out(source).collect();
+            let wanted: BTreeMap<_, _> = model.range((source, 0)..=(source, 400)).map(|((_, t), w)| (*t, *w)).collect();
+            let total: f64 = wanted.values().sum();
+            prop_assert!((graph.out_weight(source) - total).abs() <= 1e-9 * total, "{} {total}", graph.out_weight(source));
+            prop_assert_eq!(out, wanted);
+        }
+        for change in changes.iter().rev() {
+            graph.revert(change).unwrap();
+        }
+        prop_assert_eq!(graph.link_count(), 0);
+        prop_assert!((0..4).all(|source| graph.out_weight(source).to_bits() == 0));
+    }
+
+    #[test]
     fn the_heaviest_page_link_is_the_class_of_the_edge(
         ops in prop::collection::vec((any::<bool>(), 0u32..3, 0u32..3, 0u8..4), 0..200),
     ) {
@@ -124,6 +161,15 @@ fn unknown_nodes_and_classes_are_errors() {
     assert_eq!(graph.link_count(), 0);
     assert!(LinkGraph::with_weights(&[]).is_err());
     assert!(LinkGraph::with_weights(&[1.0, -0.5]).is_err());
+    let mut plain = LinkGraph::new();
+    plain.add_node().unwrap();
+    for weight in [f64::NAN, -1.0, f64::INFINITY, 1e-151, 1e151] {
+        assert!(
+            plain.set_weight(0, 0, weight).is_err_and(|error| error.to_string().contains("0 or between"))
+        );
+    }
+    assert_eq!(graph.set_weight(0, 1, 0.5), Err(GraphError::Classes { classes: 4 }));
+    assert!(!plain.has_own_weights() && plain.link_count() == 0);
 }
 
 #[test]

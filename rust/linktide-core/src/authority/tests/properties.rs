@@ -7,6 +7,8 @@ use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Scale, Thresh
 use crate::graph::{LinkChange, LinkGraph, WeightClass};
 
 const WEIGHTS: [f64; 3] = [1.0, 0.1, 2.5];
+/// As far apart as sums of weights must bear.
+const OWN_WEIGHTS: [f64; 3] = [1.0, 3e-7, 2e11];
 const ALPHA: f64 = 0.85;
 /// Room for rounding only.
 const ROUNDING: f64 = 1e-11;
@@ -48,7 +50,10 @@ struct World {
 impl World {
     /// Four nodes; citation authority in both modes, and trust from node 0.
     fn new(epsilon: f64) -> Self {
-        let mut graph = LinkGraph::with_weights(&WEIGHTS).unwrap();
+        Self::over(LinkGraph::with_weights(&WEIGHTS).unwrap(), epsilon)
+    }
+
+    fn over(mut graph: LinkGraph, epsilon: f64) -> Self {
         for _ in 0..4 {
             graph.add_node().unwrap();
         }
@@ -80,8 +85,13 @@ impl World {
         let nodes = self.nodes();
         match *op {
             Op::Set(u, v, class) => {
-                let change = self.graph.set_link(u % nodes, v % nodes, WeightClass(class)).unwrap();
-                self.follow(change);
+                let (u, v) = (u % nodes, v % nodes);
+                let change = if self.graph.class_count() == 1 {
+                    self.graph.set_weight(u, v, OWN_WEIGHTS[usize::from(class)])
+                } else {
+                    self.graph.set_link(u, v, WeightClass(class))
+                };
+                self.follow(change.unwrap());
             }
             Op::Drop(u, v) => {
                 let change = self.graph.drop_link(u % nodes, v % nodes).unwrap();
@@ -198,6 +208,21 @@ proptest! {
             world.apply(op);
             world.check_any_time();
         }
+    }
+
+    #[test]
+    fn they_hold_with_weights_of_any_size_too(ops in ops(), epsilon in 1e-6f64..0.2) {
+        let mut world = World::over(LinkGraph::new(), epsilon);
+        for op in &ops {
+            world.apply(op);
+            world.check_any_time();
+        }
+        world.drain(Budget::Unlimited);
+        world.check_drained();
+        for vector in &mut world.vectors {
+            vector.solve_from_scratch(&world.graph);
+        }
+        world.check_any_time();
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Long streams, hubs, and the pitfalls that once cost correctness.
 
+use std::time::Duration;
+
 use super::oracle::{iterated, priors};
-use crate::authority::{AuthoritySettings, AuthorityVector, Budget, Threshold};
+use crate::authority::{
+    AuthoritySettings, AuthorityVector, Board, Budget, ScoredGraph, Threshold, drain_all,
+};
 use crate::graph::{LinkGraph, WeightClass};
 
 struct Random(u64);
@@ -198,4 +202,38 @@ fn push_agrees_with_iteration_on_a_larger_graph() {
     assert!(sweeps < 60, "{sweeps} sweeps");
     solved.drain(&graph, Budget::Unlimited);
     assert!(greatest_relative_error(&graph, &solved) <= 1e-4);
+}
+
+#[test]
+fn boards_drained_on_two_threads_in_slices_are_those_drained_alone() {
+    let citation = Board::citation(0.85, 1e-3, Threshold::Const).unwrap();
+    let mut scored = ScoredGraph::new(&[1.0], citation).unwrap();
+    (0..20_000).for_each(|_| {
+        scored.add_node().unwrap();
+    });
+    scored.set_trust(vec![Board::trust(0.85, 1e-2).unwrap(), Board::trust(0.85, 1e-3).unwrap()]);
+    let mut random = Random(5);
+    let mut set = |scored: &mut ScoredGraph| {
+        scored.set_link(random.below(20_000), random.skewed(20_000), Some(WeightClass::FIRST)).unwrap();
+    };
+    (0..60_000).for_each(|_| set(&mut scored));
+    drain_all(&mut [&mut scored], Budget::Unlimited);
+    (0..1_000).for_each(|_| set(&mut scored));
+    for node in 0..9_000 {
+        (1..3).for_each(|board| scored.set_prior(board, node * 2, 0.5).unwrap());
+    }
+    let mut alone: Vec<_> = scored.boards().map(|board| board.vector().clone()).collect();
+    for vector in &mut alone {
+        vector.drain(scored.graph(), Budget::Unlimited);
+    }
+    let mut slices = 0;
+    while scored.boards().any(|board| !board.vector().is_drained()) {
+        drain_all(&mut [&mut scored], Budget::Time(Duration::from_micros(50)));
+        slices += 1;
+    }
+    assert!(slices > 3, "{slices} slices");
+    for (alone, board) in alone.iter().zip(scored.boards()) {
+        assert_eq!(alone.values(), board.vector().values());
+        assert_eq!(alone.edges_touched(), board.vector().edges_touched());
+    }
 }
