@@ -72,15 +72,18 @@ impl ByteSet {
     }
 }
 
-/// Operations on 32 bytes. Bit *i* of a mask is byte *i*.
+/// Operations on a window: 64 bytes of a text, or what is left of it. Bit *i* of a mask is byte *i*.
 pub(super) trait Lanes: Copy {
-    type Vector: Copy;
-    fn load(self, bytes: &[u8; LANE]) -> Self::Vector;
-    /// Fewer bytes than a lane has, and zeros after them.
-    fn load_short(self, bytes: &[u8]) -> Self::Vector;
-    fn store(self, vector: Self::Vector, out: &mut [MaybeUninit<u8>; LANE]);
-    fn equal(self, vector: Self::Vector, byte: u8) -> u32;
-    fn within(self, vector: Self::Vector, set: &ByteSet) -> u32;
+    type Window: Copy;
+    /// The bytes of `text` from `at` on.
+    fn load(self, text: &[u8], at: usize) -> Self::Window;
+    /// Write the bytes of `window`, which was loaded at `at`, to the same place of `spare`, and perhaps other
+    /// bytes of the text to theirs, and any bytes behind its end. False if `spare` has too little room.
+    fn store(self, window: &Self::Window, at: usize, spare: &mut [MaybeUninit<u8>]) -> bool;
+    /// Where the byte (not 0) stands.
+    fn equal(self, window: &Self::Window, byte: u8) -> u64;
+    /// Where bytes of the set stand. Places behind the end of the text may be set or not.
+    fn within(self, window: &Self::Window, set: &ByteSet) -> u64;
 }
 
 /// Without special instructions.
@@ -88,44 +91,47 @@ pub(super) trait Lanes: Copy {
 pub(super) struct Portable;
 
 impl Lanes for Portable {
-    type Vector = [u8; LANE];
+    type Window = [u8; WINDOW];
 
     #[inline(always)]
-    fn load(self, bytes: &[u8; LANE]) -> [u8; LANE] {
-        *bytes
-    }
-
-    #[inline(always)]
-    fn load_short(self, bytes: &[u8]) -> [u8; LANE] {
-        let mut lane = [0; LANE];
-        for (to, from) in lane.iter_mut().zip(bytes) {
-            *to = *from;
+    fn load(self, text: &[u8], at: usize) -> [u8; WINDOW] {
+        let rest = text.get(at..).unwrap_or_default();
+        if let Some(window) = rest.first_chunk() {
+            return *window;
         }
-        lane
+        let mut window = [0; WINDOW];
+        if let Some(part) = window.get_mut(..rest.len()) {
+            part.copy_from_slice(rest);
+        }
+        window
     }
 
     #[inline(always)]
-    fn store(self, vector: [u8; LANE], out: &mut [MaybeUninit<u8>; LANE]) {
-        // SAFETY: both are 32 bytes, and any byte may be an uninitialised one.
-        *out = unsafe { std::mem::transmute::<[u8; LANE], [MaybeUninit<u8>; LANE]>(vector) };
+    fn store(self, window: &[u8; WINDOW], at: usize, spare: &mut [MaybeUninit<u8>]) -> bool {
+        let Some(place) = spare.get_mut(at..).and_then(<[_]>::first_chunk_mut::<WINDOW>) else {
+            return false;
+        };
+        // SAFETY: both are 64 bytes, and any byte may be a possibly uninitialised one.
+        *place = unsafe { std::mem::transmute::<[u8; WINDOW], [MaybeUninit<u8>; WINDOW]>(*window) };
+        true
     }
 
     /// Eight bytes at a time in a 64-bit word.
     #[inline(always)]
-    fn equal(self, vector: [u8; LANE], byte: u8) -> u32 {
+    fn equal(self, window: &[u8; WINDOW], byte: u8) -> u64 {
         const LOW: u64 = 0x0101_0101_0101_0101;
         const SEVEN: u64 = 0x7F * LOW;
-        let (words, _) = vector.as_chunks::<8>();
+        let (words, _) = window.as_chunks::<8>();
         words.iter().rev().fold(0, |mask, word| {
             let differing = u64::from_le_bytes(*word) ^ (u64::from(byte) * LOW);
             let equal = !(((differing & SEVEN) + SEVEN) | differing | SEVEN) >> 7;
-            mask << 8 | (equal.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+            mask << 8 | equal.wrapping_mul(0x0102_0408_1020_4080) >> 56
         })
     }
 
     #[inline(always)]
-    fn within(self, vector: [u8; LANE], set: &ByteSet) -> u32 {
-        vector.iter().rev().fold(0, |mask, &byte| mask << 1 | u32::from(set.holds(byte)))
+    fn within(self, window: &[u8; WINDOW], set: &ByteSet) -> u64 {
+        window.iter().rev().fold(0, |mask, &byte| mask << 1 | u64::from(set.holds(byte)))
     }
 }
 
@@ -134,6 +140,13 @@ impl Lanes for Portable {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Avx2(());
 
+/// Proof that the processor has AVX-512 for bytes, and AVX2.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Avx512(());
+
+// The methods must be inlined into a function compiled for the instructions, which only `inline(always)`
+// grants, and closures and loops over lanes would not be. Called from elsewhere they are slow, but right.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
@@ -145,62 +158,166 @@ mod avx2 {
 
     use super::{Avx2, ByteSet, LANE, Lanes, MaybeUninit};
 
-    // The methods must be inlined into a function compiled for AVX2, which only `inline(always)` grants;
-    // called from elsewhere they would be slow, but still right.
-    impl Lanes for Avx2 {
-        type Vector = __m256i;
+    /// 32 loaded bytes of a text.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Lane {
+        vector: __m256i,
+        /// Where they begin in the text.
+        start: usize,
+        /// How many of them lie before the place they were wanted for; all of them if 32 or more.
+        shift: usize,
+    }
 
+    impl Lanes for Avx2 {
+        type Window = [Lane; 2];
+
+        /// A load that would reach behind the end begins earlier, and its masks are shifted.
         #[inline(always)]
-        fn load(self, bytes: &[u8; LANE]) -> __m256i {
-            // SAFETY: 32 readable bytes, any alignment; `self` proves AVX2.
-            unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+        fn load(self, text: &[u8], at: usize) -> [Lane; 2] {
+            let last = text.len().saturating_sub(LANE);
+            let (start, next) = (at.min(last), (at + LANE).min(last));
+            let one = self.lane(text, start);
+            let two = if text.len() <= LANE { one } else { self.lane(text, next) };
+            [
+                Lane { vector: one, start, shift: at - start },
+                Lane { vector: two, start: next, shift: at + LANE - next },
+            ]
         }
 
-        /// Whole words of four bytes by a masked load, which does not touch what the mask leaves out; the
-        /// last one to three bytes from a word that ends with them.
         #[inline(always)]
-        fn load_short(self, bytes: &[u8]) -> __m256i {
-            let (whole, odd) = (bytes.len() / 4, bytes.len() % 4);
-            let tail = match bytes.last_chunk::<4>() {
+        fn store(self, window: &[Lane; 2], _at: usize, spare: &mut [MaybeUninit<u8>]) -> bool {
+            store(&window[0], spare) && store(&window[1], spare)
+        }
+
+        #[inline(always)]
+        fn equal(self, window: &[Lane; 2], byte: u8) -> u64 {
+            join(window, equal(window[0].vector, byte), equal(window[1].vector, byte))
+        }
+
+        #[inline(always)]
+        fn within(self, window: &[Lane; 2], set: &ByteSet) -> u64 {
+            join(window, within(window[0].vector, set), within(window[1].vector, set))
+        }
+    }
+
+    impl Avx2 {
+        #[inline(always)]
+        fn lane(self, text: &[u8], start: usize) -> __m256i {
+            match text.get(start..start + LANE) {
+                // SAFETY: 32 readable bytes, any alignment; `self` proves AVX2.
+                Some(bytes) => unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) },
+                None => self.short_lane(text),
+            }
+        }
+
+        /// A text shorter than a lane, and zeros after it: whole words of four bytes by a masked load, which
+        /// does not touch what the mask leaves out; the last one to three bytes from a word that ends with
+        /// them.
+        #[inline(always)]
+        fn short_lane(self, text: &[u8]) -> __m256i {
+            let (whole, odd) = (text.len() / 4, text.len() % 4);
+            let tail = match text.last_chunk::<4>() {
                 Some(word) => u64::from(u32::from_le_bytes(*word)) >> (32 - 8 * odd),
-                None => bytes.iter().rev().fold(0, |tail, &byte| tail << 8 | u64::from(byte)),
+                None => text.iter().rev().fold(0, |tail, &byte| tail << 8 | u64::from(byte)),
             };
-            // SAFETY: the mask lets only words through that lie within `bytes`; `self` proves AVX2.
+            // SAFETY: the mask lets only words through that lie within `text`; `self` proves AVX2.
             unsafe {
                 let places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
                 let whole = _mm256_set1_epi32(whole as i32);
-                let head = _mm256_maskload_epi32(bytes.as_ptr().cast(), _mm256_cmpgt_epi32(whole, places));
+                let head = _mm256_maskload_epi32(text.as_ptr().cast(), _mm256_cmpgt_epi32(whole, places));
                 let tail = _mm256_set1_epi32(tail as i32);
                 _mm256_or_si256(head, _mm256_and_si256(tail, _mm256_cmpeq_epi32(whole, places)))
             }
         }
+    }
+
+    /// One mask of two; the second shift may be as large as 63, and then nothing is left.
+    #[inline(always)]
+    fn join(window: &[Lane; 2], one: u32, two: u32) -> u64 {
+        (u64::from(one) >> (window[0].shift & 63)) | (u64::from(two) >> (window[1].shift & 63)) << LANE
+    }
+
+    #[inline(always)]
+    fn store(lane: &Lane, spare: &mut [MaybeUninit<u8>]) -> bool {
+        let Some(place) = spare.get_mut(lane.start..).and_then(<[_]>::first_chunk_mut::<LANE>) else {
+            return false;
+        };
+        // SAFETY: 32 writable bytes, any alignment; that there is a `Lane` proves AVX2.
+        unsafe { _mm256_storeu_si256(place.as_mut_ptr().cast(), lane.vector) };
+        true
+    }
+
+    #[inline(always)]
+    fn equal(vector: __m256i, byte: u8) -> u32 {
+        // SAFETY: called with the vector of a `Lane`, which proves AVX2.
+        unsafe {
+            let equal = _mm256_cmpeq_epi8(vector, _mm256_set1_epi8(byte.cast_signed()));
+            _mm256_movemask_epi8(equal).cast_unsigned()
+        }
+    }
+
+    #[inline(always)]
+    fn within(vector: __m256i, set: &ByteSet) -> u32 {
+        // SAFETY: called with the vector of a `Lane`, which proves AVX2; the tables have 16 bytes each.
+        unsafe {
+            let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(set.low.as_ptr().cast()));
+            let high = _mm256_broadcastsi128_si256(_mm_loadu_si128(set.high.as_ptr().cast()));
+            let half = _mm256_set1_epi8(15);
+            let low = _mm256_shuffle_epi8(low, _mm256_and_si256(vector, half));
+            let high = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(vector), half));
+            let outside = _mm256_cmpeq_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256());
+            !_mm256_movemask_epi8(outside).cast_unsigned()
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_cmpeq_epi8_mask,
+        _mm512_maskz_loadu_epi8, _mm512_set1_epi8, _mm512_shuffle_epi8, _mm512_srli_epi16,
+        _mm512_storeu_si512, _mm512_test_epi8_mask,
+    };
+
+    use super::{Avx512, ByteSet, Lanes, MaybeUninit, WINDOW, from};
+
+    impl Lanes for Avx512 {
+        type Window = __m512i;
 
         #[inline(always)]
-        fn store(self, vector: __m256i, out: &mut [MaybeUninit<u8>; LANE]) {
-            // SAFETY: 32 writable bytes, any alignment; `self` proves AVX2.
-            unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), vector) }
+        fn load(self, text: &[u8], at: usize) -> __m512i {
+            let rest = text.get(at..).unwrap_or_default();
+            // SAFETY: the mask lets only bytes through that lie within `rest`, and a masked load does not
+            // touch the others; `self` proves AVX-512.
+            unsafe { _mm512_maskz_loadu_epi8(!from(rest.len()), rest.as_ptr().cast()) }
         }
 
         #[inline(always)]
-        fn equal(self, vector: __m256i, byte: u8) -> u32 {
-            // SAFETY: `self` proves AVX2.
-            unsafe {
-                _mm256_movemask_epi8(_mm256_cmpeq_epi8(vector, _mm256_set1_epi8(byte.cast_signed())))
-                    .cast_unsigned()
-            }
+        fn store(self, window: &__m512i, at: usize, spare: &mut [MaybeUninit<u8>]) -> bool {
+            let Some(place) = spare.get_mut(at..).and_then(<[_]>::first_chunk_mut::<WINDOW>) else {
+                return false;
+            };
+            // SAFETY: 64 writable bytes, any alignment; `self` proves AVX-512.
+            unsafe { _mm512_storeu_si512(place.as_mut_ptr().cast(), *window) };
+            true
         }
 
         #[inline(always)]
-        fn within(self, vector: __m256i, set: &ByteSet) -> u32 {
-            // SAFETY: `self` proves AVX2; the tables have 16 bytes each.
+        fn equal(self, window: &__m512i, byte: u8) -> u64 {
+            // SAFETY: `self` proves AVX-512.
+            unsafe { _mm512_cmpeq_epi8_mask(*window, _mm512_set1_epi8(byte.cast_signed())) }
+        }
+
+        #[inline(always)]
+        fn within(self, window: &__m512i, set: &ByteSet) -> u64 {
+            // SAFETY: `self` proves AVX-512; the tables have 16 bytes each.
             unsafe {
-                let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(set.low.as_ptr().cast()));
-                let high = _mm256_broadcastsi128_si256(_mm_loadu_si128(set.high.as_ptr().cast()));
-                let half = _mm256_set1_epi8(15);
-                let low = _mm256_shuffle_epi8(low, _mm256_and_si256(vector, half));
-                let high = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(vector), half));
-                let outside = _mm256_cmpeq_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256());
-                !_mm256_movemask_epi8(outside).cast_unsigned()
+                let low = _mm512_broadcast_i32x4(_mm_loadu_si128(set.low.as_ptr().cast()));
+                let high = _mm512_broadcast_i32x4(_mm_loadu_si128(set.high.as_ptr().cast()));
+                let half = _mm512_set1_epi8(15);
+                let low = _mm512_shuffle_epi8(low, _mm512_and_si512(*window, half));
+                let high = _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi16::<4>(*window), half));
+                _mm512_test_epi8_mask(low, high)
             }
         }
     }
@@ -218,37 +335,56 @@ pub(super) enum Choice {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
 }
 
 impl Choice {
-    /// The best that this processor has.
-    pub(super) fn detect() -> Self {
+    /// All that this processor can do, the best last.
+    pub(super) fn all() -> Vec<Self> {
+        let mut choices = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
         {
-            return Self::Avx2(Avx2(()));
+            choices.push(Self::Avx2(Avx2(())));
+            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
+                choices.push(Self::Avx512(Avx512(())));
+            }
         }
-        Self::Portable
+        choices
+    }
+
+    pub(super) fn best() -> Self {
+        Self::all().pop().unwrap_or(Self::Portable)
     }
 }
 
 /// Run the task with the chosen lanes.
-#[inline]
+#[inline(always)]
 pub(super) fn dispatch<T: Task>(choice: Choice, task: T) -> T::Output {
     match choice {
         Choice::Portable => task.run(Portable),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: an `Avx2` exists only if the processor has all four features.
+        // SAFETY: an `Avx2` exists only if the processor has these features.
         Choice::Avx2(lanes) => unsafe { run_avx2(lanes, task) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: an `Avx512` exists only if the processor has these features.
+        Choice::Avx512(lanes) => unsafe { run_avx512(lanes, task) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn run_avx2<T: Task>(lanes: Avx2, task: T) -> T::Output {
+    task.run(lanes)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt")]
+fn run_avx512<T: Task>(lanes: Avx512, task: T) -> T::Output {
     task.run(lanes)
 }
 
@@ -269,75 +405,45 @@ impl Text<'_> {
         self.0.first_chunk().map_or(0, |head| u64::from_le_bytes(*head))
     }
 
-    /// The 64 bytes from `at` on. A load that would reach behind the end begins earlier, and its masks are
-    /// shifted.
+    /// The 64 bytes from `at` on.
     #[inline(always)]
     pub(super) fn window<L: Lanes>(&self, lanes: L, at: usize) -> Window<L> {
-        let last = self.0.len().saturating_sub(LANE);
-        let (start, next) = (at.min(last), (at + LANE).min(last));
-        let one = self.lane(lanes, start);
-        let two = if self.0.len() <= LANE { one } else { self.lane(lanes, next) };
-        Window {
-            lanes,
-            one: Lane { vector: one, start, shift: at - start },
-            two: Lane { vector: two, start: next, shift: at + LANE - next },
-            rest: self.0.len().saturating_sub(at),
-        }
+        Window { lanes, bytes: lanes.load(self.0, at), rest: self.0.len().saturating_sub(at) }
     }
-
-    #[inline(always)]
-    fn lane<L: Lanes>(&self, lanes: L, start: usize) -> L::Vector {
-        match self.0.get(start..start + LANE).and_then(<[u8]>::first_chunk) {
-            Some(bytes) => lanes.load(bytes),
-            None => lanes.load_short(self.0),
-        }
-    }
-}
-
-/// 32 loaded bytes of a text.
-#[derive(Clone, Copy)]
-struct Lane<V> {
-    vector: V,
-    /// Where they begin in the text.
-    start: usize,
-    /// How many of them lie before the place they were wanted for; all of them if 32 or more.
-    shift: usize,
 }
 
 /// 64 bytes of a text, or what is left of it.
 #[derive(Clone, Copy)]
 pub(super) struct Window<L: Lanes> {
     lanes: L,
-    one: Lane<L::Vector>,
-    two: Lane<L::Vector>,
+    bytes: L::Window,
     rest: usize,
 }
 
 impl<L: Lanes> Window<L> {
-    // Written out twice: a closure or a loop over the lanes would not be inlined with the instructions.
-    #[inline(always)]
-    fn join(&self, one: u32, two: u32) -> u64 {
-        (u64::from(one) >> (self.one.shift & 63)) | (u64::from(two) >> (self.two.shift & 63)) << LANE
-    }
-
     /// Where the byte (not 0) stands.
     #[inline(always)]
     pub(super) fn equal(&self, byte: u8) -> u64 {
-        self.join(self.lanes.equal(self.one.vector, byte), self.lanes.equal(self.two.vector, byte))
+        self.lanes.equal(&self.bytes, byte)
     }
 
     /// Where bytes of the set stand, and every place behind the end of the text.
     #[inline(always)]
     pub(super) fn within_or_end(&self, set: &ByteSet) -> u64 {
-        let (one, two) = (self.lanes.within(self.one.vector, set), self.lanes.within(self.two.vector, set));
-        self.join(one, two) | !below(self.rest)
+        self.lanes.within(&self.bytes, set) | from(self.rest)
     }
 }
 
-/// The lowest `count` bits.
+/// The bits below the lowest one of `mask`; all if it has none.
 #[inline(always)]
-pub(super) fn below(count: usize) -> u64 {
-    if count >= WINDOW { u64::MAX } else { (1 << count) - 1 }
+pub(super) fn below_first(mask: u64) -> u64 {
+    !mask & mask.wrapping_sub(1)
+}
+
+/// The bits from `place` on; none if it is 64 or more.
+#[inline(always)]
+pub(super) fn from(place: usize) -> u64 {
+    if place >= WINDOW { 0 } else { u64::MAX << place }
 }
 
 /// Copies a text to the end of a buffer, unchanged, window by window, while it is being looked at.
@@ -346,14 +452,18 @@ pub(super) fn below(count: usize) -> u64 {
 pub(super) struct Copier<'t, 'o> {
     text: Text<'t>,
     out: &'o mut Vec<u8>,
-    /// So many bytes behind the end of `out` have been written, without a gap, within its capacity.
+    /// So many bytes of the text have been written behind the end of `out`, without a gap.
     filled: usize,
 }
 
 impl<'t, 'o> Copier<'t, 'o> {
     #[inline(always)]
     pub(super) fn new(text: Text<'t>, out: &'o mut Vec<u8>) -> Self {
-        out.reserve(text.0.len().max(LANE));
+        // A whole window more, for those that reach behind the end of the text.
+        let wanted = text.0.len() + WINDOW;
+        if out.capacity() - out.len() < wanted {
+            out.reserve(wanted);
+        }
         Self { text, out, filled: 0 }
     }
 
@@ -365,22 +475,10 @@ impl<'t, 'o> Copier<'t, 'o> {
     #[inline(always)]
     pub(super) fn window<L: Lanes>(&mut self, lanes: L, at: usize) -> Window<L> {
         let window = self.text.window(lanes, at);
-        self.store(lanes, &window.one);
-        self.store(lanes, &window.two);
-        window
-    }
-
-    /// Bytes [start, start + 32) of the text come to the same place of the output, so that it does not
-    /// matter if some of them were there before.
-    #[inline(always)]
-    fn store<L: Lanes>(&mut self, lanes: L, lane: &Lane<L::Vector>) {
-        if lane.start <= self.filled
-            && let Some(rest) = self.out.spare_capacity_mut().get_mut(lane.start..)
-            && let Some(place) = rest.first_chunk_mut()
-        {
-            lanes.store(lane.vector, place);
-            self.filled = self.filled.max(lane.start + LANE);
+        if at <= self.filled && lanes.store(&window.bytes, at, self.out.spare_capacity_mut()) {
+            self.filled = self.filled.max(self.text.0.len().min(at + WINDOW));
         }
+        window
     }
 
     /// Keep the first `count` bytes of those copied and give the buffer back.
@@ -431,17 +529,19 @@ impl<'t, L: Lanes> Stops<'t, L> {
 /// Append `text[from..to]`; short runs in one step.
 #[inline(always)]
 pub(super) fn append_run(text: &Text<'_>, from: usize, to: usize, out: &mut Vec<u8>) {
-    let count = to.wrapping_sub(from);
     let rest = text.0.get(from..).unwrap_or_default();
-    if count <= LANE
-        && let Some(lane) = rest.first_chunk::<LANE>()
-    {
-        out.reserve(LANE);
+    let count = to.wrapping_sub(from);
+    if count <= LANE && let Some(lane) = rest.first_chunk::<LANE>() {
+        if out.capacity() - out.len() < LANE {
+            out.reserve(LANE);
+        }
         if let Some(place) = out.spare_capacity_mut().first_chunk_mut::<LANE>() {
-            Portable.store(*lane, place);
-            // SAFETY: `count` is at most 32, and 32 bytes behind the old end were just written within the
-            // capacity.
-            unsafe { out.set_len(out.len() + count) };
+            // SAFETY: both are 32 bytes, and any byte may be a possibly uninitialised one. Of these bytes
+            // behind the old end, which lie within the capacity, at most all are kept.
+            unsafe {
+                *place = std::mem::transmute::<[u8; LANE], [MaybeUninit<u8>; LANE]>(*lane);
+                out.set_len(out.len() + count);
+            }
             return;
         }
     }

@@ -47,7 +47,7 @@ impl Normalizer {
             rules: Rules::of(&options, options.level),
             index_rules: Rules::of(&options, Level::Index),
             scratch: Vec::new(),
-            lanes: Choice::detect(),
+            lanes: Choice::best(),
             is_default: !options.needs_more_than_the_pass(),
             options,
         }
@@ -114,6 +114,7 @@ impl Normalizer {
         domain
     }
 
+    #[inline(always)]
     fn write(
         &mut self,
         input: &[u8],

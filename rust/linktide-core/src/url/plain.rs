@@ -6,14 +6,13 @@
 
 use super::cluster::Seen;
 use super::host::is_local;
-use super::lanes::{Choice, Copier, Lanes, Task, Text, WINDOW, Window, below, dispatch};
+use super::lanes::{Choice, Copier, Lanes, Task, Text, WINDOW, Window, below_first, dispatch, from};
 use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::parameters::{ParameterMatch, may_be_dropped};
+use super::parameters::{ParameterMatch, find_parameter, may_be_dropped};
 use super::pass::{Written, append_tail};
-use super::path::has_dot_segment;
+use super::path::{has_dot_segment, may_be_session};
 use super::percent::{HOST_STOP, PATH_STOP, QUERY_STOP, is_plain_triple};
-use super::query::find_in_pair;
 
 /// A shorter last label means nothing of the machine's own.
 const SHORTEST_LOCAL_LABEL: usize = 4;
@@ -97,12 +96,12 @@ impl Host {
     #[inline(always)]
     fn read<L: Lanes>(text: &Text<'_>, window: &Window<L>, dots: u64) -> Option<Self> {
         let start = scheme_length(text.head())?;
-        let length = (window.within_or_end(&HOST_STOP) >> start).trailing_zeros() as usize;
-        let end = start + length;
-        if end >= WINDOW {
+        let stops = window.within_or_end(&HOST_STOP) >> start;
+        if stops == 0 {
             return None;
         }
-        let inside = below(length);
+        let length = stops.trailing_zeros() as usize;
+        let (end, inside) = (start + length, below_first(stops));
         let dots = dots >> start & inside;
         let label = u64::BITS as usize - dots.leading_zeros() as usize;
         let is_end = end == text.0.len() || matches!(text.byte(end), b'/' | b'?' | b'#');
@@ -161,14 +160,14 @@ impl Path {
         dots: u64,
     ) -> usize {
         let (mut at, mut window, mut dots) = (0, first, dots);
-        let mut wanted = !below(self.start);
+        let mut wanted = from(self.start);
         loop {
-            let stops = next_stop(copier.text(), at, window.within_or_end(&PATH_STOP) & wanted);
-            let length = stops.trailing_zeros() as usize;
-            let inside = below(length) & wanted;
+            let stops = window.within_or_end(&PATH_STOP) & wanted;
+            let stops = next_stop(copier.text(), at, stops, is_plain_in_path);
+            let inside = below_first(stops) & wanted;
             self.look(at, window.equal(b'/') & inside, dots & inside);
             if stops != 0 {
-                return at + length;
+                return at + stops.trailing_zeros() as usize;
             }
             at += WINDOW;
             window = copier.window(lanes, at);
@@ -205,17 +204,31 @@ impl Path {
     }
 }
 
-/// The stops of the window at `at` less the triples before the first other one.
+/// The stops of the window at `at` less those before the first one that a rule has to look at.
 #[inline(always)]
-fn next_stop(text: &Text<'_>, at: usize, mut stops: u64) -> u64 {
+fn next_stop(text: &Text<'_>, at: usize, mut stops: u64, is_plain: impl Fn(&[u8], usize, u8) -> bool) -> u64 {
     while stops != 0 {
         let stop = at + stops.trailing_zeros() as usize;
-        if text.byte(stop) != b'%' || !is_plain_triple(text.0, stop) {
+        if !is_plain(text.0, stop, text.byte(stop)) {
             break;
         }
         stops &= stops - 1;
     }
     stops
+}
+
+#[inline(always)]
+fn is_plain_in_path(text: &[u8], at: usize, byte: u8) -> bool {
+    match byte {
+        b'%' => is_plain_triple(text, at),
+        b';' | b'(' => !may_be_session(text, at),
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn is_plain_in_query(text: &[u8], at: usize, byte: u8) -> bool {
+    byte == b'%' && is_plain_triple(text, at)
 }
 
 /// Append what comes after the path. `None` if the parser must read the text.
@@ -239,7 +252,8 @@ fn finish<L: Lanes>(
         written.flags |= query.flags;
     }
     let is_end = end == text.0.len();
-    if !is_end && !is_utf8(text) {
+    // All before is ASCII.
+    if !is_end && !is_utf8(text.0.get(end..)?) {
         return None;
     }
     if is_end || (text.byte(end) == b'#' && !rules.keeps_fragments) {
@@ -264,8 +278,8 @@ fn finish<L: Lanes>(
     (!written.flags.contains(UrlFlags::NEEDS_PARSER)).then_some(())
 }
 
-fn is_utf8(text: &Text<'_>) -> bool {
-    text.0.is_ascii() || std::str::from_utf8(text.0).is_ok()
+fn is_utf8(text: &[u8]) -> bool {
+    text.is_ascii() || std::str::from_utf8(text).is_ok()
 }
 
 /// What of a query could be copied as it is, less the pairs to drop.
@@ -344,9 +358,9 @@ fn plain_pairs<L: Lanes>(
     loop {
         let window = copier.window(lanes, at);
         let separators = window.equal(b'&') | first;
-        let stops = next_stop(&text, at, window.within_or_end(&QUERY_STOP) & !separators);
-        let length = stops.trailing_zeros() as usize;
-        let separators = separators & below(length);
+        let stops = window.within_or_end(&QUERY_STOP) & !separators;
+        let stops = next_stop(&text, at, stops, is_plain_in_query);
+        let separators = separators & below_first(stops);
         let mut pairs = separators << 1 | after_separator;
         // An empty pair ends where it starts.
         let empty = pairs & (separators | stops & stops.wrapping_neg());
@@ -367,7 +381,7 @@ fn plain_pairs<L: Lanes>(
             pairs &= pairs - 1;
         }
         if stops != 0 {
-            let end = at + length;
+            let end = at + stops.trailing_zeros() as usize;
             let is_end = end == text.0.len() || text.byte(end) == b'#';
             return if is_end { Pairs::End(end) } else { Pairs::NotPlain };
         }
@@ -380,10 +394,11 @@ fn plain_pairs<L: Lanes>(
 #[inline(never)]
 fn dropped(text: &Text<'_>, pair: usize) -> Option<Pairs> {
     let rest = text.0.get(pair..)?;
-    let is_stop =
-        |(at, &byte): (usize, &u8)| QUERY_STOP.holds(byte) && (byte != b'%' || !is_plain_triple(rest, at));
+    let row = find_parameter(rest)?;
+    let is_stop = |(at, &byte): (usize, &u8)| {
+        QUERY_STOP.holds(byte) && (byte != b'%' || !is_plain_triple(rest, at))
+    };
     let length = rest.iter().enumerate().position(is_stop).unwrap_or(rest.len());
-    let row = find_in_pair(rest.get(..length)?)?;
     let is_end = matches!(rest.get(length), None | Some(b'&' | b'#'));
     if !is_end || row.compare == ParameterMatch::ExactWithPartner {
         return Some(Pairs::NotPlain);
