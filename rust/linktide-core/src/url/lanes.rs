@@ -388,6 +388,20 @@ fn run_avx512<T: Task>(lanes: Avx512, task: T) -> T::Output {
     task.run(lanes)
 }
 
+/// Have the processor fetch what lies there, without waiting for it.
+#[inline(always)]
+pub(super) fn prefetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+            std::ptr::from_ref(place).cast(),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// A text that is looked at in windows.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'t>(pub &'t [u8]);
@@ -531,7 +545,9 @@ impl<'t, L: Lanes> Stops<'t, L> {
 pub(super) fn append_run(text: &Text<'_>, from: usize, to: usize, out: &mut Vec<u8>) {
     let rest = text.0.get(from..).unwrap_or_default();
     let count = to.wrapping_sub(from);
-    if count <= LANE && let Some(lane) = rest.first_chunk::<LANE>() {
+    if count <= LANE
+        && let Some(lane) = rest.first_chunk::<LANE>()
+    {
         if out.capacity() - out.len() < LANE {
             out.reserve(LANE);
         }

@@ -5,6 +5,7 @@
 //! change, nothing else happens. From the first byte on that a rule may concern, the pass takes over.
 
 use super::cluster::Seen;
+use super::domain_cache::DomainCache;
 use super::host::is_local;
 use super::lanes::{Choice, Copier, Lanes, Task, Text, WINDOW, Window, below_first, dispatch, from};
 use super::options::Rules;
@@ -26,11 +27,12 @@ pub(super) fn append_plain(
     choice: Choice,
     text: &[u8],
     rules: &Rules,
+    domains: Option<&DomainCache>,
     out: &mut Vec<u8>,
     written: &mut Written,
 ) -> bool {
     let start = out.len();
-    let is_plain = dispatch(choice, Plain { text, rules, out, written }).is_some();
+    let is_plain = dispatch(choice, Plain { text, rules, domains, out, written }).is_some();
     if !is_plain {
         out.truncate(start);
     }
@@ -40,6 +42,8 @@ pub(super) fn append_plain(
 struct Plain<'a> {
     text: &'a [u8],
     rules: &'a Rules,
+    /// Where the domain will be asked for, if it will.
+    domains: Option<&'a DomainCache>,
     out: &'a mut Vec<u8>,
     // Filled in place: as a result it would be copied, and a copy so soon after the fields waits for them.
     written: &'a mut Written,
@@ -50,13 +54,17 @@ impl Task for Plain<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> Option<()> {
-        let Self { text, rules, out, written } = self;
+        let Self { text, rules, domains, out, written } = self;
         let text = Text(text);
         let start = out.len();
         let mut copier = Copier::new(text, out);
         let window = copier.window(lanes, 0);
         let dots = window.equal(b'.');
         let host = Host::read(&text, &window, dots)?;
+        written.host_hash = match domains {
+            Some(domains) => Some(domains.expect(text.0.get(host.start..host.end)?)),
+            None => None,
+        };
         let mut path = Path::new(host.end);
         let path_end = path.scan(lanes, &mut copier, window, dots);
         if path.may_have_dots != 0 && has_dot_segment(text.0.get(host.end..path_end)?) {
@@ -395,9 +403,8 @@ fn plain_pairs<L: Lanes>(
 fn dropped(text: &Text<'_>, pair: usize) -> Option<Pairs> {
     let rest = text.0.get(pair..)?;
     let row = find_parameter(rest)?;
-    let is_stop = |(at, &byte): (usize, &u8)| {
-        QUERY_STOP.holds(byte) && (byte != b'%' || !is_plain_triple(rest, at))
-    };
+    let is_stop =
+        |(at, &byte): (usize, &u8)| QUERY_STOP.holds(byte) && (byte != b'%' || !is_plain_triple(rest, at));
     let length = rest.iter().enumerate().position(is_stop).unwrap_or(rest.len());
     let is_end = matches!(rest.get(length), None | Some(b'&' | b'#'));
     if !is_end || row.compare == ParameterMatch::ExactWithPartner {
