@@ -53,6 +53,11 @@ impl Normalizer {
         }
     }
 
+    /// A normaliser of the default policy with these lanes.
+    pub(super) fn with_lanes(suffixes: Arc<PublicSuffixList>, lanes: Choice) -> Self {
+        Self { lanes, ..Self::new(suffixes) }
+    }
+
     /// The list in use.
     #[must_use]
     pub fn suffixes(&self) -> &PublicSuffixList {

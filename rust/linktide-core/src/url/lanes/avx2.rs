@@ -15,7 +15,7 @@ pub(in super::super) struct Lane {
     vector: __m256i,
     /// Where they begin in the text.
     start: usize,
-    /// How many of them lie before the place they were wanted for; all of them if 32 or more.
+    /// How many of them lie before the place they were wanted for: all of them if 32 or more. At most 63.
     shift: usize,
 }
 
@@ -30,8 +30,8 @@ impl Lanes for Avx2 {
         let one = self.lane(text, start);
         let two = if text.len() <= LANE { one } else { self.lane(text, next) };
         [
-            Lane { vector: one, start, shift: at - start },
-            Lane { vector: two, start: next, shift: at + LANE - next },
+            Lane { vector: one, start, shift: (at - start).min(63) },
+            Lane { vector: two, start: next, shift: (at + LANE - next).min(63) },
         ]
     }
 
@@ -82,7 +82,7 @@ impl Avx2 {
     }
 }
 
-/// One mask of two; the second shift may be as large as 63, and then nothing is left.
+/// One mask of two; of a shift of 32 or more nothing is left.
 #[inline(always)]
 fn join(window: &[Lane; 2], one: u32, two: u32) -> u64 {
     (u64::from(one) >> (window[0].shift & 63)) | (u64::from(two) >> (window[1].shift & 63)) << LANE
