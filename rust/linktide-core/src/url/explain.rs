@@ -127,9 +127,8 @@ fn encodes_more(before: &str, after: &str) -> bool {
 }
 
 fn drops_kind(kind: ParameterKind, before: &str) -> bool {
-    pairs(before).any(|(name, value)| {
-        find_parameter(name.as_bytes(), value.as_bytes()).is_some_and(|row| row.kind == kind)
-    })
+    let query = before.strip_prefix('?').unwrap_or(before);
+    query.split('&').any(|pair| find_parameter(pair.as_bytes()).is_some_and(|row| row.kind == kind))
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {

@@ -6,6 +6,7 @@ use ada_url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::cluster::ClusterInput;
+use super::domain_cache::hash;
 use super::host::check_host;
 use super::normalizer::{MAX_INPUT_BYTES, Normalizer};
 use super::options::Level;
@@ -69,7 +70,7 @@ impl Normalizer {
     ) -> Result<Row, UrlReason> {
         let mut written = Written::default();
         let may_be_plain = is_short && self.options.level != Level::Whatwg && input.len() <= MAX_INPUT_BYTES;
-        if may_be_plain && append_plain(self.lanes, input, &self.rules, out, &mut written) {
+        if may_be_plain && append_plain(self.lanes, input, &self.rules, None, out, &mut written) {
             return self.pass_row(written, UrlFlags::empty(), out);
         }
         let (parsed, flags) = parse(check_input(input)?, base, &self.options)?;
@@ -125,7 +126,7 @@ impl Normalizer {
         if flags.contains(UrlFlags::IP) {
             return (0..host.len(), flags);
         }
-        let site = self.domains.registrable(&self.suffixes, checked.bytes);
+        let site = self.domains.registrable(&self.suffixes, checked.bytes, hash(checked.bytes));
         if !site.is_listed {
             flags |= UrlFlags::UNKNOWN_TLD;
         }

@@ -25,6 +25,7 @@ mod columns;
 mod domain_cache;
 mod explain;
 mod fragment;
+mod fuzz;
 mod host;
 mod identity;
 mod lanes;
@@ -47,6 +48,7 @@ mod unwrap;
 
 pub use columns::{Bases, ColumnError, ColumnNormalizer};
 pub use explain::{Explanation, Step, explain};
+pub use fuzz::{UrlExerciser, exercise_lanes};
 pub use identity::{key, url_id};
 pub use normalizer::{MAX_INPUT_BYTES, Normalizer};
 pub use options::{

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cluster::{ClusterInput, ClusterScratch, Seen};
-use super::domain_cache::DomainCache;
+use super::domain_cache::{DomainCache, hash};
 use super::lanes::Choice;
 use super::options::{Level, Rules, UrlOptions};
 use super::outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
@@ -47,10 +47,15 @@ impl Normalizer {
             rules: Rules::of(&options, options.level),
             index_rules: Rules::of(&options, Level::Index),
             scratch: Vec::new(),
-            lanes: Choice::detect(),
+            lanes: Choice::best(),
             is_default: !options.needs_more_than_the_pass(),
             options,
         }
+    }
+
+    /// A normaliser of the default policy with these lanes.
+    pub(super) fn with_lanes(suffixes: Arc<PublicSuffixList>, lanes: Choice) -> Self {
+        Self { lanes, ..Self::new(suffixes) }
     }
 
     /// The list in use.
@@ -80,7 +85,7 @@ impl Normalizer {
             return self.normalize_by_options(input, base, true, out);
         }
         let mut written = Written::default();
-        self.write(input, base, out, &mut written)?;
+        self.write(input, base, true, out, &mut written)?;
         Ok(self.describe(&written, UrlFlags::empty(), out))
     }
 
@@ -99,7 +104,7 @@ impl Normalizer {
             return Ok(NormalizedText { url, host, flags });
         }
         let mut written = Written::default();
-        self.write(input, base, out, &mut written)?;
+        self.write(input, base, false, out, &mut written)?;
         let Written { url, host, flags, .. } = written;
         Ok(NormalizedText { url, host, flags })
     }
@@ -109,20 +114,23 @@ impl Normalizer {
         let mut domain = text.host.clone();
         if !text.flags.contains(UrlFlags::IP) {
             let host = out.get(domain.clone()).unwrap_or_default();
-            domain.start += self.domains.registrable(&self.suffixes, host).start;
+            domain.start += self.domains.registrable(&self.suffixes, host, hash(host)).start;
         }
         domain
     }
 
+    #[inline(always)]
     fn write(
         &mut self,
         input: &[u8],
         base: Option<&str>,
+        wants_domain: bool,
         out: &mut Vec<u8>,
         written: &mut Written,
     ) -> Result<(), UrlReason> {
-        let is_plain =
-            input.len() <= MAX_INPUT_BYTES && append_plain(self.lanes, input, &self.rules, out, written);
+        let domains = wants_domain.then_some(&self.domains);
+        let is_plain = input.len() <= MAX_INPUT_BYTES
+            && append_plain(self.lanes, input, &self.rules, domains, out, written);
         if !is_plain {
             *written = self.write_parsed(input, base, out)?;
         }
@@ -186,7 +194,11 @@ impl Normalizer {
         let mut domain = host.clone();
         if !flags.contains(UrlFlags::IP) {
             let name = out.get(host.clone()).unwrap_or_default();
-            let registrable = self.domains.registrable(&self.suffixes, name);
+            let hash = match written.host_hash {
+                Some(hash) => hash,
+                None => hash(name),
+            };
+            let registrable = self.domains.registrable(&self.suffixes, name, hash);
             domain.start += registrable.start;
             if !registrable.is_listed {
                 flags |= UrlFlags::UNKNOWN_TLD;

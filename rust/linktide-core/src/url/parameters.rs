@@ -121,24 +121,30 @@ pub(super) fn may_be_dropped(first: u8, second: u8) -> bool {
     HEADS.get(usize::from(first & 31)).is_some_and(|row| row >> (second & 31) & 1 != 0)
 }
 
-/// The row for a query parameter, if it is one to drop. `name` and `value` are percent-normalised.
-pub(super) fn find_parameter(name: &[u8], value: &[u8]) -> Option<&'static Parameter> {
-    let first = usize::from(name.first()?.to_ascii_lowercase());
+/// The row for the pair at the start of `text`, if it is one to drop: `name`, or `name=value`, ended by the
+/// end of the text or by a delimiter. All is percent-normalised.
+pub(super) fn find_parameter(text: &[u8]) -> Option<&'static Parameter> {
+    let first = usize::from(text.first()?.to_ascii_lowercase());
     let rows = PARAMETERS.get(usize::from(*STARTS.get(first)?)..usize::from(*STARTS.get(first + 1)?))?;
-    rows.iter().find(|row| is_match(row, name, value))
+    rows.iter().find(|row| is_match(row, text))
 }
 
-fn is_match(row: &Parameter, name: &[u8], value: &[u8]) -> bool {
-    let is_prefix = row.compare == ParameterMatch::Prefix;
-    if row.name.len() > name.len() || (row.name.len() < name.len() && !is_prefix) {
-        return false;
+fn is_match(row: &Parameter, text: &[u8]) -> bool {
+    let is_same = row.name.len() <= text.len()
+        && row.name.bytes().zip(text).all(|(wanted, byte)| wanted == byte.to_ascii_lowercase());
+    if !is_same || row.compare == ParameterMatch::Prefix {
+        return is_same;
     }
-    let is_same = row.name.bytes().zip(name).all(|(wanted, byte)| wanted == byte.to_ascii_lowercase());
-    is_same && (row.compare != ParameterMatch::ExactWithHashValue || is_hash(value))
+    let rest = text.get(row.name.len()..).unwrap_or_default();
+    if row.compare == ParameterMatch::ExactWithHashValue {
+        return rest.strip_prefix(b"=").is_some_and(is_hash);
+    }
+    matches!(rest.first(), None | Some(b'=' | b'&' | b'#'))
 }
 
-fn is_hash(value: &[u8]) -> bool {
-    value.len() == 32 && value.iter().all(u8::is_ascii_hexdigit)
+fn is_hash(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    digits == 32 && matches!(text.get(digits), None | Some(b'&' | b'#'))
 }
 
 #[cfg(test)]
@@ -160,12 +166,14 @@ mod tests {
     #[test]
     fn every_row_is_found_by_its_name_in_any_case() {
         for row in PARAMETERS {
-            let value = b"0123456789abcdef0123456789ABCDEF";
-            let found = find_parameter(row.name.to_ascii_uppercase().as_bytes(), value).unwrap();
-            assert_eq!(found.name, row.name);
-            let longer = format!("{}{}", row.name, "x".repeat(40));
+            let value = "0123456789abcdef0123456789ABCDEF";
+            let pair = format!("{}={value}", row.name.to_ascii_uppercase());
+            assert_eq!(find_parameter(pair.as_bytes()).unwrap().name, row.name);
+            assert_eq!(find_parameter(format!("{pair}&x").as_bytes()).unwrap().name, row.name);
+            let longer = format!("{}{}={value}", row.name, "x".repeat(40));
             let is_prefix = row.compare == ParameterMatch::Prefix;
-            assert_eq!(find_parameter(longer.as_bytes(), value).is_some(), is_prefix, "{longer}");
+            assert_eq!(find_parameter(longer.as_bytes()).is_some(), is_prefix, "{longer}");
+            assert!(may_be_dropped(pair.as_bytes()[0], pair.as_bytes()[1]), "{pair}");
         }
     }
 
@@ -174,7 +182,7 @@ mod tests {
         for name in
             ["ref", "id", "source", "si", "tag", "campaign_id", "cid", "utm", "q", "", "é", "sid", "s"]
         {
-            assert!(find_parameter(name.as_bytes(), b"42").is_none(), "{name}");
+            assert!(find_parameter(format!("{name}=42").as_bytes()).is_none(), "{name}");
         }
     }
 }

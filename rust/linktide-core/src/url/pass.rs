@@ -28,6 +28,8 @@ pub(super) struct Written {
     /// Where the `#` of a kept fragment is, or the end of the URL.
     pub fragment: usize,
     pub flags: UrlFlags,
+    /// The hash of the host for the memory of domains, if it was made on the way.
+    pub host_hash: Option<u64>,
     /// What was seen of the cluster form on the way, if it was the short way.
     pub seen: Option<Seen>,
 }
@@ -66,6 +68,7 @@ pub(super) fn append_url(
         query: path,
         fragment: path,
         flags: host.flags | flags | port_flag,
+        host_hash: None,
         seen: None,
     };
     let read = scheme.len() + authority_length;

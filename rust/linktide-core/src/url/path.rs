@@ -21,7 +21,6 @@ pub(super) fn append_path<L: Lanes>(
     out: &mut Vec<u8>,
     flags: &mut UrlFlags,
 ) -> usize {
-    let mut may_hold_session = false;
     let mut stops = Stops::new(lanes, *text, &PATH_STOP, read);
     loop {
         let stop = stops.next(read);
@@ -31,8 +30,7 @@ pub(super) fn append_path<L: Lanes>(
         match rest.first() {
             None | Some(b'?' | b'#') => break,
             Some(b'%') => read += push_percent(rest, out, flags),
-            Some(&byte) => {
-                may_hold_session |= matches!(byte, b';' | b'(');
+            Some(_) => {
                 push_stopped(text.0, read, out, flags);
                 read += 1;
             }
@@ -41,6 +39,8 @@ pub(super) fn append_path<L: Lanes>(
     if out.get(start..).is_some_and(has_dot_segment) {
         *flags |= UrlFlags::NEEDS_PARSER;
     }
+    let path = out.get(start..).unwrap_or_default();
+    let may_hold_session = path.iter().any(|byte| matches!(byte, b';' | b'('));
     if may_hold_session && rules.drops_marks && drop_sessions(out, start) {
         *flags |= UrlFlags::HAD_SESSION;
     }
@@ -105,6 +105,12 @@ impl Writer<'_> {
             read = end;
         }
     }
+}
+
+/// Whether a session id may begin with the `;` or `(` at `at` of a text that no percent sign hides.
+pub(super) fn may_be_session(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    is_session_parameter(Some(rest)) || rest.starts_with(b"(S(") || rest.starts_with(b"(s(")
 }
 
 fn is_session_parameter(parameter: Option<&[u8]>) -> bool {

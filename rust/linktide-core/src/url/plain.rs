@@ -5,15 +5,15 @@
 //! change, nothing else happens. From the first byte on that a rule may concern, the pass takes over.
 
 use super::cluster::Seen;
+use super::domain_cache::DomainCache;
 use super::host::is_local;
-use super::lanes::{Choice, Copier, Lanes, Task, Text, WINDOW, Window, below, dispatch};
+use super::lanes::{Choice, Copier, Lanes, Task, Text, WINDOW, Window, below_first, dispatch, from};
 use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::parameters::{ParameterMatch, may_be_dropped};
+use super::parameters::{ParameterMatch, find_parameter, may_be_dropped};
 use super::pass::{Written, append_tail};
-use super::path::has_dot_segment;
+use super::path::{has_dot_segment, may_be_session};
 use super::percent::{HOST_STOP, PATH_STOP, QUERY_STOP, is_plain_triple};
-use super::query::find_in_pair;
 
 /// A shorter last label means nothing of the machine's own.
 const SHORTEST_LOCAL_LABEL: usize = 4;
@@ -27,11 +27,12 @@ pub(super) fn append_plain(
     choice: Choice,
     text: &[u8],
     rules: &Rules,
+    domains: Option<&DomainCache>,
     out: &mut Vec<u8>,
     written: &mut Written,
 ) -> bool {
     let start = out.len();
-    let is_plain = dispatch(choice, Plain { text, rules, out, written }).is_some();
+    let is_plain = dispatch(choice, Plain { text, rules, domains, out, written }).is_some();
     if !is_plain {
         out.truncate(start);
     }
@@ -41,6 +42,8 @@ pub(super) fn append_plain(
 struct Plain<'a> {
     text: &'a [u8],
     rules: &'a Rules,
+    /// Where the domain will be asked for, if it will.
+    domains: Option<&'a DomainCache>,
     out: &'a mut Vec<u8>,
     // Filled in place: as a result it would be copied, and a copy so soon after the fields waits for them.
     written: &'a mut Written,
@@ -51,13 +54,17 @@ impl Task for Plain<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> Option<()> {
-        let Self { text, rules, out, written } = self;
+        let Self { text, rules, domains, out, written } = self;
         let text = Text(text);
         let start = out.len();
         let mut copier = Copier::new(text, out);
         let window = copier.window(lanes, 0);
         let dots = window.equal(b'.');
         let host = Host::read(&text, &window, dots)?;
+        written.host_hash = match domains {
+            Some(domains) => Some(domains.expect(text.0.get(host.start..host.end)?)),
+            None => None,
+        };
         let mut path = Path::new(host.end);
         let path_end = path.scan(lanes, &mut copier, window, dots);
         if path.may_have_dots != 0 && has_dot_segment(text.0.get(host.end..path_end)?) {
@@ -97,12 +104,12 @@ impl Host {
     #[inline(always)]
     fn read<L: Lanes>(text: &Text<'_>, window: &Window<L>, dots: u64) -> Option<Self> {
         let start = scheme_length(text.head())?;
-        let length = (window.within_or_end(&HOST_STOP) >> start).trailing_zeros() as usize;
-        let end = start + length;
-        if end >= WINDOW {
+        let stops = window.within_or_end(&HOST_STOP) >> start;
+        if stops == 0 {
             return None;
         }
-        let inside = below(length);
+        let length = stops.trailing_zeros() as usize;
+        let (end, inside) = (start + length, below_first(stops));
         let dots = dots >> start & inside;
         let label = u64::BITS as usize - dots.leading_zeros() as usize;
         let is_end = end == text.0.len() || matches!(text.byte(end), b'/' | b'?' | b'#');
@@ -161,14 +168,14 @@ impl Path {
         dots: u64,
     ) -> usize {
         let (mut at, mut window, mut dots) = (0, first, dots);
-        let mut wanted = !below(self.start);
+        let mut wanted = from(self.start);
         loop {
-            let stops = next_stop(copier.text(), at, window.within_or_end(&PATH_STOP) & wanted);
-            let length = stops.trailing_zeros() as usize;
-            let inside = below(length) & wanted;
+            let stops = window.within_or_end(&PATH_STOP) & wanted;
+            let stops = next_stop(copier.text(), at, stops, is_plain_in_path);
+            let inside = below_first(stops) & wanted;
             self.look(at, window.equal(b'/') & inside, dots & inside);
             if stops != 0 {
-                return at + length;
+                return at + stops.trailing_zeros() as usize;
             }
             at += WINDOW;
             window = copier.window(lanes, at);
@@ -205,17 +212,31 @@ impl Path {
     }
 }
 
-/// The stops of the window at `at` less the triples before the first other one.
+/// The stops of the window at `at` less those before the first one that a rule has to look at.
 #[inline(always)]
-fn next_stop(text: &Text<'_>, at: usize, mut stops: u64) -> u64 {
+fn next_stop(text: &Text<'_>, at: usize, mut stops: u64, is_plain: impl Fn(&[u8], usize, u8) -> bool) -> u64 {
     while stops != 0 {
         let stop = at + stops.trailing_zeros() as usize;
-        if text.byte(stop) != b'%' || !is_plain_triple(text.0, stop) {
+        if !is_plain(text.0, stop, text.byte(stop)) {
             break;
         }
         stops &= stops - 1;
     }
     stops
+}
+
+#[inline(always)]
+fn is_plain_in_path(text: &[u8], at: usize, byte: u8) -> bool {
+    match byte {
+        b'%' => is_plain_triple(text, at),
+        b';' | b'(' => !may_be_session(text, at),
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn is_plain_in_query(text: &[u8], at: usize, byte: u8) -> bool {
+    byte == b'%' && is_plain_triple(text, at)
 }
 
 /// Append what comes after the path. `None` if the parser must read the text.
@@ -239,7 +260,8 @@ fn finish<L: Lanes>(
         written.flags |= query.flags;
     }
     let is_end = end == text.0.len();
-    if !is_end && !is_utf8(text) {
+    // All before is ASCII.
+    if !is_end && !is_utf8(text.0.get(end..)?) {
         return None;
     }
     if is_end || (text.byte(end) == b'#' && !rules.keeps_fragments) {
@@ -264,8 +286,8 @@ fn finish<L: Lanes>(
     (!written.flags.contains(UrlFlags::NEEDS_PARSER)).then_some(())
 }
 
-fn is_utf8(text: &Text<'_>) -> bool {
-    text.0.is_ascii() || std::str::from_utf8(text.0).is_ok()
+fn is_utf8(text: &[u8]) -> bool {
+    text.is_ascii() || std::str::from_utf8(text).is_ok()
 }
 
 /// What of a query could be copied as it is, less the pairs to drop.
@@ -344,9 +366,9 @@ fn plain_pairs<L: Lanes>(
     loop {
         let window = copier.window(lanes, at);
         let separators = window.equal(b'&') | first;
-        let stops = next_stop(&text, at, window.within_or_end(&QUERY_STOP) & !separators);
-        let length = stops.trailing_zeros() as usize;
-        let separators = separators & below(length);
+        let stops = window.within_or_end(&QUERY_STOP) & !separators;
+        let stops = next_stop(&text, at, stops, is_plain_in_query);
+        let separators = separators & below_first(stops);
         let mut pairs = separators << 1 | after_separator;
         // An empty pair ends where it starts.
         let empty = pairs & (separators | stops & stops.wrapping_neg());
@@ -367,7 +389,7 @@ fn plain_pairs<L: Lanes>(
             pairs &= pairs - 1;
         }
         if stops != 0 {
-            let end = at + length;
+            let end = at + stops.trailing_zeros() as usize;
             let is_end = end == text.0.len() || text.byte(end) == b'#';
             return if is_end { Pairs::End(end) } else { Pairs::NotPlain };
         }
@@ -380,10 +402,10 @@ fn plain_pairs<L: Lanes>(
 #[inline(never)]
 fn dropped(text: &Text<'_>, pair: usize) -> Option<Pairs> {
     let rest = text.0.get(pair..)?;
+    let row = find_parameter(rest)?;
     let is_stop =
         |(at, &byte): (usize, &u8)| QUERY_STOP.holds(byte) && (byte != b'%' || !is_plain_triple(rest, at));
     let length = rest.iter().enumerate().position(is_stop).unwrap_or(rest.len());
-    let row = find_in_pair(rest.get(..length)?)?;
     let is_end = matches!(rest.get(length), None | Some(b'&' | b'#'));
     if !is_end || row.compare == ParameterMatch::ExactWithPartner {
         return Some(Pairs::NotPlain);

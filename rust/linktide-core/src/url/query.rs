@@ -3,7 +3,7 @@
 use super::lanes::{Lanes, Stops, Text, append_run};
 use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::parameters::{Parameter, ParameterMatch, find_parameter, may_be_dropped};
+use super::parameters::{ParameterMatch, find_parameter, may_be_dropped};
 use super::percent::{QUERY_STOP, push_percent, push_stopped};
 
 /// Append the query that begins at `read` in the text, after its `?`, up to `#` or the end; returns where
@@ -79,7 +79,7 @@ impl<'o> QueryWriter<'o> {
             return;
         }
         let head = |at: usize| pair.get(at).copied().unwrap_or(0);
-        let found = if may_be_dropped(head(0), head(1)) { find_in_pair(pair) } else { None };
+        let found = if may_be_dropped(head(0), head(1)) { find_parameter(pair) } else { None };
         let Some(found) = found else {
             if self.rules.drops_also(name_of(pair)) {
                 self.out.truncate(self.pair);
@@ -109,7 +109,7 @@ impl<'o> QueryWriter<'o> {
             let length = rest.iter().position(|&byte| byte == b'&').unwrap_or(rest.len());
             let pair = rest.get(..length).unwrap_or_default();
             let is_dropped =
-                find_in_pair(pair).is_some_and(|row| row.compare == ParameterMatch::ExactWithPartner);
+                find_parameter(pair).is_some_and(|row| row.compare == ParameterMatch::ExactWithPartner);
             if !is_dropped {
                 self.out.copy_within(read..=read + length, write);
                 if let Some(separator) = self.out.get_mut(write) {
@@ -124,17 +124,7 @@ impl<'o> QueryWriter<'o> {
 }
 
 fn name_of(pair: &[u8]) -> &[u8] {
-    pair.get(..name_length(pair)).unwrap_or_default()
-}
-
-fn name_length(pair: &[u8]) -> usize {
-    pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len())
-}
-
-/// The row of a pair that is one to drop, written as normalised.
-pub(super) fn find_in_pair(pair: &[u8]) -> Option<&'static Parameter> {
-    let (name, value) = pair.split_at_checked(name_length(pair))?;
-    find_parameter(name, value.get(1..).unwrap_or_default())
+    pair.split(|&byte| byte == b'=').next().unwrap_or_default()
 }
 
 #[cfg(test)]
