@@ -109,7 +109,8 @@ class ReaderPool:
         self._monotonic = monotonic
         self._is_closed = False
         self._gate = Gate()
-        self._free: queue.LifoQueue[DuckDBPyConnection] = queue.LifoQueue()
+        self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
+        """Readers; None once the pool is closed."""
         for cursor in cursors:
             self._free.put(cursor)
 
@@ -160,6 +161,8 @@ class ReaderPool:
             cursor = self._interrupted(still_open)
             still_open.remove(cursor)
             self._release(cursor)
+        # Who waits for a reader need not wait on.
+        self._free.put(None)
         self._gate.close()
 
     def __enter__(self) -> Self:
@@ -174,10 +177,13 @@ class ReaderPool:
         """Return a reader that is free; DuckDB refuses to interrupt those that were closed before it."""
         while True:
             try:
-                return self._free.get(timeout=_WATCH_SECONDS)
-            except queue.Empty:  # again and again: an interrupt before the statement has begun is lost
-                for cursor in still_open:
-                    cursor.interrupt()
+                free = self._free.get(timeout=_WATCH_SECONDS)
+            except queue.Empty:
+                free = None
+            if free is not None:
+                return free
+            for cursor in still_open:  # again and again: an interrupt before the statement has begun is lost
+                cursor.interrupt()
 
     @contextmanager
     def _cursor(self) -> Iterator[DuckDBPyConnection]:
@@ -191,7 +197,7 @@ class ReaderPool:
                 f"within {self._settings.wait_seconds:g} s: try again in a moment."
             ) from error
         try:
-            if self._is_closed:
+            if cursor is None or self._is_closed:
                 raise ReadersBusyError(_CLOSED)
             yield cursor
         finally:
