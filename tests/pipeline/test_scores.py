@@ -85,11 +85,19 @@ def check_published_pages(query: Query, state: State) -> None:
     assert off == {}
 
 
+def check_rows(query: Query) -> None:
+    """A score is written once a batch: views take the newest row of a key, and would show two."""
+    for table, key in (("domain_scores", "domain_key"), ("page_scores", "page_key")):
+        sql = f"SELECT {key}, rev FROM internal.{table} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
+        assert query(sql) == []
+
+
 def check_run(path: Path, index: LinkIndex, state: State) -> None:
     check_core(index, state, EPSILON_IDLE)
     with whole.opened(path) as stopped:
         check_core(stopped.index, state, EPSILON_BUSY)
         check_published(stopped.query, state)
+        check_rows(stopped.query)
 
 
 @needs_data

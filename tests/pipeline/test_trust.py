@@ -123,7 +123,7 @@ def test_seeds_and_weights_may_change_between_runs(tmp_path: Path) -> None:
     chunks = chunks_of(events, 50)
     other: dict[str, Any] = {
         "authority_min_domains": 0,
-        "authority_topics": {"news": ["d4.example"], "old": ["d5.example"]},
+        "authority_topics": {"news": ["d39.example"], "old": ["d38.example"]},
     }
     whole.run(path, [whole.memory_of(chunks[:9])], batch_max_events=50, **other)
     with whole.opened(path, **other) as stopped:

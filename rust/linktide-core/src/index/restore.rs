@@ -67,7 +67,7 @@ impl Index {
         let board = self.seeds.topics().find(|(_, name)| *name == topic).map(|(board, _)| board - 1);
         let board = board.and_then(|board| self.domain_graph.trust_mut().get_mut(board));
         if let (Some(node), Some(board)) = (node, board) {
-            board.show(node, shown);
+            board.restore_shown(node, shown);
         }
     }
 
@@ -120,9 +120,9 @@ impl Index {
 }
 
 fn restore_shown(graph: &mut ScoredGraph, node: u32, (citation, trust): (f64, f64), has_trust: bool) {
-    graph.citation_mut().show(node, citation);
+    graph.citation_mut().restore_shown(node, citation);
     if let Some(board) = graph.trust_mut().first_mut().filter(|_| has_trust) {
-        board.show(node, trust);
+        board.restore_shown(node, trust);
     }
 }
 
