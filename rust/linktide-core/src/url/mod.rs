@@ -20,6 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![expect(clippy::inline_always, reason = "what uses vector instructions must be inlined where they are on")]
+
 mod cluster;
 mod columns;
 mod domain_cache;

@@ -210,17 +210,17 @@ impl Normalizer {
             return self.normalize_by_options(input, base, false, out);
         }
         let written = self.write_parsed(input, base, out)?;
-        self.finish(written, UrlFlags::empty(), out)
+        self.finish(&written, UrlFlags::empty(), out)
     }
 
     pub(super) fn finish(
         &mut self,
-        written: Written,
+        written: &Written,
         flags: UrlFlags,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        self.check_length(&written, out)?;
-        Ok(self.describe(&written, flags, out))
+        self.check_length(written, out)?;
+        Ok(self.describe(written, flags, out))
     }
 
     /// Find the domain and the cluster key of the URL just written.
