@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench bench-url wheel build tools test-rust test-urls-long test-python lint format clean
+.PHONY: help demo test check bench bench-url wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 demo: build ## Watch a live backlink index on synthetic data
 	$(BIN)/linktide demo $(DEMO_FLAGS)
@@ -36,6 +37,17 @@ test-rust: tools
 
 test-urls-long: tools ## Invariants of URLs on ten million mutated ones; LINKTIDE_URLS=FILE adds real ones
 	LINKTIDE_URL_MUTATIONS=10000000 cargo test --release -p linktide-core --test url_conformance -- --nocapture
+
+fuzz: tools ## Fuzz each target for FUZZ_SECONDS (60) with the nightly toolchain and cargo-fuzz
+	@cargo +nightly fuzz --version >/dev/null 2>&1 \
+		|| { echo "cargo-fuzz is missing: rustup toolchain install nightly && cargo install cargo-fuzz"; exit 1; }
+	for target in url url_lanes wire; do \
+		cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
+
+test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user; rustup target)
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+		cargo test --release --target aarch64-unknown-linux-gnu -p linktide-core --lib url::
 
 test-python: build
 	$(PYTEST)

@@ -45,16 +45,38 @@ impl ClusterScratch {
     /// xxh3-64 of the cluster form.
     pub(super) fn key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>) -> u64 {
         let www = www_length(input);
+        if let Some(seen) = seen.filter(|seen| seen.is_sorted) {
+            return self.seen_key(input, seen, www);
+        }
+        self.other_key(input, seen, www)
+    }
+
+    /// Nothing is to be moved: the form is the text, or the text less a slash before its query.
+    #[inline(always)]
+    fn seen_key(&mut self, input: &ClusterInput<'_>, seen: Seen, www: usize) -> u64 {
+        let head = input.text.get(www..seen.path).unwrap_or_default();
+        let query = input.text.get(input.query..).unwrap_or_default();
+        if query.is_empty() {
+            return xxh3_64(head);
+        }
+        if seen.path == input.query {
+            return xxh3_64(input.text.get(www..).unwrap_or_default());
+        }
+        self.form.clear();
+        self.form.extend_from_slice(head);
+        self.form.extend_from_slice(query);
+        xxh3_64(&self.form)
+    }
+
+    #[inline(never)]
+    fn other_key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>, www: usize) -> u64 {
         let text = input.text.get(www..).unwrap_or_default();
         let (path, query) = (input.path - www, input.query - www);
-        if let Some(seen) = seen
-            && (input.query == input.text.len() || (seen.is_sorted && seen.path == input.query))
-        {
-            let end = if input.query == input.text.len() { seen.path } else { input.text.len() };
-            return xxh3_64(input.text.get(www..end).unwrap_or_default());
-        }
-        let kept = path + kept_path(text.get(path..query).unwrap_or_default());
-        let has_double_slash = has_pair(text.get(path..kept).unwrap_or_default(), *b"//");
+        let kept = match seen {
+            Some(seen) => seen.path - www,
+            None => path + kept_path(text.get(path..query).unwrap_or_default()),
+        };
+        let has_double_slash = seen.is_none() && has_pair(text.get(path..kept).unwrap_or_default(), *b"//");
         self.split_pairs(text, query);
         let is_contiguous = kept == query || query == text.len();
         if is_contiguous && !has_double_slash && self.is_sorted(text) {

@@ -147,8 +147,8 @@ impl Words {
 
     #[inline(always)]
     fn is(&self, other: &Self) -> bool {
-        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
-        (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) == 0
+        let ([first, second, third, last], own) = (self.0, other.0);
+        (first ^ own[0]) | (second ^ own[1]) | (third ^ own[2]) | (last ^ own[3]) == 0
     }
 
     #[inline(always)]
@@ -157,9 +157,9 @@ impl Words {
             let product = u128::from(one) * u128::from(two);
             product as u64 ^ (product >> 64) as u64
         };
-        let [a, b, c, d] = self.0;
-        fold(a ^ 0x9E37_79B9_7F4A_7C15, b ^ 0xD6E8_FEB8_6659_FD93)
-            ^ fold(c ^ 0xA076_1D64_78BD_642F, d ^ 0xE703_7ED1_A0B4_28DB)
+        let [first, second, third, last] = self.0;
+        fold(first ^ 0x9E37_79B9_7F4A_7C15, second ^ 0xD6E8_FEB8_6659_FD93)
+            ^ fold(third ^ 0xA076_1D64_78BD_642F, last ^ 0xE703_7ED1_A0B4_28DB)
     }
 }
 

@@ -82,14 +82,13 @@ impl Normalizer {
     }
 
     fn pass_row(&mut self, written: Written, flags: UrlFlags, out: &mut Vec<u8>) -> Result<Row, UrlReason> {
-        let parts = written.clone();
-        let mut url = self.finish(written, flags, out)?;
+        let mut url = self.finish(&written, flags, out)?;
         url.cluster_key = if self.options.level == Level::Safe {
             self.index_key(out.get(url.url.clone()).unwrap_or_default())
         } else {
-            self.key_of(&url, &parts, out)
+            self.key_of(&url, &written, out)
         };
-        Ok((url, Some(parts)))
+        Ok((url, Some(written)))
     }
 
     fn whatwg_row(&mut self, parsed: &Url, flags: UrlFlags, out: &mut Vec<u8>) -> Result<Row, UrlReason> {

@@ -16,6 +16,17 @@ use super::suffixes::PublicSuffixList;
 /// A longer input or base is refused before any work (P26).
 pub const MAX_INPUT_BYTES: usize = 64 * 1024;
 
+/// A URL that was appended, and of which the rest is still to be told: see [`Normalizer::begin`].
+#[derive(Debug)]
+pub struct BegunUrl(Begun);
+
+#[derive(Debug)]
+enum Begun {
+    Written(Written),
+    /// Options ask for more than the pass, and all of it is done.
+    Complete(NormalizedUrl),
+}
+
 /// Normalises URLs one by one with a public suffix list, at one level with one set of options. Holds a host
 /// cache and buffers, no other state: the result depends on the arguments alone. Each thread has its own.
 pub struct Normalizer {
@@ -81,12 +92,38 @@ impl Normalizer {
         base: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
+        let begun = self.begin(input, base, out)?;
+        Ok(self.complete(&begun, out))
+    }
+
+    /// The first half of [`Self::normalize`]: append the URL. The second half, [`Self::complete`], needs memory
+    /// that may have to be fetched first; who has many rows begins some before completing them.
+    ///
+    /// # Errors
+    /// As [`Self::normalize`].
+    #[inline(always)]
+    pub fn begin(
+        &mut self,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<BegunUrl, UrlReason> {
         if !self.is_default {
-            return self.normalize_by_options(input, base, true, out);
+            return self
+                .normalize_by_options(input, base, true, out)
+                .map(|url| BegunUrl(Begun::Complete(url)));
         }
         let mut written = Written::default();
         self.write(input, base, true, out, &mut written)?;
-        Ok(self.describe(&written, UrlFlags::empty(), out))
+        Ok(BegunUrl(Begun::Written(written)))
+    }
+
+    /// The second half: find domain and cluster key of a URL that was just appended to `out`.
+    pub fn complete(&mut self, begun: &BegunUrl, out: &[u8]) -> NormalizedUrl {
+        match &begun.0 {
+            Begun::Written(written) => self.describe(written, UrlFlags::empty(), out),
+            Begun::Complete(url) => url.clone(),
+        }
     }
 
     /// As [`Self::normalize`], without what costs more to tell than the URL itself: domain and cluster key.
@@ -173,17 +210,17 @@ impl Normalizer {
             return self.normalize_by_options(input, base, false, out);
         }
         let written = self.write_parsed(input, base, out)?;
-        self.finish(written, UrlFlags::empty(), out)
+        self.finish(&written, UrlFlags::empty(), out)
     }
 
     pub(super) fn finish(
         &mut self,
-        written: Written,
+        written: &Written,
         flags: UrlFlags,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        self.check_length(&written, out)?;
-        Ok(self.describe(&written, flags, out))
+        self.check_length(written, out)?;
+        Ok(self.describe(written, flags, out))
     }
 
     /// Find the domain and the cluster key of the URL just written.

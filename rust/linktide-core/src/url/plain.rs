@@ -13,7 +13,7 @@ use super::outcome::UrlFlags;
 use super::parameters::{ParameterMatch, find_parameter, may_be_dropped};
 use super::pass::{Written, append_tail};
 use super::path::{has_dot_segment, may_be_session};
-use super::percent::{HOST_STOP, PATH_STOP, QUERY_STOP, is_plain_triple};
+use super::percent::{HOST_STOP, PATH_STOP, QUERY_STOP, is_plain_triple, push_percent, push_stopped};
 
 /// A shorter last label means nothing of the machine's own.
 const SHORTEST_LOCAL_LABEL: usize = 4;
@@ -174,7 +174,8 @@ impl Path {
             let stops = next_stop(copier.text(), at, stops, is_plain_in_path);
             let inside = below_first(stops) & wanted;
             self.look(at, window.equal(b'/') & inside, dots & inside);
-            if stops != 0 {
+            // The length is known early, the stops are known late: so a wrong guess costs less.
+            if at + WINDOW >= copier.text().0.len() || stops != 0 {
                 return at + stops.trailing_zeros() as usize;
             }
             at += WINDOW;
@@ -290,7 +291,7 @@ fn is_utf8(text: &[u8]) -> bool {
     text.is_ascii() || std::str::from_utf8(text).is_ok()
 }
 
-/// What of a query could be copied as it is, less the pairs to drop.
+/// What of a query could be written without the whole pass.
 struct Query {
     /// How many bytes were read; 0 if the query is not plain.
     length: usize,
@@ -304,7 +305,7 @@ impl Query {
 }
 
 /// Append the query in `text`, which begins with its `?`, up to `#` or the end. The query is not plain if a
-/// rule changes a byte of it, or drops a pair with regard to another one.
+/// byte is decoded, which may make a name or a value one to drop, or if a pair goes with regard to another.
 #[inline(always)]
 fn plain_query<L: Lanes>(lanes: L, text: Text<'_>, rules: &Rules, out: &mut Vec<u8>) -> Query {
     if rules.has_extra_names() {
@@ -312,25 +313,35 @@ fn plain_query<L: Lanes>(lanes: L, text: Text<'_>, rules: &Rules, out: &mut Vec<
     }
     let start = out.len();
     let mut query = Query { length: 0, is_sorted: true, flags: UrlFlags::empty() };
-    let mut before = 0;
+    // 1: the first byte is a separator, whether it is `?` or `&`.
+    let (mut before, mut separator) = (0, 1);
     loop {
         let rest = Text(text.0.get(query.length..).unwrap_or_default());
         let mut copier = Copier::new(rest, out);
-        match plain_pairs(lanes, &mut copier, rules, &mut query.is_sorted, &mut before) {
+        match plain_pairs(lanes, &mut copier, rules, separator, &mut query.is_sorted, &mut before) {
             Pairs::End(length) => {
                 copier.finish(length);
                 query.length += length;
                 break;
             }
-            Pairs::Dropped { separator, next, flags } => {
-                copier.finish(separator);
-                let ands = rest.0.iter().skip(next).take_while(|&&byte| byte == b'&').count();
-                query.length += next + ands;
+            Pairs::Dropped { kept, next, flags } => {
+                copier.finish(kept);
                 query.flags |= flags;
-                if ands == 0 || query.length == text.0.len() || text.byte(query.length) == b'#' {
+                query.length += next;
+                if !is_next_pair(text.0, &mut query.length) {
                     break;
                 }
-                query.length -= 1;
+                separator = 1;
+            }
+            Pairs::Stopped(at) => {
+                let Some(read) = append_stopped(&rest, at, copier.finish(at), &mut query.flags) else {
+                    return Query::NOT_PLAIN;
+                };
+                query.length += at + read;
+                separator = 0;
+                if query.length == text.0.len() || text.byte(query.length) == b'#' {
+                    break;
+                }
             }
             Pairs::NotPlain => return Query::NOT_PLAIN,
         }
@@ -341,28 +352,70 @@ fn plain_query<L: Lanes>(lanes: L, text: Text<'_>, rules: &Rules, out: &mut Vec<
     query
 }
 
+/// Go on from the end of a dropped pair to the last of the separators there; false if no pair follows.
+fn is_next_pair(text: &[u8], at: &mut usize) -> bool {
+    let ands = text.iter().skip(*at).take_while(|&&byte| byte == b'&').count();
+    *at += ands;
+    if ands == 0 || matches!(text.get(*at), None | Some(b'#')) {
+        return false;
+    }
+    *at -= 1;
+    true
+}
+
+/// Append what the pass writes for the bytes and triples from `at` on that do not stay as they are, and tell how
+/// much of the text that was. `None` if one is decoded or the parser's, or not ASCII.
+#[inline(never)]
+fn append_stopped(text: &Text<'_>, at: usize, out: &mut Vec<u8>, flags: &mut UrlFlags) -> Option<usize> {
+    let mut read = at;
+    loop {
+        let rest = text.0.get(read..)?;
+        match rest.first() {
+            Some(b'%') if !is_plain_triple(text.0, read) => {
+                let written = out.len();
+                read += push_percent(rest, out, flags);
+                if out.len() - written != 3 {
+                    return None;
+                }
+            }
+            Some(byte)
+                if byte.is_ascii() && !matches!(byte, b'%' | b'&' | b'#') && QUERY_STOP.holds(*byte) =>
+            {
+                push_stopped(text.0, read, out, flags);
+                read += 1;
+            }
+            other => {
+                let is_plain = other.is_none_or(u8::is_ascii) && !flags.contains(UrlFlags::NEEDS_PARSER);
+                return is_plain.then_some(read - at);
+            }
+        }
+    }
+}
+
 /// How a walk over pairs ended.
 enum Pairs {
     /// At the end of the query.
     End(usize),
-    /// At a pair to drop: from its separator to that of the next pair, or the end.
-    Dropped { separator: usize, next: usize, flags: UrlFlags },
-    /// At a byte that the pass must look at.
+    /// At a pair to drop: what lies before its separator stays, and `next` is its end.
+    Dropped { kept: usize, next: usize, flags: UrlFlags },
+    /// At a byte that does not stay as it is.
+    Stopped(usize),
+    /// At a pair that the whole pass must look at.
     NotPlain,
 }
 
-/// Walk over pairs that stay. The text begins with a separator.
+/// Walk over pairs that stay. Bit 0 of `first` is set if the text begins with a separator.
 #[inline(always)]
 fn plain_pairs<L: Lanes>(
     lanes: L,
     copier: &mut Copier<'_, '_>,
     rules: &Rules,
+    mut first: u64,
     is_sorted: &mut bool,
     before: &mut u8,
 ) -> Pairs {
     let text = *copier.text();
-    // Bit 0: the first byte is a separator, whether it is `?` or `&`.
-    let (mut at, mut after_separator, mut first) = (0, 0, 1);
+    let (mut at, mut after_separator) = (0, 0);
     loop {
         let window = copier.window(lanes, at);
         let separators = window.equal(b'&') | first;
@@ -370,13 +423,16 @@ fn plain_pairs<L: Lanes>(
         let stops = next_stop(&text, at, stops, is_plain_in_query);
         let separators = separators & below_first(stops);
         let mut pairs = separators << 1 | after_separator;
+        let end = at + stops.trailing_zeros() as usize;
+        let is_end = end == text.0.len() || text.byte(end) == b'#';
+        let last = stops & stops.wrapping_neg();
         // An empty pair ends where it starts.
-        let empty = pairs & (separators | stops & stops.wrapping_neg());
+        let empty = pairs & (separators | if is_end { last } else { 0 });
         while pairs != 0 {
             let pair = at + pairs.trailing_zeros() as usize;
             let name = (text.byte(pair), text.byte(pair + 1));
             if empty & pairs & pairs.wrapping_neg() != 0 {
-                return Pairs::Dropped { separator: pair - 1, next: pair, flags: UrlFlags::empty() };
+                return Pairs::Dropped { kept: pair - 1, next: pair, flags: UrlFlags::empty() };
             }
             if rules.drops_marks
                 && may_be_dropped(name.0, name.1)
@@ -384,14 +440,12 @@ fn plain_pairs<L: Lanes>(
             {
                 return found;
             }
-            *is_sorted &= *before < name.0 && name.0 != b'=';
+            *is_sorted &= *before < name.0 && name.0 != b'=' && !(pairs == last && pair == end);
             *before = name.0;
             pairs &= pairs - 1;
         }
-        if stops != 0 {
-            let end = at + stops.trailing_zeros() as usize;
-            let is_end = end == text.0.len() || text.byte(end) == b'#';
-            return if is_end { Pairs::End(end) } else { Pairs::NotPlain };
+        if at + WINDOW >= text.0.len() || stops != 0 {
+            return if is_end { Pairs::End(end) } else { Pairs::Stopped(end) };
         }
         (after_separator, first) = (separators >> 63, 0);
         at += WINDOW;
@@ -410,5 +464,5 @@ fn dropped(text: &Text<'_>, pair: usize) -> Option<Pairs> {
     if !is_end || row.compare == ParameterMatch::ExactWithPartner {
         return Some(Pairs::NotPlain);
     }
-    Some(Pairs::Dropped { separator: pair - 1, next: pair + length, flags: row.kind.flag() })
+    Some(Pairs::Dropped { kept: pair - 1, next: pair + length, flags: row.kind.flag() })
 }

@@ -236,6 +236,10 @@ proptest! {
         let mut out = Vec::new();
         let got = normalizer().normalize(&input, base.as_deref(), &mut out);
         prop_assert!(got.is_ok() || out.is_empty());
+        let mut exerciser = exerciser();
+        for head in [&b"http://a.com/b/"[..], b"http://a.com/?b=", b"http://a.com/#"] {
+            prop_assert_eq!(exerciser.exercise(&[head, &input].concat()), Ok(()));
+        }
     }
 
     #[test]

@@ -20,6 +20,12 @@ pub(super) struct Texts {
     ends: Vec<u32>,
 }
 
+impl Texts {
+    fn end(&mut self, start: usize) {
+        self.ends.push((self.values.len() - start) as u32);
+    }
+}
+
 /// What one thread wrote.
 #[derive(Default)]
 pub(super) struct Part {
@@ -44,12 +50,21 @@ impl Part {
         self.tasks.push(Begun { number, row: self.url.ends.len(), bytes });
     }
 
-    /// The row's texts are written.
-    pub(super) fn end_row(&mut self) {
-        let start = self.tasks.last().map_or([0; 3], |task| task.bytes);
-        for (texts, start) in [&mut self.url, &mut self.host, &mut self.domain].into_iter().zip(start) {
-            texts.ends.push((texts.values.len() - start) as u32);
-        }
+    /// The next row's URL is written.
+    pub(super) fn end_url(&mut self) {
+        let [url, ..] = self.starts();
+        self.url.end(url);
+    }
+
+    /// The next row's host and domain are written.
+    pub(super) fn end_site(&mut self) {
+        let [_, host, domain] = self.starts();
+        self.host.end(host);
+        self.domain.end(domain);
+    }
+
+    fn starts(&self) -> [usize; 3] {
+        self.tasks.last().map_or([0; 3], |task| task.bytes)
     }
 
     fn columns(&self) -> [&Texts; 3] {

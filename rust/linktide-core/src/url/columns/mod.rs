@@ -23,6 +23,8 @@ use super::suffixes::PublicSuffixList;
 
 /// Rows a thread takes at a time.
 const TASK_ROWS: usize = 8_192;
+/// Rows that are begun before they are completed.
+const BEGUN_ROWS: usize = 32;
 /// What stands for a null input among the reasons' codes.
 const NULL_INPUT: u8 = u8::MAX;
 
@@ -269,31 +271,40 @@ impl FixedColumns {
     }
 }
 
+/// Write the rows of a task. Some rows are begun before they are completed, so that what the second half
+/// needs is fetched meanwhile.
 fn fill(normalizer: &mut Normalizer, input: &Input<'_>, task: Task<'_>, part: &mut Part) {
     let Some(rows) = input.urls.get(task.chunk) else { return };
-    let fixed =
+    let mut fixed =
         task.codes.iter_mut().zip(task.url_ids).zip(task.domain_ids).zip(task.cluster_keys).zip(task.flags);
-    for (offset, ((((code, id), domain_id), cluster_key), flags)) in fixed.enumerate() {
-        let Some(text) = rows.get(task.row + offset) else {
-            *code = NULL_INPUT;
-            part.end_row();
-            continue;
-        };
-        let base = input.bases.get(task.whole_row + offset);
-        match normalizer.normalize(text, base, &mut part.url.values) {
-            Ok(row) => {
-                let url = |range: std::ops::Range<usize>| part.url.values.get(range).unwrap_or_default();
-                let domain = url(row.domain);
-                *id = url_id(url(row.url));
-                *domain_id = key(0, domain);
-                *cluster_key = row.cluster_key;
-                *flags = row.flags.bits();
-                part.domain.values.extend_from_slice(domain);
-                part.host.values.extend_from_slice(url(row.host));
-            }
-            Err(reason) => *code = reason.code(),
+    let mut begun = Vec::with_capacity(BEGUN_ROWS);
+    let mut offset = 0;
+    while fixed.len() > 0 {
+        for _ in 0..fixed.len().min(BEGUN_ROWS) {
+            begun.push(rows.get(task.row + offset).map(|text| {
+                normalizer.begin(text, input.bases.get(task.whole_row + offset), &mut part.url.values)
+            }));
+            part.end_url();
+            offset += 1;
         }
-        part.end_row();
+        for (begun, ((((code, id), domain_id), cluster_key), flags)) in begun.drain(..).zip(&mut fixed) {
+            match begun {
+                None => *code = NULL_INPUT,
+                Some(Err(reason)) => *code = reason.code(),
+                Some(Ok(begun)) => {
+                    let row = normalizer.complete(&begun, &part.url.values);
+                    let url = |range: std::ops::Range<usize>| part.url.values.get(range).unwrap_or_default();
+                    let domain = url(row.domain);
+                    *id = url_id(url(row.url));
+                    *domain_id = key(0, domain);
+                    *cluster_key = row.cluster_key;
+                    *flags = row.flags.bits();
+                    part.domain.values.extend_from_slice(domain);
+                    part.host.values.extend_from_slice(url(row.host));
+                }
+            }
+            part.end_site();
+        }
     }
 }
 

@@ -27,8 +27,8 @@ impl Lanes for Avx2 {
     fn load(self, text: &[u8], at: usize) -> [Lane; 2] {
         let last = text.len().saturating_sub(LANE);
         let (start, next) = (at.min(last), (at + LANE).min(last));
-        let one = self.lane(text, start);
-        let two = if text.len() <= LANE { one } else { self.lane(text, next) };
+        let one = lane(self, text, start);
+        let two = if text.len() <= LANE { one } else { lane(self, text, next) };
         [
             Lane { vector: one, start, shift: (at - start).min(63) },
             Lane { vector: two, start: next, shift: (at + LANE - next).min(63) },
@@ -51,34 +51,31 @@ impl Lanes for Avx2 {
     }
 }
 
-impl Avx2 {
-    #[inline(always)]
-    fn lane(self, text: &[u8], start: usize) -> __m256i {
-        match text.get(start..start + LANE) {
-            // SAFETY: 32 readable bytes, any alignment; `self` proves AVX2.
-            Some(bytes) => unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) },
-            None => self.short_lane(text),
-        }
+#[inline(always)]
+fn lane(_proof: Avx2, text: &[u8], start: usize) -> __m256i {
+    match text.get(start..start + LANE) {
+        // SAFETY: 32 readable bytes, any alignment; the proof is there.
+        Some(bytes) => unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) },
+        None => short_lane(text),
     }
+}
 
-    /// A text shorter than a lane, and zeros after it: whole words of four bytes by a masked load, which
-    /// does not touch what the mask leaves out; the last one to three bytes from a word that ends with
-    /// them.
-    #[inline(always)]
-    fn short_lane(self, text: &[u8]) -> __m256i {
-        let (whole, odd) = (text.len() / 4, text.len() % 4);
-        let tail = match text.last_chunk::<4>() {
-            Some(word) => u64::from(u32::from_le_bytes(*word)) >> (32 - 8 * odd),
-            None => text.iter().rev().fold(0, |tail, &byte| tail << 8 | u64::from(byte)),
-        };
-        // SAFETY: the mask lets only words through that lie within `text`; `self` proves AVX2.
-        unsafe {
-            let places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-            let whole = _mm256_set1_epi32(whole as i32);
-            let head = _mm256_maskload_epi32(text.as_ptr().cast(), _mm256_cmpgt_epi32(whole, places));
-            let tail = _mm256_set1_epi32(tail as i32);
-            _mm256_or_si256(head, _mm256_and_si256(tail, _mm256_cmpeq_epi32(whole, places)))
-        }
+/// A text shorter than a lane, and zeros after it: whole words of four bytes by a masked load, which does not
+/// touch what the mask leaves out; the last one to three bytes from a word that ends with them.
+#[inline(always)]
+fn short_lane(text: &[u8]) -> __m256i {
+    let (whole, odd) = (text.len() / 4, text.len() % 4);
+    let tail = match text.last_chunk::<4>() {
+        Some(word) => u64::from(u32::from_le_bytes(*word)) >> (32 - 8 * odd),
+        None => text.iter().rev().fold(0, |tail, &byte| tail << 8 | u64::from(byte)),
+    };
+    // SAFETY: the mask lets only words through that lie within `text`; only `lane` calls this, with a proof.
+    unsafe {
+        let places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        let whole = _mm256_set1_epi32(whole as i32);
+        let head = _mm256_maskload_epi32(text.as_ptr().cast(), _mm256_cmpgt_epi32(whole, places));
+        let tail = _mm256_set1_epi32(tail as i32);
+        _mm256_or_si256(head, _mm256_and_si256(tail, _mm256_cmpeq_epi32(whole, places)))
     }
 }
 
