@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench wheel build tools test-rust test-python lint format clean
+.PHONY: help demo test check bench bench-authority wheel build tools test-rust test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ check: lint test ## What CI runs: linters, types, then all tests
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
+
+bench-authority: build ## Authority beside recomputes and other libraries; BENCH_FLAGS=--long for the whole
+	$(BIN)/python -m pip install --quiet -e ".[bench]" || echo "peers that could not be installed are left out"
+	$(BIN)/python benches/authority.py $(BENCH_FLAGS)
 
 wheel: tools $(VENV)/tools ## Build dist/*.whl
 	$(BIN)/maturin build --release --out dist
