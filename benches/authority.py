@@ -209,7 +209,7 @@ def _errors(rows: Sequence[Row]) -> list[str]:
     if not found:
         return []
     lines = [
-        "| after updates | threshold | ε | greatest relative error | L1 | proven L1 | invariant off | B a link |",
+        "| updates | threshold | ε | greatest relative error | L1 | proven L1 | invariant off | B a link |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for (threshold, epsilon, updates), of in found.items():
@@ -265,7 +265,7 @@ def _refreshes(rows: Sequence[Row]) -> list[str]:
         return []
     batch = next(row for row in own if row["batch"] == 100)  # noqa: PLR2004 - the size compared at
     lines = [
-        "| one refresh | build, s | refresh, s | L1 | greatest relative error | our batches of 100 in that time |",
+        "| one refresh | build, s | refresh, s | L1 | greatest relative error | our batches of 100 |",
         "|---|---|---|---|---|---|",
     ]
     for row in peers:

@@ -1,9 +1,9 @@
 """Full refreshes of other libraries and batches of linktide on one graph, in this process.
 
-`authority_peers.py LINKS [--rounds N]` reads little-endian uint32 pairs and prints one JSON object a line. Times
-are CPU seconds of this process, one thread each; a library that is not installed is told and left out. Errors are of
-normalised scores against power iteration to 1e-12: the mass of nodes without links is spread over all nodes, as in
-networkit, igraph and networkx.
+`authority_peers.py LINKS [--rounds N]` reads little-endian uint32 pairs and prints one JSON object a line.
+Times are CPU seconds of this process, one thread each; a library that is not installed is told and left out.
+Errors are of normalised scores against power iteration to 1e-12: the mass of nodes without links is spread
+over all nodes, as in networkit, igraph and networkx.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def measure(name: str, links: Links, wanted: Vector, rounds: int) -> dict[str, o
 
 
 def own(links: Links, wanted: Vector, size: int, batches: int) -> dict[str, object]:
-    """Time batches of linktide's graph through Python: half drops of live links, half adds of dropped ones."""
+    """Time batches of linktide's graph: half drops of live links, half adds of dropped ones."""
     graph = AuthorityGraph(epsilon=_EPSILON)
     rows = _batch(links, np.arange(len(links.source)), len(links.source))
     before = time.process_time()
