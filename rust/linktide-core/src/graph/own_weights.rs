@@ -122,8 +122,8 @@ impl LinkGraph {
     /// links will be pushed anyway.
     fn moved_total(&mut self, node: u32, moved: f64) -> f64 {
         let before = self.out_weight(node);
-        let total =
-            if moved >= 0.5 * before { moved } else { self.out(node).map(|(_, weight)| weight).sum() };
+        let anew = || self.out(node).fold(0.0, |sum, (_, weight)| sum + weight);
+        let total = if moved >= 0.5 * before { moved } else { anew() };
         if let Some(slot) = self.totals.get_mut(node as usize) {
             *slot = total;
         }
