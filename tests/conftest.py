@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka_broker import KafkaCluster
 from kafka_jars import missing_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def pytest_configure() -> None:
+    """Let no property fail for its time: that is the business of benches, and machines are busy."""
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("untimed")
 
 
 def _start(folder: Path, *, is_secure: bool = False) -> Iterator[KafkaCluster]:
