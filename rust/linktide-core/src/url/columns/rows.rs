@@ -1,10 +1,14 @@
 //! A column of texts as it comes: any Arrow type that holds strings or bytes, row by row.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
+use arrow_array::types::ByteArrayType;
 use arrow_array::{
-    Array, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
+    Array, ArrayAccessor, BinaryArray, BinaryViewArray, GenericByteArray, LargeBinaryArray, LargeStringArray,
+    StringArray, StringViewArray,
 };
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::DataType;
 
 use super::ColumnError;
@@ -43,22 +47,28 @@ impl<'a> TextRows<'a> {
         })
     }
 
+    /// The bytes of some rows; `None` where one is null.
+    pub(super) fn texts(&self, rows: Range<usize>) -> Vec<Option<&[u8]>> {
+        match self {
+            Self::Utf8(array) => texts(*array, rows, str::as_bytes),
+            Self::LargeUtf8(array) => texts(*array, rows, str::as_bytes),
+            Self::Utf8View(array) => texts(*array, rows, str::as_bytes),
+            Self::Binary(array) => texts(*array, rows, |bytes| bytes),
+            Self::LargeBinary(array) => texts(*array, rows, |bytes| bytes),
+            Self::BinaryView(array) => texts(*array, rows, |bytes| bytes),
+            Self::Dictionary { .. } | Self::Nothing => rows.map(|row| self.get(row)).collect(),
+        }
+    }
+
     /// The bytes of a row; `None` if it is null or there is none.
-    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<&[u8]> {
         match self {
-            Self::Utf8(array) => {
-                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
-            }
-            Self::LargeUtf8(array) => {
-                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
-            }
-            Self::Utf8View(array) => {
-                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
-            }
-            Self::Binary(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
-            Self::LargeBinary(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
-            Self::BinaryView(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::Utf8(array) => text(*array, row).map(str::as_bytes),
+            Self::LargeUtf8(array) => text(*array, row).map(str::as_bytes),
+            Self::Utf8View(array) => text(*array, row).map(str::as_bytes),
+            Self::Binary(array) => text(*array, row),
+            Self::LargeBinary(array) => text(*array, row),
+            Self::BinaryView(array) => text(*array, row),
             Self::Dictionary { keys, nulls, values } => {
                 let is_null = nulls.as_ref().is_some_and(|nulls| row >= nulls.len() || nulls.is_null(row));
                 if is_null { None } else { values.get(*keys.get(row)?) }
@@ -66,4 +76,32 @@ impl<'a> TextRows<'a> {
             Self::Nothing => None,
         }
     }
+
+    /// How many bytes the texts have, if that is known at once.
+    pub(super) fn bytes(&self) -> Option<usize> {
+        fn of<T: ByteArrayType>(array: &GenericByteArray<T>) -> Option<usize> {
+            let offsets = array.value_offsets();
+            Some(offsets.last()?.as_usize() - offsets.first()?.as_usize())
+        }
+        match self {
+            Self::Utf8(array) => of(array),
+            Self::LargeUtf8(array) => of(array),
+            Self::Binary(array) => of(array),
+            Self::LargeBinary(array) => of(array),
+            _ => None,
+        }
+    }
+}
+
+#[inline(always)]
+fn text<A: ArrayAccessor>(array: A, row: usize) -> Option<A::Item> {
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row))
+}
+
+fn texts<'a, A: ArrayAccessor + Copy>(
+    array: A,
+    rows: Range<usize>,
+    bytes: impl Fn(A::Item) -> &'a [u8],
+) -> Vec<Option<&'a [u8]>> {
+    rows.map(|row| text(array, row).map(&bytes)).collect()
 }

@@ -69,7 +69,7 @@ fn row_of(columns: &ColumnNormalizer, url: Option<&str>, base: Option<&str>) -> 
                 has_host.then(|| text(got.host)),
                 has_host.then(|| domain.clone()),
                 Some(id),
-                has_host.then(|| key(0, domain.as_bytes()).to_string()),
+                has_host.then(|| got.domain_id.to_string()),
                 Some(got.cluster_key.to_string()),
                 None,
                 Some(got.flags.bits().to_string()),
