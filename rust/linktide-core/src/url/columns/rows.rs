@@ -50,13 +50,11 @@ impl<'a> TextRows<'a> {
     /// The bytes of some rows; `None` where one is null.
     pub(super) fn texts(&self, rows: Range<usize>) -> Vec<Option<&[u8]>> {
         match self {
-            Self::Utf8(array) => texts(*array, rows, str::as_bytes),
-            Self::LargeUtf8(array) => texts(*array, rows, str::as_bytes),
-            Self::Utf8View(array) => texts(*array, rows, str::as_bytes),
-            Self::Binary(array) => texts(*array, rows, |bytes| bytes),
-            Self::LargeBinary(array) => texts(*array, rows, |bytes| bytes),
-            Self::BinaryView(array) => texts(*array, rows, |bytes| bytes),
-            Self::Dictionary { .. } | Self::Nothing => rows.map(|row| self.get(row)).collect(),
+            Self::Utf8(array) => texts(array, rows),
+            Self::LargeUtf8(array) => texts(array, rows),
+            Self::Binary(array) => texts(array, rows),
+            Self::LargeBinary(array) => texts(array, rows),
+            _ => rows.map(|row| self.get(row)).collect(),
         }
     }
 
@@ -98,10 +96,18 @@ fn text<A: ArrayAccessor>(array: A, row: usize) -> Option<A::Item> {
     (row < array.len() && array.is_valid(row)).then(|| array.value(row))
 }
 
-fn texts<'a, A: ArrayAccessor + Copy>(
-    array: A,
-    rows: Range<usize>,
-    bytes: impl Fn(A::Item) -> &'a [u8],
-) -> Vec<Option<&'a [u8]>> {
-    rows.map(|row| text(array, row).map(&bytes)).collect()
+/// Rows by their offsets, without a call for each.
+fn texts<T: ByteArrayType>(array: &GenericByteArray<T>, rows: Range<usize>) -> Vec<Option<&[u8]>> {
+    let (values, nulls) = (array.value_data(), array.nulls());
+    let offsets = array.value_offsets().get(rows.start..=rows.end).unwrap_or_default();
+    let ends = offsets.get(1..).unwrap_or_default();
+    let texts = offsets.iter().zip(ends).map(|(start, end)| values.get(start.as_usize()..end.as_usize()));
+    match nulls.filter(|nulls| nulls.null_count() > 0) {
+        None => texts.collect(),
+        Some(nulls) => {
+            let row =
+                |(row, text): (usize, Option<_>)| text.filter(|_| row < nulls.len() && nulls.is_valid(row));
+            rows.zip(texts).map(row).collect()
+        }
+    }
 }

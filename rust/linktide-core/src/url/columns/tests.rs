@@ -105,8 +105,9 @@ fn urls() -> impl Strategy<Value = Option<String>> {
 proptest! {
     #[test]
     fn a_column_is_its_rows(
-        texts in prop::collection::vec(urls(), 0..30),
-        bases in prop::collection::vec(urls(), 30),
+        // More than are begun before they are completed.
+        texts in prop::collection::vec(urls(), 0..80),
+        bases in prop::collection::vec(urls(), 80),
         kind in 0_usize..7,
         cuts in (0_usize..6, 0_usize..6),
         level in prop::sample::select(&Level::ALL[..]),

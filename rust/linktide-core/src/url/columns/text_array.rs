@@ -35,6 +35,8 @@ pub(super) fn text_array(
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::Array;
+
     use super::*;
 
     fn made(values: &str, offsets: &[i32], nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
