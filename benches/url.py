@@ -91,7 +91,8 @@ def _can_ada() -> Iterator[Contender]:
 
     def whole(url: str) -> object:
         parsed = parse(url)
-        return parsed.href, extract(parsed.hostname), digest(parsed.href.encode())
+        href = parsed.href
+        return href, extract(parsed.hostname), digest(href.encode())
 
     yield Contender("can_ada + pydomainextractor + xxhash", _each(whole))
 

@@ -10,13 +10,11 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use linktide_core::url::{BegunUrl, Normalizer, PublicSuffixList, UrlReason, key, url_id};
+use linktide_core::url::{Normalizer, PublicSuffixList, url_id};
 use rustix::time::{ClockId, clock_gettime};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 const BLOCK: usize = 4_096;
-/// Rows that are begun before they are completed.
-const ROWS_AT_A_TIME: usize = 32;
 const ROUNDS: usize = 7;
 /// A corpus that has fewer blocks is measured more often.
 const LEAST_SAMPLES: usize = 60;
@@ -50,13 +48,12 @@ struct Sheet {
     text: Vec<u8>,
     ids: Vec<[u8; 16]>,
     rows: Vec<(u32, u32, u32, u64, u64, u32)>,
-    begun: Vec<Result<BegunUrl, UrlReason>>,
 }
 
 impl Sheet {
     fn new(suffixes: Arc<PublicSuffixList>) -> Self {
         let normalizer = Normalizer::new(suffixes);
-        Self { normalizer, text: Vec::new(), ids: Vec::new(), rows: Vec::new(), begun: Vec::new() }
+        Self { normalizer, text: Vec::new(), ids: Vec::new(), rows: Vec::new() }
     }
 
     fn clear(&mut self) {
@@ -108,25 +105,20 @@ fn normalise(sheet: &mut Sheet, urls: &[&str]) {
     }
 }
 
+/// By the call that the Arrow columns are made with.
 fn full_row(sheet: &mut Sheet, urls: &[&str]) {
-    for urls in urls.chunks(ROWS_AT_A_TIME) {
-        for url in urls {
-            sheet.begun.push(sheet.normalizer.begin(url.as_bytes(), None, &mut sheet.text));
+    let Sheet { normalizer, text, ids, rows } = sheet;
+    let url = |row: usize| urls.get(row).map(|url| (url.as_bytes(), None));
+    normalizer.normalize_rows(urls.len(), url, text, |text, got| match got {
+        Some(Ok(row)) => {
+            ids.push(url_id(&text[row.url.clone()]));
+            let (host, end) = (row.host.start as u32, row.host.end as u32);
+            let start = row.domain.start as u32;
+            rows.push((host, end, start, row.domain_id, row.cluster_key, row.flags.bits()));
         }
-        for begun in sheet.begun.drain(..) {
-            match begun {
-                Ok(begun) => {
-                    let row = sheet.normalizer.complete(&begun, &sheet.text);
-                    sheet.ids.push(url_id(&sheet.text[row.url]));
-                    let domain = key(0, &sheet.text[row.domain.clone()]);
-                    let (host, end) = (row.host.start as u32, row.host.end as u32);
-                    let start = row.domain.start as u32;
-                    sheet.rows.push((host, end, start, domain, row.cluster_key, row.flags.bits()));
-                }
-                Err(reason) => sheet.rows.push((0, 0, 0, 0, 0, u32::from(reason.code()))),
-            }
-        }
-    }
+        Some(Err(reason)) => rows.push((0, 0, 0, 0, 0, u32::from(reason.code()))),
+        None => {}
+    });
 }
 
 /// The same columns from libraries, without any rule: no cluster key and no flags, which none of them has.

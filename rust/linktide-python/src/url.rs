@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use linktide_core::url::{
     AssumedScheme, Bases, ColumnError, ColumnNormalizer, ExtraNames, Level, NormalizedUrl, POLICY_VERSION,
-    PublicSuffixList, UrlOptions, UrlReason, explain, key, url_id,
+    PublicSuffixList, UrlOptions, UrlReason, explain, url_id,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -162,7 +162,7 @@ fn row<'py>(py: Python<'py>, got: Result<NormalizedUrl, UrlReason>, out: &[u8]) 
                 has_host.then(|| text(host)),
                 has_host.then(|| text(domain)),
                 Some(PyBytes::new(py, &url_id(url))),
-                has_host.then(|| key(0, domain)),
+                has_host.then_some(got.domain_id),
                 Some(got.cluster_key),
                 None,
                 Some(got.flags.bits()),

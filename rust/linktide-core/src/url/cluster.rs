@@ -4,28 +4,27 @@
 //! remains (P19), with slashes in the path collapsed (P17), without a trailing slash (P18) or an index
 //! page (P20), and with the query sorted by name, stable (P16).
 
-use std::ops::Range;
+use std::cmp::Ordering;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::lanes::{Choice, Lanes, Task, Text, WINDOW, append_run, dispatch};
 use super::path::has_pair;
 
 const INDEX_STEMS: [&[u8]; 2] = [b"index", b"default"];
 const INDEX_EXTENSIONS: [&[u8]; 6] = [b"html", b"htm", b"php", b"asp", b"aspx", b"jsp"];
 
 /// Buffers kept between calls, so that a cluster form costs no allocation.
-#[derive(Default)]
 pub(super) struct ClusterScratch {
     form: Vec<u8>,
-    pairs: Vec<Range<usize>>,
+    pairs: Vec<Pair>,
+    lanes: Choice,
 }
 
 /// The parts of a normalised URL that the cluster form is made of.
 pub(super) struct ClusterInput<'u> {
-    /// The URL from its host on.
+    /// The URL from its host on, without [`www_length`].
     pub text: &'u [u8],
-    /// Where in the host the registrable domain begins.
-    pub domain: usize,
     /// Where the path begins, after host and port.
     pub path: usize,
     /// Where the `?` is, or the length of the text.
@@ -42,104 +41,160 @@ pub(super) struct Seen {
 }
 
 impl ClusterScratch {
-    /// xxh3-64 of the cluster form.
-    pub(super) fn key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>) -> u64 {
-        let www = www_length(input);
-        if let Some(seen) = seen.filter(|seen| seen.is_sorted) {
-            return self.seen_key(input, seen, www);
-        }
-        self.other_key(input, seen, www)
+    pub(super) const fn new(lanes: Choice) -> Self {
+        Self { form: Vec::new(), pairs: Vec::new(), lanes }
     }
 
-    /// Nothing is to be moved: the form is the text, or the text less a slash before its query.
+    /// xxh3-64 of the cluster form.
     #[inline(always)]
-    fn seen_key(&mut self, input: &ClusterInput<'_>, seen: Seen, www: usize) -> u64 {
-        let head = input.text.get(www..seen.path).unwrap_or_default();
-        let query = input.text.get(input.query..).unwrap_or_default();
-        if query.is_empty() {
-            return xxh3_64(head);
+    pub(super) fn key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>) -> u64 {
+        match seen {
+            // Nothing is to be moved: the form is the beginning of the text, or all of it.
+            Some(seen) if input.query == input.text.len() => {
+                xxh3_64(input.text.get(..seen.path).unwrap_or_default())
+            }
+            Some(seen) if seen.is_sorted && seen.path == input.query => xxh3_64(input.text),
+            _ => self.other_key(input, seen),
         }
-        if seen.path == input.query {
-            return xxh3_64(input.text.get(www..).unwrap_or_default());
-        }
-        self.form.clear();
-        self.form.extend_from_slice(head);
-        self.form.extend_from_slice(query);
-        xxh3_64(&self.form)
     }
 
     #[inline(never)]
-    fn other_key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>, www: usize) -> u64 {
-        let text = input.text.get(www..).unwrap_or_default();
-        let (path, query) = (input.path - www, input.query - www);
+    fn other_key(&mut self, input: &ClusterInput<'_>, seen: Option<Seen>) -> u64 {
+        let ClusterInput { text, path, query } = *input;
         let kept = match seen {
-            Some(seen) => seen.path - www,
+            Some(seen) => seen.path,
             None => path + kept_path(text.get(path..query).unwrap_or_default()),
         };
         let has_double_slash = seen.is_none() && has_pair(text.get(path..kept).unwrap_or_default(), *b"//");
-        self.split_pairs(text, query);
-        let is_contiguous = kept == query || query == text.len();
-        if is_contiguous && !has_double_slash && self.is_sorted(text) {
-            let end = if query == text.len() { kept } else { text.len() };
-            return xxh3_64(text.get(..end).unwrap_or_default());
+        if query == text.len() && !has_double_slash {
+            return xxh3_64(text.get(..kept).unwrap_or_default());
         }
-        self.write(text, path, kept);
+        self.split_pairs(text, query);
+        let is_sorted = self.pairs.is_sorted_by(|left, right| left.compare(right, text).is_le());
+        if is_sorted && kept == query && !has_double_slash {
+            return xxh3_64(text);
+        }
+        self.write(text, path, kept, has_double_slash, is_sorted);
         xxh3_64(&self.form)
     }
 
-    /// The cluster form itself, and how many bytes of `www.` it lacks; for level *cluster*, not for keys.
-    pub(super) fn form(&mut self, input: &ClusterInput<'_>) -> (&[u8], usize) {
-        let www = www_length(input);
-        let text = input.text.get(www..).unwrap_or_default();
-        let (path, query) = (input.path - www, input.query - www);
+    /// The cluster form itself, for level *cluster*, not for keys.
+    pub(super) fn form(&mut self, input: &ClusterInput<'_>) -> &[u8] {
+        let ClusterInput { text, path, query } = *input;
         let kept = path + kept_path(text.get(path..query).unwrap_or_default());
         self.split_pairs(text, query);
-        self.write(text, path, kept);
-        (&self.form, www)
+        self.write(text, path, kept, true, false);
+        &self.form
     }
 
     fn split_pairs(&mut self, text: &[u8], query: usize) {
         self.pairs.clear();
-        let mut start = query + 1;
-        while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
-            let length = rest.iter().position(|&byte| byte == b'&').unwrap_or(rest.len());
-            self.pairs.push(start..start + length);
-            start += length + 1;
+        if query < text.len() {
+            dispatch(self.lanes, Split { text, start: query + 1, pairs: &mut self.pairs });
         }
     }
 
-    fn is_sorted(&self, text: &[u8]) -> bool {
-        self.pairs.is_sorted_by(|left, right| name(text, left) <= name(text, right))
-    }
-
-    fn write(&mut self, text: &[u8], path: usize, kept: usize) {
-        self.form.clear();
-        self.form.extend_from_slice(text.get(..path).unwrap_or_default());
-        for &byte in text.get(path..kept).unwrap_or_default() {
-            if byte != b'/' || self.form.len() == path || self.form.last() != Some(&b'/') {
-                self.form.push(byte);
+    fn write(&mut self, text: &[u8], path: usize, kept: usize, has_double_slash: bool, is_sorted: bool) {
+        let form = &mut self.form;
+        form.clear();
+        if has_double_slash {
+            form.extend_from_slice(text.get(..path).unwrap_or_default());
+            for &byte in text.get(path..kept).unwrap_or_default() {
+                if byte != b'/' || form.len() == path || form.last() != Some(&b'/') {
+                    form.push(byte);
+                }
             }
+        } else {
+            form.extend_from_slice(text.get(..kept).unwrap_or_default());
         }
-        // Sorting by name, then place is stable and, unlike `sort_by`, never allocates.
-        self.pairs.sort_unstable_by(|left, right| {
-            name(text, left).cmp(name(text, right)).then(left.start.cmp(&right.start))
-        });
-        for (index, pair) in self.pairs.iter().enumerate() {
-            self.form.push(if index == 0 { b'?' } else { b'&' });
-            self.form.extend_from_slice(text.get(pair.clone()).unwrap_or_default());
+        if !is_sorted {
+            // Sorting by name, then place is stable and, unlike `sort_by`, never allocates.
+            self.pairs
+                .sort_unstable_by(|left, right| left.compare(right, text).then(left.start.cmp(&right.start)));
+        }
+        let query = form.len();
+        for pair in &self.pairs {
+            form.push(b'&');
+            append_run(&Text(text), pair.start, pair.end, form);
+        }
+        if let Some(first) = form.get_mut(query) {
+            *first = b'?';
         }
     }
 }
 
-fn name<'u>(text: &'u [u8], pair: &Range<usize>) -> &'u [u8] {
-    let pair = text.get(pair.clone()).unwrap_or_default();
-    pair.split(|&byte| byte == b'=').next().unwrap_or_default()
+/// A pair of a query.
+struct Pair {
+    start: usize,
+    end: usize,
+    /// Where its name ends.
+    name: usize,
+    /// The first bytes of the name: so much of it decides most comparisons.
+    head: u64,
 }
 
-/// Length of all leading `www.` and `wwwN.` that lie wholly before the registrable domain. All, for the
+impl Pair {
+    fn new(text: &[u8], start: usize, end: usize, name: usize) -> Self {
+        let bytes = text.get(start..).unwrap_or_default();
+        let head = match bytes.first_chunk() {
+            Some(bytes) => u64::from_be_bytes(*bytes),
+            None => bytes.iter().rev().fold(0, |head, &byte| head >> 8 | u64::from(byte) << 56),
+        };
+        let length = name - start;
+        let behind = u64::MAX.checked_shr(8 * length as u32).unwrap_or(0);
+        Self { start, end, name, head: head & !behind }
+    }
+
+    /// The order of the names.
+    #[inline(always)]
+    fn compare(&self, other: &Self, text: &[u8]) -> Ordering {
+        // There is no NUL in a URL, so heads of names of eight bytes or less are equal only if these are.
+        self.head.cmp(&other.head).then_with(|| {
+            let rest = |pair: &Self| text.get(pair.start + size_of::<u64>()..pair.name).unwrap_or_default();
+            rest(self).cmp(rest(other))
+        })
+    }
+}
+
+/// Find the pairs of a query that begins at `start`.
+struct Split<'a> {
+    text: &'a [u8],
+    start: usize,
+    pairs: &'a mut Vec<Pair>,
+}
+
+impl Task for Split<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { text, mut start, pairs } = self;
+        let (mut at, mut name) = (start, None);
+        while at < text.len() {
+            let window = Text(text).window(lanes, at);
+            let separators = window.equal(b'&');
+            let mut marks = separators | window.equal(b'=');
+            while marks != 0 {
+                let place = at + marks.trailing_zeros() as usize;
+                if separators & marks & marks.wrapping_neg() == 0 {
+                    name = name.or(Some(place));
+                } else {
+                    pairs.push(Pair::new(text, start, place, name.unwrap_or(place)));
+                    (start, name) = (place + 1, None);
+                }
+                marks &= marks - 1;
+            }
+            at += WINDOW;
+        }
+        if start < text.len() {
+            pairs.push(Pair::new(text, start, text.len(), name.unwrap_or(text.len())));
+        }
+    }
+}
+
+/// Length of all leading `www.` and `wwwN.` of what lies before the registrable domain of a host. All, for the
 /// form of a form must be that form.
-fn www_length(input: &ClusterInput<'_>) -> usize {
-    let before = input.text.get(..input.domain).unwrap_or_default();
+pub(super) fn www_length(before: &[u8]) -> usize {
     let mut length = 0;
     while let Some(rest) = before.get(length..).and_then(|rest| rest.strip_prefix(b"www")) {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -178,14 +233,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(host: &str, domain: &str, tail: &str) -> u64 {
-        let text = format!("{host}{tail}");
+        let www = www_length(&host.as_bytes()[..host.len() - domain.len()]);
+        let text = format!("{}{tail}", &host[www..]);
         let input = ClusterInput {
             text: text.as_bytes(),
-            domain: host.len() - domain.len(),
             path: text.find('/').unwrap(),
             query: text.find('?').unwrap_or(text.len()),
         };
-        ClusterScratch::default().key(&input, None)
+        ClusterScratch::new(Choice::best()).key(&input, None)
     }
 
     #[test]

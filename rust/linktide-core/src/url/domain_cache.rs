@@ -1,101 +1,126 @@
-//! A small memory of the registrable domains of recent hosts. Links come in page order, so hosts repeat.
+//! A small memory of the sites of recent hosts. Links come in page order, so hosts repeat.
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::cluster::www_length;
+use super::identity::key;
 use super::lanes::prefetch;
-use super::suffixes::{PublicSuffixList, Registrable};
+use super::outcome::UrlFlags;
+use super::suffixes::PublicSuffixList;
 
-/// Hosts up to so many bytes have slots of 32 bytes, so that two share a cache line; there are 32,768.
-const SHORT_BYTES: usize = 28;
-const SHORT_SLOTS: usize = 32_768;
-/// Longer ones have slots of 64 bytes; there are 8,192.
-const LONG_BYTES: usize = 60;
-const LONG_SLOTS: usize = 8_192;
+/// A longer host is looked up each time. A slot is one cache line.
+const HOST_BYTES: usize = 47;
+/// A power of two: a set is picked by the low bits of the hash.
+const SETS: usize = 16_384;
+/// Unseeded, as the column of domain ids is.
+const SEED: u64 = 0;
+
+/// What only the name of a host and the public suffix list decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Site {
+    /// xxh3-64 of the registrable domain.
+    pub domain_id: u64,
+    /// `UNKNOWN_TLD`, `IS_SUFFIX`.
+    pub flags: UrlFlags,
+    /// Where in the host the registrable domain begins.
+    pub domain: u8,
+    /// How many bytes at the beginning of the host the cluster form lacks.
+    pub www: u8,
+}
+
+impl Site {
+    const NONE: Self = Self { domain_id: 0, flags: UrlFlags::empty(), domain: 0, www: 0 };
+
+    /// The site of an address, or of a host that DNS cannot hold: all of it.
+    pub(super) fn whole(host: &[u8]) -> Self {
+        Self { domain_id: key(SEED, host), ..Self::NONE }
+    }
+
+    /// The list's answer for a name that DNS can hold, so that all places in it fit a byte.
+    fn look_up(suffixes: &PublicSuffixList, host: &[u8]) -> Self {
+        let found = suffixes.registrable(host);
+        let (before, domain) = host.split_at_checked(found.start).unwrap_or((b"", host));
+        let unknown = if found.is_listed { UrlFlags::empty() } else { UrlFlags::UNKNOWN_TLD };
+        let suffix = if found.is_suffix { UrlFlags::IS_SUFFIX } else { UrlFlags::empty() };
+        Self {
+            domain_id: key(SEED, domain),
+            flags: unknown | suffix,
+            domain: before.len() as u8,
+            www: www_length(before) as u8,
+        }
+    }
+}
 
 /// Each host has two slots, and all its bytes are compared: a crafted collision can only make it slower,
-/// never wrong. A host that fits no slot is looked up each time.
+/// never wrong.
 pub(super) struct DomainCache {
-    short: Vec<Slot<SHORT_BYTES>>,
-    long: Vec<Slot<LONG_BYTES>>,
+    sets: Vec<[Slot; 2]>,
 }
 
 impl DomainCache {
     pub(super) fn new() -> Self {
-        Self { short: vec![Slot::EMPTY; SHORT_SLOTS], long: vec![Slot::EMPTY; LONG_SLOTS] }
+        Self { sets: vec![[Slot::EMPTY; 2]; SETS] }
     }
 
     /// Have the slots of a host fetched that will soon be asked for; returns its [`hash`].
     #[inline(always)]
     pub(super) fn expect(&self, host: &[u8]) -> u64 {
         let hash = hash(host);
-        if let Some(slot) = self.short.get(first_slot(hash, SHORT_SLOTS)) {
-            prefetch(slot);
+        if let Some([first, second]) = self.sets.get(set_of(hash)) {
+            prefetch(first);
+            prefetch(second);
         }
         hash
     }
 
-    /// The list's answer for a name host with that [`hash`], from memory if it is there.
+    /// The site of a name host with that [`hash`], from memory if it is there.
     #[inline(always)]
-    pub(super) fn registrable(&mut self, suffixes: &PublicSuffixList, host: &[u8], hash: u64) -> Registrable {
-        if host.len() <= SHORT_BYTES {
-            return registrable(&mut self.short, suffixes, host, hash);
+    pub(super) fn site(&mut self, suffixes: &PublicSuffixList, host: &[u8], hash: u64) -> Site {
+        if let Some([first, second]) = self.sets.get(set_of(hash)) {
+            if first.holds(host) {
+                return first.site;
+            }
+            if second.holds(host) {
+                return second.site;
+            }
         }
-        registrable(&mut self.long, suffixes, host, hash)
+        self.look_up(suffixes, host, hash)
+    }
+
+    /// Ask the list and keep its answer in the first slot; what was there moves to the second.
+    #[cold]
+    fn look_up(&mut self, suffixes: &PublicSuffixList, host: &[u8], hash: u64) -> Site {
+        let site = Site::look_up(suffixes, host);
+        if let (Some([first, second]), Some(slot)) = (self.sets.get_mut(set_of(hash)), Slot::of(host, site)) {
+            *second = std::mem::replace(first, slot);
+        }
+        site
     }
 }
 
 #[inline(always)]
-fn registrable<const N: usize>(
-    slots: &mut [Slot<N>],
-    suffixes: &PublicSuffixList,
-    host: &[u8],
-    hash: u64,
-) -> Registrable {
-    let first = first_slot(hash, slots.len());
-    for index in [first, first + 1] {
-        if let Some(slot) = slots.get(index)
-            && slot.holds(host)
-        {
-            return slot.answer();
-        }
-    }
-    look_up(slots, suffixes, host, first)
-}
-
-/// Ask the list and keep its answer in the first slot; what was there moves to the second.
-#[cold]
-fn look_up<const N: usize>(
-    slots: &mut [Slot<N>],
-    suffixes: &PublicSuffixList,
-    host: &[u8],
-    first: usize,
-) -> Registrable {
-    let found = suffixes.registrable(host);
-    slots.swap(first, first + 1);
-    if let (Some(slot), Ok(length @ 1..)) = (slots.get_mut(first), u8::try_from(host.len()))
-        && let Some(kept) = slot.host.get_mut(..host.len())
-    {
-        kept.copy_from_slice(host);
-        slot.length = length;
-        slot.start = found.start as u8;
-        slot.is_listed = found.is_listed;
-        slot.is_suffix = found.is_suffix;
-    }
-    found
+const fn set_of(hash: u64) -> usize {
+    hash as usize & (SETS - 1)
 }
 
 #[derive(Clone)]
-#[repr(C, align(32))]
-struct Slot<const N: usize> {
-    host: [u8; N],
+#[repr(C, align(64))]
+struct Slot {
+    site: Site,
+    /// Of the host; [`u8::MAX`], which no host has, if there is none.
     length: u8,
-    start: u8,
-    is_listed: bool,
-    is_suffix: bool,
+    host: [u8; HOST_BYTES],
 }
 
-impl<const N: usize> Slot<N> {
-    const EMPTY: Self = Self { host: [0; N], length: 0, start: 0, is_listed: false, is_suffix: false };
+impl Slot {
+    const EMPTY: Self = Self { site: Site::NONE, length: u8::MAX, host: [0; HOST_BYTES] };
+
+    /// `None` if the host is too long.
+    fn of(host: &[u8], site: Site) -> Option<Self> {
+        let mut slot = Self { site, length: host.len() as u8, host: [0; HOST_BYTES] };
+        slot.host.get_mut(..host.len())?.copy_from_slice(host);
+        Some(slot)
+    }
 
     #[inline(always)]
     fn holds(&self, host: &[u8]) -> bool {
@@ -108,26 +133,15 @@ impl<const N: usize> Slot<N> {
             _ => kept == host,
         }
     }
-
-    const fn answer(&self) -> Registrable {
-        let Self { start, is_listed, is_suffix, .. } = *self;
-        Registrable { start: start as usize, is_listed, is_suffix }
-    }
 }
 
-/// Picks the slots of a host; nothing that is stored or seen depends on it.
+/// Picks the set of a host; nothing that is stored or seen depends on it.
 #[inline(always)]
 pub(super) fn hash(host: &[u8]) -> u64 {
     match Words::of(host) {
         Some(words) => words.hash(),
         None => xxh3_64(host),
     }
-}
-
-/// The first of the two slots, an even one.
-#[inline(always)]
-const fn first_slot(hash: u64, slots: usize) -> usize {
-    hash as usize & (slots - 1) & !1
 }
 
 /// All bytes of a host of 8 to 32 bytes in four words, which overlap in a short one. Made, compared and hashed
@@ -176,20 +190,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_slot_is_a_cache_line() {
+        assert_eq!(size_of::<Slot>(), 64);
+    }
+
+    #[test]
     fn the_cache_never_changes_an_answer() {
         let list = PublicSuffixList::parse("com\nuk\nco.uk\n*.ck\n").unwrap();
         let mut cache = DomainCache::new();
         let tails = ["com", "co.uk", "b.ck", "zz"];
         // More hosts than slots, so that slots are overwritten and hosts come back.
         for round in 0..2 {
-            for number in 0..3 * SHORT_SLOTS {
+            for number in 0..5 * SETS {
                 let padding = "x".repeat(number % 70);
                 let host = format!("www{number}.{padding}y.{}", tails[number % tails.len()]);
-                let hash = cache.expect(host.as_bytes());
-                let answer = cache.registrable(&list, host.as_bytes(), hash);
-                assert_eq!(answer, list.registrable(host.as_bytes()), "{host} in round {round}");
-                assert_eq!(cache.registrable(&list, host.as_bytes(), hash), answer);
+                let (host, hash) = (host.as_bytes(), cache.expect(host.as_bytes()));
+                let answer = cache.site(&list, host, hash);
+                assert_eq!(answer, Site::look_up(&list, host), "{number} in round {round}");
+                assert_eq!(cache.site(&list, host, hash), answer);
             }
         }
+    }
+
+    #[test]
+    fn short_hosts_are_told_apart() {
+        let list = PublicSuffixList::parse("com\n").unwrap();
+        let mut cache = DomainCache::new();
+        for host in ["a", "b", "t.co", "a.com", "b.com", "ab.com", "abc.com", "abcd.com"].repeat(2) {
+            let (host, hash) = (host.as_bytes(), cache.expect(host.as_bytes()));
+            assert_eq!(cache.site(&list, host, hash), Site::look_up(&list, host));
+        }
+        assert_eq!(cache.site(&list, b"", hash(b"")), Site::look_up(&list, b""));
     }
 }

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 /// `url_id`: xxh3-128 of a normalised URL, big-endian, as the canonical digest has it (Python:
 /// `xxhash.xxh3_128_digest`). It is unseeded: the same URL has the same id in every database.
 #[must_use]
+#[inline]
 pub fn url_id(url: &[u8]) -> [u8; 16] {
     xxh3_128(url).to_be_bytes()
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use ada_url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cluster::ClusterInput;
-use super::domain_cache::hash;
+use super::cluster::{ClusterInput, www_length};
+use super::domain_cache::{Site, hash};
 use super::host::check_host;
 use super::normalizer::{MAX_INPUT_BYTES, Normalizer};
 use super::options::Level;
@@ -100,8 +100,9 @@ impl Normalizer {
         out.extend_from_slice(href.as_bytes());
         let url = start..out.len();
         let host = host_range(parsed);
-        let (domain, mut flags) = self.whatwg_site(href.get(host.clone()).unwrap_or_default(), flags);
+        let (domain, site) = self.whatwg_site(href.get(host.clone()).unwrap_or_default());
         let domain = start + host.start + domain.start..start + host.start + domain.end;
+        let mut flags = flags | site.flags;
         let found = [
             (parsed.has_credentials(), UrlFlags::HAD_USERINFO),
             (parsed.has_port(), UrlFlags::HAS_PORT),
@@ -115,24 +116,19 @@ impl Normalizer {
         }
         let cluster_key = self.index_key(href.as_bytes());
         let host = start + host.start..start + host.end;
-        Ok((NormalizedUrl { url, host, domain, flags, cluster_key }, None))
+        Ok((NormalizedUrl { url, host, domain, domain_id: site.domain_id, flags, cluster_key }, None))
     }
 
     /// Registrable domain and flags of a host that need not be one that DNS can hold; then it is all of it.
-    fn whatwg_site(&mut self, host: &str, mut flags: UrlFlags) -> (Range<usize>, UrlFlags) {
-        let Ok(checked) = check_host(host.as_bytes()) else { return (0..host.len(), flags) };
-        flags |= checked.flags;
-        if flags.contains(UrlFlags::IP) {
-            return (0..host.len(), flags);
+    fn whatwg_site(&mut self, host: &str) -> (Range<usize>, Site) {
+        let whole = |flags| (0..host.len(), Site { flags, ..Site::whole(host.as_bytes()) });
+        let Ok(checked) = check_host(host.as_bytes()) else { return whole(UrlFlags::empty()) };
+        if checked.flags.contains(UrlFlags::IP) {
+            return whole(checked.flags);
         }
-        let site = self.domains.registrable(&self.suffixes, checked.bytes, hash(checked.bytes));
-        if !site.is_listed {
-            flags |= UrlFlags::UNKNOWN_TLD;
-        }
-        if site.is_suffix {
-            flags |= UrlFlags::IS_SUFFIX;
-        }
-        (site.start..checked.bytes.len(), flags)
+        let site = self.domains.site(&self.suffixes, checked.bytes, hash(checked.bytes));
+        let domain = usize::from(site.domain)..checked.bytes.len();
+        (domain, Site { flags: checked.flags | site.flags, ..site })
     }
 
     /// The cluster key of a serialised URL that is in another form than the identity's.
@@ -163,10 +159,10 @@ impl Normalizer {
 
     /// The cluster form as a URL, the length of its scheme, and how many bytes of `www.` the host lost.
     fn cluster_url(&mut self, url: &NormalizedUrl, written: &Written, out: &[u8]) -> (Vec<u8>, usize, usize) {
-        let host = url.host.start;
-        let (form, www) = self.cluster.form(&ClusterInput {
+        let www = www_length(out.get(url.host.start..url.domain.start).unwrap_or_default());
+        let host = url.host.start + www;
+        let form = self.cluster.form(&ClusterInput {
             text: out.get(host..written.fragment).unwrap_or_default(),
-            domain: url.domain.start - host,
             path: written.path - host,
             query: written.query - host,
         });
@@ -176,7 +172,7 @@ impl Normalizer {
             Some(b":80") => b"https://",
             _ => b"http://",
         };
-        let (authority, rest) = form.split_at_checked(written.path - host - www).unwrap_or((form, b""));
+        let (authority, rest) = form.split_at_checked(written.path - host).unwrap_or((form, b""));
         let slash: &[u8] = if rest.starts_with(b"/") { b"" } else { b"/" };
         let fragment = out.get(written.fragment..url.url.end).unwrap_or_default();
         ([scheme, authority, slash, rest, fragment].concat(), scheme.len(), www)

@@ -52,7 +52,7 @@ pub use columns::{Bases, ColumnError, ColumnNormalizer};
 pub use explain::{Explanation, Step, explain};
 pub use fuzz::{UrlExerciser, exercise_lanes};
 pub use identity::{key, url_id};
-pub use normalizer::{BegunUrl, MAX_INPUT_BYTES, Normalizer};
+pub use normalizer::{MAX_INPUT_BYTES, Normalizer};
 pub use options::{
     AssumedScheme, ExtraNames, GREATEST_OUTPUT_BYTES, Level, MAX_OUTPUT_BYTES, OptionError, Setting,
     UrlOptions,

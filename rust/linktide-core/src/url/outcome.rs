@@ -221,6 +221,8 @@ pub struct NormalizedUrl {
     pub host: Range<usize>,
     /// The registrable domain: a tail of the host, or all of it (P25).
     pub domain: Range<usize>,
+    /// xxh3-64 of the registrable domain.
+    pub domain_id: u64,
     /// What was found or dropped.
     pub flags: UrlFlags,
     /// xxh3-64 of the cluster form (P16 to P21): equal for URLs that most likely are one page. It is the

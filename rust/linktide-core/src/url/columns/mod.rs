@@ -6,6 +6,7 @@
 
 mod assemble;
 mod rows;
+mod text_array;
 
 use std::iter;
 use std::num::NonZeroUsize;
@@ -15,7 +16,8 @@ use arrow_array::{ArrayRef, StructArray};
 
 use self::assemble::{Part, assemble};
 use self::rows::TextRows;
-use super::identity::{key, url_id};
+use super::identity::url_id;
+use super::lanes::{Text, append_run};
 use super::normalizer::Normalizer;
 use super::options::UrlOptions;
 use super::outcome::UrlReason;
@@ -23,8 +25,11 @@ use super::suffixes::PublicSuffixList;
 
 /// Rows a thread takes at a time.
 const TASK_ROWS: usize = 8_192;
-/// Rows that are begun before they are completed.
-const BEGUN_ROWS: usize = 32;
+/// Columns of text: url, host, domain.
+const TEXTS: usize = 3;
+/// As long as most hosts and domains are, a little more than on average.
+const HOST_BYTES: usize = 24;
+const DOMAIN_BYTES: usize = 16;
 /// What stands for a null input among the reasons' codes.
 const NULL_INPUT: u8 = u8::MAX;
 
@@ -115,21 +120,22 @@ impl ColumnNormalizer {
         threads: NonZeroUsize,
     ) -> Result<Vec<StructArray>, ColumnError> {
         let input = Input::new(urls, bases)?;
-        let mut fixed = FixedColumns::new(input.rows);
-        let parts = self.run(&input, &mut fixed, threads);
-        assemble(parts, fixed, threads)
+        let mut columns = Columns::new(input.rows);
+        let parts = self.run(&input, &mut columns, threads);
+        assemble(parts, columns, threads)
     }
 
-    fn run(&self, input: &Input<'_>, fixed: &mut FixedColumns, threads: NonZeroUsize) -> Vec<Part> {
-        let tasks = fixed.tasks(&input.chunks);
+    fn run(&self, input: &Input<'_>, columns: &mut Columns, threads: NonZeroUsize) -> Vec<Part> {
+        let tasks = columns.tasks(&input.chunks);
         let workers = threads.get().min(tasks.len()).max(1);
         let tasks = Mutex::new(tasks.into_iter());
         let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
             self.with_normalizer(|normalizer| {
-                let mut part = Part::default();
+                let mut part = Part::with_room(input.room(workers));
                 while let Some(task) = next() {
-                    part.begin(task.number);
+                    let (number, rows) = (task.number, task.codes.len());
+                    part.begin(number, rows);
                     fill(normalizer, input, task, &mut part);
                 }
                 part
@@ -194,6 +200,12 @@ impl<'a> Input<'a> {
         };
         Ok(Self { urls: read(urls, "the array of URLs")?, bases, chunks, rows })
     }
+
+    /// How many bytes of each column of text one of these threads will most likely write.
+    fn room(&self, threads: usize) -> [usize; TEXTS] {
+        let bytes: usize = self.urls.iter().filter_map(TextRows::bytes).sum();
+        [bytes, HOST_BYTES * self.rows, DOMAIN_BYTES * self.rows].map(|bytes| bytes / threads)
+    }
 }
 
 impl BaseRows<'_> {
@@ -209,17 +221,19 @@ impl BaseRows<'_> {
     }
 }
 
-/// The columns of one width, at their final place.
-struct FixedColumns {
+/// What has one width in each row, at its final place.
+struct Columns {
     /// 0, the code of a reason, or [`NULL_INPUT`].
     codes: Vec<u8>,
     url_ids: Vec<[u8; 16]>,
     domain_ids: Vec<u64>,
     cluster_keys: Vec<u64>,
     flags: Vec<u32>,
+    /// Of the texts: where each row ends, after a 0.
+    offsets: [Vec<i32>; TEXTS],
 }
 
-/// Some rows of one chunk, and their places in the columns of one width.
+/// Some rows of one chunk, and their places in the columns.
 struct Task<'f> {
     number: usize,
     chunk: usize,
@@ -231,9 +245,10 @@ struct Task<'f> {
     domain_ids: &'f mut [u64],
     cluster_keys: &'f mut [u64],
     flags: &'f mut [u32],
+    ends: [&'f mut [i32]; TEXTS],
 }
 
-impl FixedColumns {
+impl Columns {
     fn new(rows: usize) -> Self {
         Self {
             codes: vec![0; rows],
@@ -241,6 +256,7 @@ impl FixedColumns {
             domain_ids: vec![0; rows],
             cluster_keys: vec![0; rows],
             flags: vec![0; rows],
+            offsets: std::array::from_fn(|_| vec![0; rows + 1]),
         }
     }
 
@@ -249,6 +265,7 @@ impl FixedColumns {
         let (mut domain_ids, mut cluster_keys) =
             (self.domain_ids.as_mut_slice(), self.cluster_keys.as_mut_slice());
         let mut flags = self.flags.as_mut_slice();
+        let mut ends = self.offsets.each_mut().map(|offsets| offsets.get_mut(1..).unwrap_or_default());
         let (mut tasks, mut whole_row) = (Vec::new(), 0);
         for (chunk, &rows) in chunks.iter().enumerate() {
             for row in (0..rows).step_by(TASK_ROWS) {
@@ -263,6 +280,7 @@ impl FixedColumns {
                     domain_ids: domain_ids.split_off_mut(..count).unwrap_or_default(),
                     cluster_keys: cluster_keys.split_off_mut(..count).unwrap_or_default(),
                     flags: flags.split_off_mut(..count).unwrap_or_default(),
+                    ends: ends.each_mut().map(|ends| ends.split_off_mut(..count).unwrap_or_default()),
                 });
                 whole_row += count;
             }
@@ -271,41 +289,40 @@ impl FixedColumns {
     }
 }
 
-/// Write the rows of a task. Some rows are begun before they are completed, so that what the second half
-/// needs is fetched meanwhile.
+/// Write the rows of a task.
 fn fill(normalizer: &mut Normalizer, input: &Input<'_>, task: Task<'_>, part: &mut Part) {
     let Some(rows) = input.urls.get(task.chunk) else { return };
+    let count = task.codes.len();
+    let inputs = rows.texts(task.row..task.row + count);
+    let row = |row: usize| Some(((*inputs.get(row)?)?, input.bases.get(task.whole_row + row)));
+    let [url_ends, host_ends, domain_ends] = task.ends;
     let mut fixed =
         task.codes.iter_mut().zip(task.url_ids).zip(task.domain_ids).zip(task.cluster_keys).zip(task.flags);
-    let mut begun = Vec::with_capacity(BEGUN_ROWS);
-    let mut offset = 0;
-    while fixed.len() > 0 {
-        for _ in 0..fixed.len().min(BEGUN_ROWS) {
-            begun.push(rows.get(task.row + offset).map(|text| {
-                normalizer.begin(text, input.bases.get(task.whole_row + offset), &mut part.url.values)
-            }));
-            part.end_url();
-            offset += 1;
-        }
-        for (begun, ((((code, id), domain_id), cluster_key), flags)) in begun.drain(..).zip(&mut fixed) {
-            match begun {
-                None => *code = NULL_INPUT,
-                Some(Err(reason)) => *code = reason.code(),
-                Some(Ok(begun)) => {
-                    let row = normalizer.complete(&begun, &part.url.values);
-                    let url = |range: std::ops::Range<usize>| part.url.values.get(range).unwrap_or_default();
-                    let domain = url(row.domain);
-                    *id = url_id(url(row.url));
-                    *domain_id = key(0, domain);
-                    *cluster_key = row.cluster_key;
-                    *flags = row.flags.bits();
-                    part.domain.values.extend_from_slice(domain);
-                    part.host.values.extend_from_slice(url(row.host));
-                }
+    let mut ends = url_ends.iter_mut().zip(host_ends).zip(domain_ends);
+    let [urls, hosts, domains] = &mut part.texts;
+    let mut url_end = urls.len();
+    normalizer.normalize_rows(count, row, urls, |text, got| {
+        let (Some(((((code, id), domain_id), cluster_key), flags)), Some(((to_url, to_host), to_domain))) =
+            (fixed.next(), ends.next())
+        else {
+            return;
+        };
+        match got {
+            None => *code = NULL_INPUT,
+            Some(Err(reason)) => *code = reason.code(),
+            Some(Ok(row)) => {
+                url_end = row.url.end;
+                append_run(&Text(text), row.host.start, row.host.end, hosts);
+                append_run(&Text(text), row.domain.start, row.domain.end, domains);
+                *id = url_id(text.get(row.url).unwrap_or_default());
+                *domain_id = row.domain_id;
+                *cluster_key = row.cluster_key;
+                *flags = row.flags.bits();
             }
-            part.end_site();
         }
-    }
+        // Of a longer text than offsets can tell the lower bits are right; it will be cut.
+        (*to_url, *to_host, *to_domain) = (url_end as i32, hosts.len() as i32, domains.len() as i32);
+    });
 }
 
 fn reason_of(code: u8) -> Option<UrlReason> {

@@ -1,10 +1,14 @@
 //! A column of texts as it comes: any Arrow type that holds strings or bytes, row by row.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
+use arrow_array::types::ByteArrayType;
 use arrow_array::{
-    Array, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
+    Array, ArrayAccessor, BinaryArray, BinaryViewArray, GenericByteArray, LargeBinaryArray, LargeStringArray,
+    StringArray, StringViewArray,
 };
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::DataType;
 
 use super::ColumnError;
@@ -43,27 +47,67 @@ impl<'a> TextRows<'a> {
         })
     }
 
+    /// The bytes of some rows; `None` where one is null.
+    pub(super) fn texts(&self, rows: Range<usize>) -> Vec<Option<&[u8]>> {
+        match self {
+            Self::Utf8(array) => texts(array, rows),
+            Self::LargeUtf8(array) => texts(array, rows),
+            Self::Binary(array) => texts(array, rows),
+            Self::LargeBinary(array) => texts(array, rows),
+            _ => rows.map(|row| self.get(row)).collect(),
+        }
+    }
+
     /// The bytes of a row; `None` if it is null or there is none.
-    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<&[u8]> {
         match self {
-            Self::Utf8(array) => {
-                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
-            }
-            Self::LargeUtf8(array) => {
-                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
-            }
-            Self::Utf8View(array) => {
-                (row < array.len() && array.is_valid(row)).then(|| array.value(row).as_bytes())
-            }
-            Self::Binary(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
-            Self::LargeBinary(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
-            Self::BinaryView(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::Utf8(array) => text(*array, row).map(str::as_bytes),
+            Self::LargeUtf8(array) => text(*array, row).map(str::as_bytes),
+            Self::Utf8View(array) => text(*array, row).map(str::as_bytes),
+            Self::Binary(array) => text(*array, row),
+            Self::LargeBinary(array) => text(*array, row),
+            Self::BinaryView(array) => text(*array, row),
             Self::Dictionary { keys, nulls, values } => {
                 let is_null = nulls.as_ref().is_some_and(|nulls| row >= nulls.len() || nulls.is_null(row));
                 if is_null { None } else { values.get(*keys.get(row)?) }
             }
             Self::Nothing => None,
+        }
+    }
+
+    /// How many bytes the texts have, if that is known at once.
+    pub(super) fn bytes(&self) -> Option<usize> {
+        fn of<T: ByteArrayType>(array: &GenericByteArray<T>) -> Option<usize> {
+            let offsets = array.value_offsets();
+            Some(offsets.last()?.as_usize() - offsets.first()?.as_usize())
+        }
+        match self {
+            Self::Utf8(array) => of(array),
+            Self::LargeUtf8(array) => of(array),
+            Self::Binary(array) => of(array),
+            Self::LargeBinary(array) => of(array),
+            _ => None,
+        }
+    }
+}
+
+#[inline(always)]
+fn text<A: ArrayAccessor>(array: A, row: usize) -> Option<A::Item> {
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row))
+}
+
+/// Rows by their offsets, without a call for each.
+fn texts<T: ByteArrayType>(array: &GenericByteArray<T>, rows: Range<usize>) -> Vec<Option<&[u8]>> {
+    let (values, nulls) = (array.value_data(), array.nulls());
+    let offsets = array.value_offsets().get(rows.start..=rows.end).unwrap_or_default();
+    let ends = offsets.get(1..).unwrap_or_default();
+    let texts = offsets.iter().zip(ends).map(|(start, end)| values.get(start.as_usize()..end.as_usize()));
+    match nulls.filter(|nulls| nulls.null_count() > 0) {
+        None => texts.collect(),
+        Some(nulls) => {
+            let row =
+                |(row, text): (usize, Option<_>)| text.filter(|_| row < nulls.len() && nulls.is_valid(row));
+            rows.zip(texts).map(row).collect()
         }
     }
 }

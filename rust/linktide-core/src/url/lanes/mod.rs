@@ -2,7 +2,7 @@
 //! copies a window at a time. AVX-512 or AVX2 where the processor has it, else portable code. No rule of the
 //! policy is here.
 //!
-//! This is the only room of the crate with `unsafe`, for four reasons:
+//! Besides `columns/text_array.rs`, this is the only room of the crate with `unsafe`, for four reasons:
 //! - Vector instructions. They are reached only through an [`Avx2`] or [`Avx512`], which exists only after
 //!   the processor was asked. Loads and stores take slices whose bounds Rust has checked, or go under a mask
 //!   made of the slice's length. Nothing is read behind the end of a text.
