@@ -7,13 +7,18 @@ from typing_extensions import Buffer
 
 __all__ = [
     "URL_POLICY_VERSION",
+    "AuthorityChange",
     "AuthorityGraph",
     "BatchDecoder",
     "Changes",
+    "DomainWeb",
     "EventBatch",
     "Index",
+    "SolvedWeb",
+    "Standing",
     "SuffixList",
     "UrlNormalizer",
+    "WhatIf",
     "dead_letter_reasons",
     "decode_event",
     "decode_only",
