@@ -49,7 +49,9 @@ class AuthorityDesk:
         """Return the parts of a domain's change."""
         from_us, to_us = instant_us(from_at), None if to_at is None else instant_us(to_at)
         with self._question() as open_now, self._past(open_now) as past:
-            return explain(past, open_now.options, domain_name, from_us, to_us, limit).told()
+            return explain(
+                past, open_now.options, domain_name, from_us=from_us, to_us=to_us, limit=limit
+            ).told()
 
     def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
         """Return what other links would do."""

@@ -1,8 +1,8 @@
 """Why the authority of a domain changed, and what would change it: the domain graph of an instant, anew.
 
-The graph is built from the lives of links and solved exactly, beside the writer and without its index: what it
-says of now is the exact solution that the index is within its bound of, and what it says of the past does not
-depend on when the events arrived. See docs/authority.md.
+The graph is built from the lives of links and solved exactly, beside the writer and without its index: what
+it says of now is the exact solution that the index is within its bound of, and what it says of the past does
+not depend on when the events arrived. See docs/authority.md.
 """
 
 from __future__ import annotations
@@ -79,13 +79,19 @@ def domain_of(text: str) -> str:
         raise CannotExplainError(f"{text[:80]!r} is no domain; wanted one such as example.org.") from None
 
 
-def explain(
-    past: StoredPast, options: IndexOptions, domain_name: str, from_us: int, to_us: int | None, limit: int = 0
+def explain(  # noqa: PLR0913 - a domain, two times, a limit, and where to read
+    past: StoredPast,
+    options: IndexOptions,
+    domain_name: str,
+    *,
+    from_us: int,
+    to_us: int | None,
+    limit: int = 0,
 ) -> Explanation:
-    """Split the change of a domain's citation between two instants of event time into parts that add up to it.
+    """Split the change of a domain's citation between two instants of event time into parts that add up.
 
-    `to_us` None: the greatest event time stored. `limit` rows at most, the largest first; 0: all. Two solves of
-    the domain graph, one after the other; each holds 24 B for every followed link between domains.
+    `to_us` None: the greatest event time stored. `limit` rows at most, the largest first; 0: all. Two solves
+    of the domain graph, one after the other; each holds 24 B for every followed link between domains.
     Raises CannotExplainError for an unknown domain or an instant out of order.
     """
     domain_name = domain_of(domain_name)
@@ -99,7 +105,9 @@ def explain(
         del after_web
         published = (past.published(domain_name, from_us), past.published(domain_name, to_us))
     change = before.change_to(after)
-    parts = change.parts()
+    rows = pa.Table.from_batches([pa.record_batch(change.rows())])
+    sums = change.parts()
+    parts = {name: sums[name] for name in rows.column_names if name in sums}
     numbers = change.numbers()
     facts: dict[str, object] = {
         "domain_name": domain_name,
@@ -114,7 +122,7 @@ def explain(
         "published_before": _published(published[0], numbers["points_before"], is_shown=is_shown),
         "published_after": _published(published[1], numbers["points_after"], is_shown=is_shown),
     }
-    return _limited(facts, pa.Table.from_batches([pa.record_batch(change.rows())]), limit)
+    return _limited(facts, rows, limit)
 
 
 def what_if(
@@ -184,7 +192,7 @@ def _standing(
     standing = web.standing(domain_name)
     if standing is None:
         raise CannotExplainError(
-            f"the domain {domain_name!r} is a side of no link; give a registrable domain that the index knows."
+            f"the domain {domain_name!r} is a side of no link; give a registrable domain that is."
         )
     return web, standing
 

@@ -85,7 +85,7 @@ def explain_stopped(
     with _opened(config) as database:
         past = StoredPast(database.connection, database.path)
         options = index_options(config, database.pins.hash_seed)
-        return explain(past, options, domain_name, from_us, to_us, limit).told()
+        return explain(past, options, domain_name, from_us=from_us, to_us=to_us, limit=limit).told()
 
 
 def what_if_stopped(

@@ -118,7 +118,7 @@ class Service:
             self._report,
             self._push,
             self._suffixes,
-            self._authority,
+            authority=self._authority,
             most_tracked=MOST_TRACKED,
             now_us=now_us,
             is_stopping=self._stop.is_set,

@@ -97,9 +97,8 @@ class RunningService:
 
     def audit(self) -> dict[str, object]:
         """Have the service hold its scores against exact ones."""
-        return _object(
-            _accepted(self._request("POST", "/api/v1/authority/audit", timeout_seconds=_SOLVE_SECONDS))
-        )
+        path = "/api/v1/authority/audit"
+        return _object(_accepted(self._request("POST", path, timeout_seconds=_SOLVE_SECONDS)))
 
     def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> dict[str, object]:
         """Ask the service why the authority of a domain changed."""

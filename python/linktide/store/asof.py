@@ -38,7 +38,8 @@ WITH alive AS (
 )
 SELECT l.source_key, l.s_dom_key, l.t_dom_key,
        CASE WHEN m.has_more THEN c.rel WHEN l.attributes_at <= $at_time THEN l.rel END AS rel,
-       CASE WHEN m.has_more THEN c.link_type WHEN l.attributes_at <= $at_time THEN l.link_type END AS link_type
+       CASE WHEN m.has_more THEN c.link_type WHEN l.attributes_at <= $at_time THEN l.link_type END
+           AS link_type
 FROM internal.links l
 JOIN alive a ON a.link_id = l.link_id
 LEFT JOIN changed m ON m.link_id = l.link_id
@@ -73,7 +74,7 @@ class StoredPast:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let every read in the block see the same state. An open view holds up checkpoints: keep it short."""
+        """Let every read in the block see the same state; meanwhile no checkpoint can be made."""
         try:
             self._connection.execute("BEGIN TRANSACTION READ ONLY").fetchall()
             yield

@@ -313,8 +313,10 @@ class _Walk:
     @staticmethod
     def _check_table_function(function: dict[str, Any]) -> None:
         name = function.get("function_name", "").lower()
-        is_known = name in _TABLE_FUNCTIONS or name in MACROS
-        if not is_known or function.get("schema") or function.get("catalog"):
+        schema, catalog = (function.get(key, "").lower() for key in ("schema", "catalog"))
+        is_known = name in _TABLE_FUNCTIONS and not schema
+        is_known = is_known or (name in MACROS and schema in ("", "main"))
+        if not is_known or catalog:
             raise RefusedQueryError(f"the table function {name or 'without a name'} may not be called here")
 
     @staticmethod
