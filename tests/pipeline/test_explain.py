@@ -3,79 +3,28 @@
 from __future__ import annotations
 
 import random
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from linktide.config import load
-from linktide.explain import CannotExplainError, audit_told, explain, what_if
-from linktide.restore import index_options, restore_index
-from linktide.service import open_database
-from linktide.store.asof import StoredPast
-from oracle.compare import query_of
-from oracle.events import HOUR_US, Event, Kind, Origin
+from linktide.explain import CannotExplainError, audit_told
+from oracle.events import Event, Kind, Origin
 from oracle.graph import BASE, domain_edges, known_domains, solve
 from oracle.histories import BASE_US
 from oracle.model import derive, derive_as_of
 from pipeline import whole
+from pipeline.stopped import in_order, opened, run
 from pipeline.test_scores import Web, chunks_of, points
 from pipeline.test_trust import SETTINGS, WEIGHTS, web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from linktide.index import IndexOptions, LinkIndex
-    from oracle.compare import Query
+    from linktide.index import LinkIndex
 
-DAY_US = 24 * HOUR_US
-ALPHA = 1 - BASE
 EXACT = 1e-11
-TRACKED = ("d0.example", "d1.example", "d2.example")
-
-
-class Opened:
-    """A stopped database as the commands open it."""
-
-    def __init__(self, path: Path, **settings: Any) -> None:  # noqa: ANN401 - as `load` takes them
-        self.config = load(flags={"database": path, **settings}, environ={}, folder=path.parent)
-        self.database = open_database(self.config)
-        self.options: IndexOptions = index_options(self.config, self.database.pins.hash_seed)
-        self.query: Query = query_of(self.database.connection)
-        self.past = StoredPast(self.database.connection, path)
-
-    def index(self) -> LinkIndex:
-        return restore_index(self.database, self.options)
-
-    def explain(self, name: str, from_us: int, to_us: int | None, limit: int = 0) -> dict[str, Any]:
-        return explain(self.past, self.options, name, from_us=from_us, to_us=to_us, limit=limit).told()
-
-    def what_if(self, name: str, gained: Sequence[str], lost: Sequence[str]) -> dict[str, Any]:
-        return what_if(self.past, self.options, name, gained, lost).told()
-
-
-@contextmanager
-def opened(path: Path, **settings: Any) -> Iterator[Opened]:  # noqa: ANN401 - as above
-    one = Opened(path, **settings)
-    try:
-        yield one
-    finally:
-        one.database.close()
-
-
-def in_order(events: Sequence[Event]) -> list[Event]:
-    """Number the events anew by time: a web that is told as it happens."""
-    ordered = sorted(events, key=lambda event: event.observed_at)
-    return [
-        replace(event, origin=Origin("memory", "links", 0, number)) for number, event in enumerate(ordered)
-    ]
-
-
-def run(path: Path, events: list[Event], per_batch: int = 60, **settings: Any) -> None:  # noqa: ANN401 - as above
-    chunks = chunks_of(events, per_batch)
-    whole.run(path, [whole.memory_of(chunks)], batch_max_events=per_batch, **settings)
 
 
 def exact_as_of(events: list[Event], at_us: int) -> tuple[dict[str, float], Mapping[tuple[str, str], float]]:
@@ -222,7 +171,8 @@ def following(events: list[Event], name: str, gained: Sequence[str], lost: Seque
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_would_be_is_what_comes_of_it(tmp_path: Path, seed: int) -> None:
-    events = in_order(Web(random.Random(seed), 30).events(900))
+    # Without redirects: one that is lost gives its page's other links back, which is more than an edge less.
+    events = in_order([replace(one, link_type=None) for one in Web(random.Random(seed), 30).events(900)])
     path, later = tmp_path / "web.duckdb", tmp_path / "later.duckdb"
     run(path, events, **SETTINGS)
     chance = random.Random(seed)
@@ -235,9 +185,9 @@ def test_what_would_be_is_what_comes_of_it(tmp_path: Path, seed: int) -> None:
     run(later, happened, **SETTINGS)
     with opened(path, **SETTINGS) as one:
         told = one.what_if(name, gained, lost)
+        told_by = "change, contribution, citation_before, error_bound, domain_authority_least"
         rows = one.query(
-            "SELECT change, contribution, citation_before, error_bound, domain_authority_least,"
-            f" domain_authority_most FROM what_if('{name}', {gained}, {lost})"  # noqa: S608
+            f"SELECT {told_by}, domain_authority_most FROM what_if('{name}', {gained}, {lost})"  # noqa: S608
         )
     with opened(later, **SETTINGS) as one:
         wanted = one.explain(name, BASE_US, None)["citation_after"]
@@ -309,9 +259,8 @@ def test_every_vector_is_within_its_bound(tmp_path: Path) -> None:
 
     chunks = chunks_of(events, 100)
     whole.run(tmp_path / "web.duckdb", [whole.memory_of(chunks)], at, batch_max_events=100, **SETTINGS)
-    assert {(one["graph"], one["vector"]) for one in audits} >= {
-        ("page", "citation"), ("page", "trust"), ("domain", "citation"), ("domain", "trust"), ("domain", "news"),
-    }  # fmt: skip
+    vectors = {f"{one['graph']} {one['vector']}" for one in audits}
+    assert vectors >= {"page citation", "page trust", "domain citation", "domain trust", "domain news"}
     assert len(audits) >= 60
     assert not any(one["is_violated"] for one in audits)
     assert all(one["error"] <= one["error_bound"] + 1e-9 and one["equation_error"] < 1e-9 for one in audits)
@@ -326,88 +275,3 @@ def test_every_vector_is_within_its_bound(tmp_path: Path) -> None:
     assert abs(domain["greatest_gap_points"] - max(gaps.values())) <= 1e-5
     assert abs(gaps[domain["greatest_gap_domain"]] - max(gaps.values())) <= 1e-5
     assert domain["nodes"] == len(exact)
-
-
-# --- stored contributions ----------------------------------------------------------------------------------
-
-
-def stored_days(events: list[Event], per_batch: int) -> list[int]:
-    """Return the clock of each batch in which a day of event time turned."""
-    clocks, days, clock = [], set(), 0
-    for begin in range(0, len(events), per_batch):
-        clock = max(clock, *(event.observed_at for event in events[begin : begin + per_batch]))
-        if clock // DAY_US not in days:
-            days.add(clock // DAY_US)
-            clocks.append(clock)
-    return clocks
-
-
-def test_contributions_are_stored_once_a_day_and_add_up(tmp_path: Path) -> None:
-    events = in_order(web(6, count=2_000))
-    path = tmp_path / "web.duckdb"
-    settings = SETTINGS | {"tracked_domains": ",".join(TRACKED[:2]), "rivals": TRACKED[2]}
-    half = len(events) // 2
-    run(path, events[:half], 40, **settings)
-    run(path, events, 40, **settings)  # a restart in between
-    with opened(path, **settings) as one:
-        rows = one.query(
-            "SELECT n.domain_name, c.rev, epoch_us(any_value(c.scored_at)), count(*) FILTER (c.prior IS NOT NULL),"
-            " max(c.citation), max(c.prior), sum(c.contribution)"
-            " FROM internal.authority_contributions c JOIN internal.newest_domain_names n USING (domain_key)"
-            " GROUP BY ALL"
-        )
-        edges = one.query(
-            "SELECT s.domain_name, c.weight, c.out_weight FROM internal.authority_contributions c"
-            " JOIN internal.newest_domain_names n USING (domain_key)"
-            " JOIN internal.newest_domain_names s ON s.domain_key = c.source_dom_key"
-            " WHERE n.domain_name = 'd0.example'"
-            " QUALIFY c.rev = max(c.rev) OVER ()"
-        )
-    assert {row[0] for row in rows} == set(TRACKED)
-    assert all(row[3] == 1 and abs(row[5] + row[6] - row[4]) <= 1e-12 * max(1.0, row[4]) for row in rows)
-    wanted = stored_days(events, 40)
-    for name in TRACKED:
-        times = sorted(row[2] for row in rows if row[0] == name)
-        days = [time // DAY_US for time in times]
-        assert len(days) == len(set(days))
-        # From the first batch on that links the domain.
-        assert set(days) == {clock // DAY_US for clock in wanted if clock // DAY_US >= days[0]}
-    last = max(row[2] for row in rows if row[0] == "d0.example")
-    state = derive([event for event in events if event.observed_at <= last])
-    graph = domain_edges(state, WEIGHTS)
-    assert {name: weight for name, weight, _ in edges}.keys() == {s for s, t in graph if t == "d0.example"}
-
-
-def test_the_macro_tells_the_stored_change_with_its_residual(tmp_path: Path) -> None:
-    events = in_order(web(8, count=2_500))
-    path = tmp_path / "web.duckdb"
-    settings = SETTINGS | {"tracked_domains": ",".join(TRACKED)}
-    run(path, events, 40, **settings)
-    first, last = events[len(events) // 3].observed_at, events[-1].observed_at
-    with opened(path, **settings) as one:
-        for name in TRACKED:
-            rows = one.query(
-                "SELECT part, source_domain, contribution, citation_before, citation_after,"
-                " epoch_us(stored_before_at), epoch_us(stored_after_at), note FROM "
-                f"explain_authority('{name}', make_timestamptz({first}), make_timestamptz({last}))"  # noqa: S608
-            )
-            before, after = one.past.published(name, first), one.past.published(name, last)
-            assert {row[3:5] for row in rows} == {(before.citation, after.citation)}
-            change = after.citation - before.citation
-            assert abs(sum(row[2] for row in rows) - change) <= 1e-12 * max(1.0, after.citation)
-            ((_, _, residual, *_),) = (row for row in rows if row[0] == "residual")
-            stored_from, stored_to = rows[0][5:7]
-            assert stored_from <= first
-            assert stored_to <= last
-            exact = one.explain(name, stored_from, stored_to)
-            # The engine's x is within its bound, one in a hundred of what is passed at either end.
-            near = 0.02 * (exact["citation_before"] + exact["citation_after"])
-            for part, wanted in exact["parts"].items():
-                found = sum(row[2] for row in rows if row[0] == part)
-                assert abs(found - wanted) <= near, part
-            stored = sum(row[2] for row in rows) - residual
-            assert abs(stored - exact["change"]) <= near
-            assert {row[7] for row in rows} == {None}
-        nothing = one.query(f"FROM explain_authority('d9.example', make_timestamptz({first}), now())")  # noqa: S608
-        assert len(nothing) == 1
-        assert nothing[0][-1].startswith("not tracked")
