@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from oracle.events import HOUR_US, Event
 from oracle.graph import domain_edges
 from oracle.model import derive
+from pipeline import whole
 from pipeline.stopped import in_order, opened, run
 from pipeline.test_trust import SETTINGS, WEIGHTS, web
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY_US = 24 * HOUR_US
+KEPT = 500
+"""In-edges stored of a domain and day."""
 TRACKED = ("d0.example", "d1.example", "d2.example")
 COLUMNS = (
     "part, source_domain, contribution, citation_before, citation_after, epoch_us(stored_before_at),"
@@ -101,3 +105,38 @@ def test_the_macro_tells_the_stored_change_with_its_residual(tmp_path: Path) -> 
         nothing = one.query(f"FROM {asked('d9.example', first, last)}")
         assert len(nothing) == 1
         assert nothing[0][-1].startswith("not tracked")
+
+
+def test_beyond_the_largest_edges_one_row_tells_what_the_others_pass(tmp_path: Path) -> None:
+    lines = [
+        {"source_url": f"https://s{number}.example/", "target_url": "https://d0.example/"}
+        for number in range(KEPT + 40)
+    ]
+    # Sources that link on pass half.
+    lines += [
+        {"source_url": f"https://s{number}.example/", "target_url": "https://other.example/"}
+        for number in range(100)
+    ]
+    events = [
+        json.dumps(line | {"event": "discovered", "observed_at": "2026-01-01T00:00:00Z"}).encode()
+        for line in lines
+    ]
+    path = tmp_path / "hub.duckdb"
+    whole.run(path, [whole.memory(events)], tracked_domains="d0.example")
+    with opened(path) as one:
+        kept = one.query(
+            "SELECT count(*), min(contribution) FROM internal.authority_contributions"
+            " WHERE source_dom_key IS NOT NULL"
+        )
+        rest = one.query(
+            "SELECT links, contribution, citation, prior FROM internal.authority_contributions"
+            " WHERE source_dom_key IS NULL"
+        )
+        whole_sum = one.query("SELECT sum(contribution) FROM internal.authority_contributions")[0][0]
+    passed = 0.85 * 0.15
+    assert kept[0][0] == KEPT
+    # 440 pass all, 60 of those that pass half are kept.
+    assert abs(kept[0][1] - passed / 2) <= 1e-12
+    ((links, contribution, citation, prior),) = rest
+    assert (links, round(contribution, 9)) == (40, round(40 * passed / 2, 9))
+    assert abs(prior + whole_sum - citation) <= 1e-12 * citation

@@ -81,7 +81,7 @@ def test_now_is_the_exact_solution_of_the_index(tmp_path: Path) -> None:
     with opened(tmp_path / "web.duckdb", **SETTINGS) as one:
         index = one.index()
         held = {row["domain_name"]: row["citation"] for row in index.scores().to_pylist()}
-        published = dict(one.query("SELECT domain_name, citation FROM domains"))
+        published: dict[str, float] = dict(one.query("SELECT domain_name, citation FROM domains"))
         for name in sorted(exact)[:25]:
             told = one.explain(name, BASE_US, None)
             assert abs(told["citation_after"] - exact[name]) <= EXACT * exact[name]
@@ -269,7 +269,7 @@ def test_every_vector_is_within_its_bound(tmp_path: Path) -> None:
     with opened(tmp_path / "web.duckdb", **SETTINGS) as one:
         last: list[dict[str, Any]] = audit_told(one.index())["vectors"]  # type: ignore[assignment]
         exact = solve(known_domains(derive(events)), domain_edges(derive(events), WEIGHTS))
-        shown = dict(one.query("SELECT domain_name, domain_authority FROM domains"))
+        shown: dict[str, float] = dict(one.query("SELECT domain_name, domain_authority FROM domains"))
     (domain,) = (one for one in last if (one["graph"], one["vector"]) == ("domain", "citation"))
     gaps = {name: abs(shown[name] - points(score)) for name, score in exact.items()}
     assert abs(domain["greatest_gap_points"] - max(gaps.values())) <= 1e-5

@@ -34,7 +34,7 @@ def test_a_question_is_handed_over_and_answered(
     path: str, body: dict[str, Any] | None, heard: tuple[object, ...] | None
 ) -> None:
     service = ScriptedService(told={"change": 0.5})
-    answer = ask(service, "POST", PATH + path, **({} if body is None else {"json": body}))
+    answer = ask(service, "POST", PATH + path, json=body)
     assert (answer.status_code, answer.json()) == (200, {"change": 0.5})
     assert service.calls == ([] if heard is None else [heard])
 

@@ -151,7 +151,8 @@ def test_what_counts_as_nothing_says_why(store: Store) -> None:
 
 
 def test_names_are_values_whatever_they_hold(store: Store) -> None:
-    store.put(web(("a.com", "b.com")), day(2))
+    story = web(("a.com", "b.com"))
+    store.put(contributions(story, "b.com", 2, {"a.com": (BASE, 1.0)}, (0, 0.0)), day(2))
     before = store.all("SELECT count(*) FROM internal.links")
     with ReaderPool.of(store.database) as pool:
         for name in HOSTILE:
