@@ -5,9 +5,9 @@
 //! each in-edge. Two standings of one domain give a [`Change`], whose parts add up to it; one web and two lists
 //! of domains give a [`WhatIf`].
 //!
-//! With s = w / W, the share of its authority that a source u passes to v, each in-edge passes α·x_u·s, so
-//! `x_v = b_v + Σ α·x_u·s_u` and a change of x_v is the sum of the changes of its terms, exactly. A term that is
-//! there on both sides changes by the product rule about the midpoints, which leaves no rest.
+//! With s = w / W, the share of its authority that a source u passes to v, each in-edge passes `α·x_u·s`, so
+//! `x_v = b_v + Σ α·x_u·s_u`, and a change of that is the sum of the changes of its terms, exactly. A term that
+//! is there on both sides changes by the product rule about the midpoints, which leaves no rest.
 
 mod change;
 mod standing;
