@@ -7,13 +7,18 @@ from typing_extensions import Buffer
 
 __all__ = [
     "URL_POLICY_VERSION",
+    "AuthorityChange",
     "AuthorityGraph",
     "BatchDecoder",
     "Changes",
+    "DomainWeb",
     "EventBatch",
     "Index",
+    "SolvedWeb",
+    "Standing",
     "SuffixList",
     "UrlNormalizer",
+    "WhatIf",
     "dead_letter_reasons",
     "decode_event",
     "decode_only",
@@ -170,6 +175,15 @@ class Index:
 
     def numbers(self) -> dict[str, float]:
         """Return numbers of the whole index, by name."""
+
+    def set_tracked(self, names: Sequence[str]) -> None:
+        """Write contributions of these domains, once a day of event time."""
+
+    def restore_contributed(self, rows: _RecordBatch) -> None:
+        """Take when contributions were last written: domain_key, scored_at."""
+
+    def audit(self) -> _RecordBatch:
+        """Return one row a vector: its true error beside what is promised."""
 
     def vectors(self) -> list[tuple[str, str, float, float, float, int]]:
         """Return (graph, vector, bound, bound over sum, target, edges followed) of every vector."""
@@ -334,3 +348,73 @@ class AuthorityGraph:
     def unlinked_seed_count(self) -> int: ...
     @property
     def memory_bytes(self) -> int: ...
+
+@final
+class DomainWeb:
+    """The live links of one instant, on their way to a domain graph. Raises ValueError once it is solved."""
+
+    def __new__(
+        cls, seed: int, rel_weights: tuple[float, float, float], *, alpha: float = 0.85
+    ) -> DomainWeb: ...
+    def take_domains(self, rows: _RecordBatch) -> None:
+        """Take domain_key, domain_name."""
+
+    def take_priors(self, rows: _RecordBatch) -> None:
+        """Take domain_name, prior."""
+
+    def take_links(self, rows: _RecordBatch) -> None:
+        """Take source_key, s_dom_key, t_dom_key, rel, link_type of links that live, in any order."""
+
+    def solve(self) -> SolvedWeb:
+        """Fold the links into edges between domains and solve exactly."""
+
+@final
+class SolvedWeb:
+    """A domain graph and its exact citation."""
+
+    def standing(self, domain_name: str) -> Standing | None:
+        """Return what it says of a domain; None if the domain has no name here."""
+
+    def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> WhatIf:
+        """Return what other links would do; ValueError if that cannot be asked."""
+
+    @property
+    def linked_sources(self) -> int: ...
+    @property
+    def node_count(self) -> int: ...
+    @property
+    def link_count(self) -> int: ...
+
+@final
+class Standing:
+    """One domain at one instant."""
+
+    @property
+    def citation(self) -> float: ...
+    @property
+    def link_count(self) -> int: ...
+    def change_to(self, after: Standing) -> AuthorityChange:
+        """Return the change from here to another standing of the domain."""
+
+@final
+class AuthorityChange:
+    """A change of citation in parts that add up to it."""
+
+    def rows(self) -> _RecordBatch:
+        """Return one row for each in-edge, and the prior, the largest first."""
+
+    def parts(self) -> dict[str, float]:
+        """Return the sum of each part."""
+
+    def numbers(self) -> dict[str, float]:
+        """Return citation, points and links before and after, and the change."""
+
+@final
+class WhatIf:
+    """A domain as it is and as it would be."""
+
+    def rows(self) -> _RecordBatch:
+        """Return one row for each domain that gains or loses its link."""
+
+    def numbers(self) -> dict[str, float]:
+        """Return citation and points before and after, exact and to first order, the error and its bound."""

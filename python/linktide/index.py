@@ -24,6 +24,9 @@ scan_record_batches = _core.scan_record_batches
 AuthorityCore = _core.AuthorityGraph
 """The graph and scores behind `linktide.authority.AuthorityGraph`."""
 
+DomainWeb = _core.DomainWeb
+"""The live links of one instant, on their way to a domain graph solved exactly; see explain.py."""
+
 
 UrlNormalizer = _core.UrlNormalizer
 """Normalises URLs, one or a column; `linktide.url` is the door for users."""
@@ -57,6 +60,8 @@ class IndexOptions:
     rel_weights: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Of nofollow, ugc and sponsored links beside a followed one's 1."""
     seeds: Seeds = field(default_factory=Seeds)
+    tracked: Sequence[str] = ()
+    """Domains whose contributions are written once a day of event time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Stored:
     links: Iterable[pa.RecordBatch]
     page_scores: Iterable[pa.RecordBatch]
     topic_scores: Iterable[pa.RecordBatch]
+    contributed: Iterable[pa.RecordBatch]
     clock_us: int | None
     rev: int
 
@@ -190,6 +196,9 @@ class LinkIndex:
         for rows in stored.links:
             index._index.restore_links(rows)
         index.restore_scores(stored.page_scores, stored.topic_scores)
+        index._index.set_tracked(list(options.tracked))
+        for rows in stored.contributed:
+            index._index.restore_contributed(rows)
         index._index.restored(stored.clock_us, stored.rev)
         return index
 
@@ -240,6 +249,13 @@ class LinkIndex:
     def vectors(self) -> list[VectorNumbers]:
         """Return how exact each vector of authority is."""
         return [VectorNumbers(*numbers) for numbers in self._index.vectors()]
+
+    def audit(self) -> pa.RecordBatch:
+        """Return one row a vector: its true error by one exact solve of each, beside what is promised.
+
+        Batches wait while the graphs are copied, not while they are solved.
+        """
+        return pa.record_batch(self._index.audit())
 
     def scores(self) -> pa.RecordBatch:
         """Return domain_name, citation and residual of every domain, shown or not."""

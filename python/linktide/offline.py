@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from linktide.errors import ConfigError, StopError
+from linktide.explain import audit_told, explain, instant_us, what_if
 from linktide.rekey import plan_rekey, rekey
-from linktide.restore import index_options
+from linktide.restore import index_options, restore_index
 from linktide.service import Service, now_us, open_database
 from linktide.sources.files import FileSource
+from linktide.store.asof import StoredPast
 from linktide.store.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from linktide.config import Config
     from linktide.index import SuffixList
     from linktide.metrics.batch import Totals
     from linktide.rekey import Rekeyed
+    from linktide.store.database import Database
 
 
 class Progress(Protocol):
@@ -59,14 +63,48 @@ def rekey_stopped(
 
     Raises what `open_database` and `rekey` do; then the old list holds, with all of its state.
     """
-    if not config.database.exists():
-        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
-    database = open_database(config)
-    try:
+    with _opened(config) as database:
         if is_dry_run:
             return plan_rekey(database, database.connection, suffixes)
         writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at_fail_point)
         rekeyed, _ = rekey(writer, suffixes, index_options(config, database.pins.hash_seed))
         return rekeyed
+
+
+def audit_stopped(config: Config) -> Mapping[str, object]:
+    """Hold the scores of a stopped database against exact ones; the index is built anew for it."""
+    with _opened(config) as database:
+        return audit_told(restore_index(database, index_options(config, database.pins.hash_seed)))
+
+
+def explain_stopped(
+    config: Config, domain_name: str, from_at: str, to_at: str | None, limit: int
+) -> Mapping[str, object]:
+    """Tell why the authority of a domain changed, from a stopped database; see `linktide.explain`."""
+    from_us, to_us = instant_us(from_at), None if to_at is None else instant_us(to_at)
+    with _opened(config) as database:
+        past = StoredPast(database.connection, database.path)
+        options = index_options(config, database.pins.hash_seed)
+        return explain(past, options, domain_name, from_us=from_us, to_us=to_us, limit=limit).told()
+
+
+def what_if_stopped(
+    config: Config, domain_name: str, gained: Sequence[str], lost: Sequence[str]
+) -> Mapping[str, object]:
+    """Tell what other links would do to the authority of a domain, from a stopped database."""
+    with _opened(config) as database:
+        past = StoredPast(database.connection, database.path)
+        options = index_options(config, database.pins.hash_seed)
+        return what_if(past, options, domain_name, gained, lost).told()
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[Database]:
+    """Open the database as its only user; raises ConfigError if there is none."""
+    if not config.database.exists():
+        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
+    database = open_database(config)
+    try:
+        yield database
     finally:
         database.close()

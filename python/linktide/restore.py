@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from linktide.index import IndexOptions, LinkIndex, Seeds, Stored
 from linktide.priors import read_priors
 from linktide.store.rebuild import (
     WriterRow,
+    contributed_rows,
     domain_rows,
     link_rows,
     page_score_rows,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from linktide.config import Config
     from linktide.store.database import Database
 
+MOST_TRACKED: Final = 100
+"""Domains with metrics and stored contributions of their own; those named after them have none."""
+
 _LOG = logging.getLogger("linktide")
 
 
@@ -33,12 +37,18 @@ def index_options(config: Config, seed: int) -> IndexOptions:
         epsilon_busy=config.epsilon_busy,
         epsilon_idle=config.epsilon_idle,
         authority_min_domains=config.authority_min_domains,
-        rel_weights=(
-            config.authority_nofollow_weight,
-            config.authority_ugc_weight,
-            config.authority_sponsored_weight,
-        ),
+        rel_weights=rel_weights(config),
         seeds=read_seeds(config),
+        tracked=(*config.tracked_domains, *config.rivals)[:MOST_TRACKED],
+    )
+
+
+def rel_weights(config: Config) -> tuple[float, float, float]:
+    """Return what nofollow, ugc and sponsored links weigh beside a followed one's 1."""
+    return (
+        config.authority_nofollow_weight,
+        config.authority_ugc_weight,
+        config.authority_sponsored_weight,
     )
 
 
@@ -79,6 +89,7 @@ def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
         links=link_rows(database),
         page_scores=page_score_rows(database),
         topic_scores=topic_score_rows(database),
+        contributed=contributed_rows(database),
         clock_us=row.clock_us,
         rev=row.rev,
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from linktide.authority_desk import AuthorityDesk
 from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
@@ -17,8 +18,10 @@ from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session
 from linktide.restore import (
+    MOST_TRACKED,
     index_options,
     read_seeds,
+    rel_weights,
     reseed_index,
     restore_index,
     warn_of_unknown,
@@ -108,12 +111,15 @@ class Service:
         self._server: HttpServer | None = None
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
         self._suffixes = SuffixDesk(watch)
+        self._authority = AuthorityDesk()
         self.state = ServiceState(
             config,
             self._metrics,
             self._report,
             self._push,
             self._suffixes,
+            authority=self._authority,
+            most_tracked=MOST_TRACKED,
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
@@ -183,6 +189,7 @@ class Service:
             pins = database.pins
             warn_of_unknown(index, options.seeds)
             self._suffixes.opened(database)
+            self._authority.opened(database, index, options)
             self._look_at_domains(SuffixList(pins.psl_text))
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
@@ -220,6 +227,7 @@ class Service:
                 else "the store is closed"
             )
             self._suffixes.closed()
+            self._authority.closed()
             self._close_sources()
             if readers is not None:
                 readers.close()
@@ -247,6 +255,7 @@ class Service:
             return False
         self._config = with_seeds(self._config, config)
         reseed_index(database, index, seeds)
+        self._authority.reseeded(index_options(self._config, database.pins.hash_seed))
         warn_of_unknown(index, seeds)
         _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
         return True
@@ -337,6 +346,7 @@ def open_database(config: Config) -> Database:
         config.database,
         memory_limit=f"{config.memory_limit}B",
         unverified_after_days=config.unverified_after_days,
+        rel_weights=rel_weights(config),
     )
 
     def first_pins() -> PinVersions:

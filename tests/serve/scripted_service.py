@@ -13,7 +13,7 @@ from linktide.config import Config
 from linktide.serve.http import HttpLimits, build_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
@@ -60,6 +60,17 @@ class ScriptedService:
 
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
         self.calls.append((text, is_dry_run))
+        return given(self.told)
+
+    def audit(self) -> Mapping[str, object]:
+        return given(self.told)
+
+    def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> Mapping[str, object]:
+        self.calls.append((domain_name, from_at, to_at, limit))
+        return given(self.told)
+
+    def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
+        self.calls.append((domain_name, gained, lost))
         return given(self.told)
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Stored:

@@ -70,6 +70,11 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "domain_key": U64, "topic": TEXT, "trust_mass": pa.float64(), "score": pa.float64(),
         "scored_at": STAMP, "rev": U64,
     },
+    "authority_contributions": {
+        "domain_key": U64, "source_dom_key": U64, "source_citation": pa.float64(), "weight": pa.float64(),
+        "out_weight": pa.float64(), "contribution": pa.float64(), "links": U64, "prior": pa.float64(),
+        "citation": pa.float64(), "scored_at": STAMP, "rev": U64,
+    },
     "dead_letters": {
         "source_id": pa.uint32(), "off": U64, "reason": TEXT, "detail": TEXT, "record_at": STAMP,
         "received_at": STAMP, "bytes": pa.binary(), "byte_length": U64, "bytes_hash": U64, "rev": U64,

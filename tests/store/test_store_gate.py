@@ -207,6 +207,13 @@ SUMMARIZE internal.settings
 DESCRIBE
 SUMMARIZE '{folder}/secret.csv'
 SELECT internal.has_token('a', 'b')
+SELECT internal.points(1)
+FROM internal.what_if('b.com', ['a.com'], [])
+FROM system.main.what_if('b.com', ['a.com'], [])
+FROM what_if((SELECT value FROM internal.settings LIMIT 1), [], [])
+FROM what_if('b.com', (SELECT list(a) FROM read_csv('{folder}/secret.csv')), [])
+FROM explain_authority('b.com', (SELECT committed_at FROM internal.writer), now())
+FROM explain_authority(write_log('x'), now(), now())
 SELECT range(100000000)
 SELECT repeat('a', 1000000000)
 SELECT lpad('a', times_lost, 'b') FROM links
@@ -248,6 +255,9 @@ FROM link_velocity PIVOT (sum(new_links) FOR target_domain IN ('b.com'))
 SELECT * FROM links USING SAMPLE 10 ROWS
 SELECT count(*) FILTER (is_dofollow), arg_max(anchor, last_seen), approx_count_distinct(source_url) FROM links
 SELECT version(), current_database(), pg_typeof(1)
+FROM what_if('b.com', ['a.com', 'c.com'], NULL)
+SELECT * FROM main.WHAT_IF('b.com', (SELECT list(source_domain) FROM refdomains), [])
+SELECT part, sum(contribution) FROM explain_authority('b.com', '2026-10-01', now()) GROUP BY part
 """
 
 

@@ -46,6 +46,10 @@ def full_story() -> Story:
         "topic_scores", domain_key=domain_key("b.com"), topic="news", trust_mass=0.1, score=60.0,
         scored_at=day(1),
     )  # fmt: skip
+    story.add(
+        "authority_contributions", domain_key=domain_key("b.com"), contribution=0.0, links=0, prior=0.15,
+        citation=0.15, scored_at=day(1),
+    )  # fmt: skip
     return story.add(
         "dead_letters", source_id=1, off=1, reason="JSON", detail="no JSON", record_at=day(1),
         received_at=NOW, bytes=b"\x00\xff", byte_length=2, bytes_hash=2**64 - 1,

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from linktide.cli.authority import authority
 from linktide.cli.check import check
 from linktide.cli.demo import demo
 from linktide.cli.import_files import import_files
@@ -83,7 +84,7 @@ def _version() -> str:
 
 @click.group(
     cls=Commands,
-    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, url],
+    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, authority, url],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")

@@ -48,6 +48,7 @@ _EXIT_MEANINGS = {
     ExitCode.DATABASE_DAMAGED: "The database file or its WAL cannot be read.",
     ExitCode.DISK_FULL: "No room to write.",
     ExitCode.REFUSED_QUERY: "The query was refused, is wrong, or ran into a limit.",
+    ExitCode.BOUND_VIOLATED: "A score is further from exact than its bound allows (`authority audit`).",
 }
 _COMMANDS = f"""\
 # Commands
@@ -55,8 +56,8 @@ _COMMANDS = f"""\
 
 An error is one sentence on standard error that names the thing, the value and the setting. Progress
 goes to standard error too, and only to a terminal. Commands that ask find a running service by the file
-`<database>.service.json` beside its database; `query`, `import` and `rekey` work on the file of a
-stopped service as well.
+`<database>.service.json` beside its database; `query`, `import`, `rekey` and `authority` work on the file
+of a stopped service as well.
 
 What is printed is data written by strangers. Control characters, terminal escapes and what re-orders
 text are written out (`\\x1b`). `--json` keeps them as JSON escapes and loses nothing; `--csv` puts a

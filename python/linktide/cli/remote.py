@@ -13,7 +13,7 @@ from linktide.errors import ExitCode, LinktideError
 from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from linktide.config import Config
     from linktide.sources.source import Chunk
@@ -28,6 +28,8 @@ _BUSY_TRIES = 240
 _PUSH_SECONDS = 120.0
 # The whole index is built again meanwhile.
 _REKEY_SECONDS = 3600.0
+# Whole graphs are read and solved.
+_SOLVE_SECONDS = 3600.0
 
 
 class RemoteError(LinktideError):
@@ -92,6 +94,26 @@ class RunningService:
         path = f"/api/v1/rekey?dry_run={str(is_dry_run).lower()}"
         kind = {"Content-Type": b"text/plain; charset=utf-8"}
         return _object(_accepted(self._request("POST", path, text.encode(), kind, _REKEY_SECONDS)))
+
+    def audit(self) -> dict[str, object]:
+        """Have the service hold its scores against exact ones."""
+        path = "/api/v1/authority/audit"
+        return _object(_accepted(self._request("POST", path, timeout_seconds=_SOLVE_SECONDS)))
+
+    def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> dict[str, object]:
+        """Ask the service why the authority of a domain changed."""
+        asked = {"domain_name": domain_name, "from_at": from_at, "to_at": to_at, "limit": limit}
+        return self._ask("/api/v1/authority/explain", asked)
+
+    def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> dict[str, object]:
+        """Ask the service what other links would do."""
+        asked = {"domain_name": domain_name, "gained": list(gained), "lost": list(lost)}
+        return self._ask("/api/v1/authority/what-if", asked)
+
+    def _ask(self, path: str, asked: Mapping[str, object]) -> dict[str, object]:
+        kind = {"Content-Type": b"application/json"}
+        body = json.dumps(asked).encode()
+        return _object(_accepted(self._request("POST", path, body, kind, _SOLVE_SECONDS)))
 
     def push(self, chunk: Chunk) -> tuple[int, int, int]:
         """Push one NDJSON chunk and return (next offset, accepted, dead letters) once it is stored.

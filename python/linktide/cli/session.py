@@ -115,6 +115,42 @@ def rekey(
     return told, room.misplaced(config, suffixes)
 
 
+def audit(config: Config) -> Mapping[str, Any]:
+    """Hold every score against the exact one: those of the running service, or of the stopped database."""
+    service = find_service(config)
+    if service is None:
+        stopped: Mapping[str, Any] = import_module("linktide.offline").audit_stopped(config)
+        return stopped
+    with service:
+        return service.audit()
+
+
+def explain(
+    config: Config, domain_name: str, from_at: str, to_at: str | None, limit: int
+) -> Mapping[str, Any]:
+    """Tell why the authority of a domain changed; the fields of `linktide.explain.Explanation.told`."""
+    service = find_service(config)
+    if service is None:
+        room = import_module("linktide.offline")
+        stopped: Mapping[str, Any] = room.explain_stopped(config, domain_name, from_at, to_at, limit)
+        return stopped
+    with service:
+        return service.explain(domain_name, from_at, to_at, limit)
+
+
+def what_if(
+    config: Config, domain_name: str, gained: Sequence[str], lost: Sequence[str]
+) -> Mapping[str, Any]:
+    """Tell what other links would do to the authority of a domain."""
+    service = find_service(config)
+    if service is None:
+        room = import_module("linktide.offline")
+        stopped: Mapping[str, Any] = room.what_if_stopped(config, domain_name, gained, lost)
+        return stopped
+    with service:
+        return service.what_if(domain_name, gained, lost)
+
+
 def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
     """Send a file's events to Kafka and return how many the brokers acknowledged."""
     sent: int = import_module("linktide.sources.produce").produce_file(config, path, topic, progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -41,6 +41,22 @@ class SuffixApi(Protocol):
         """
 
 
+class AuthorityApi(Protocol):
+    """Questions about authority; each call blocks, for as long as a few solves take.
+
+    Raises LinktideError if there is no answer, RetryError while the store reopens or another question runs.
+    """
+
+    def audit(self) -> Mapping[str, object]:
+        """Return `vectors`: the true error of each beside what is promised, by one exact solve."""
+
+    def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> Mapping[str, object]:
+        """Return the parts of a domain's change between two ISO 8601 times; `to_at` None: now."""
+
+    def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
+        """Return what a domain would have with links of `gained` and without those of `lost`."""
+
+
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
@@ -66,6 +82,15 @@ class ServiceApi(Protocol):
 
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
         """As `SuffixApi.rekey`."""
+
+    def audit(self) -> Mapping[str, object]:
+        """As `AuthorityApi.audit`."""
+
+    def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> Mapping[str, object]:
+        """As `AuthorityApi.explain`."""
+
+    def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
+        """As `AuthorityApi.what_if`."""
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

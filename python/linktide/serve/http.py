@@ -33,10 +33,12 @@ from linktide.serve.reading import (
     BodyBudget,
     busy,
     read_body,
+    read_explain,
     read_flag,
     read_query,
     read_stretch,
     read_text,
+    read_what_if,
     wants_json,
 )
 from linktide.store.gate import Role
@@ -82,6 +84,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     """Return the application; requests may name the configured host and those of the loopback."""
     room = _Room(service, limits or HttpLimits())
     reports = _Reports(room)
+    authority = _Authority(room)
     routes = [
         Route("/", _home, methods=["GET"]),
         Route("/metrics", reports.metrics, methods=["GET"]),
@@ -92,6 +95,9 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
         Route("/api/v1/query", _Query(room), methods=["POST"]),
         Route("/api/v1/events", _Push(room).push, methods=["POST"]),
         Route("/api/v1/rekey", _Rekey(room).rekey, methods=["POST"]),
+        Route("/api/v1/authority/audit", authority.audit, methods=["POST"]),
+        Route("/api/v1/authority/explain", authority.explain, methods=["POST"]),
+        Route("/api/v1/authority/what-if", authority.what_if, methods=["POST"]),
     ]
     guard = Middleware(
         Guard,
@@ -223,6 +229,28 @@ class _Rekey:
             text = read_text(body)
             run = partial(self._room.service.rekey, text, is_dry_run=is_dry_run)
             return json_answer(await self._room.call(run))
+
+
+class _Authority:
+    """POST /api/v1/authority/…: questions that take a solve; the service answers one at a time."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+
+    async def audit(self, _: Request) -> Response:
+        return json_answer(await self._room.call(self._room.service.audit))
+
+    async def explain(self, request: Request) -> Response:
+        asked = read_explain(await self._body(request))
+        return json_answer(await self._room.call(partial(self._room.service.explain, **asdict(asked))))
+
+    async def what_if(self, request: Request) -> Response:
+        asked = read_what_if(await self._body(request))
+        return json_answer(await self._room.call(partial(self._room.service.what_if, **asdict(asked))))
+
+    async def _body(self, request: Request) -> bytes:
+        with self._room.bodies.share() as share:
+            return await read_body(request, MAX_QUERY_BYTES, self._room.limits.body_seconds, share)
 
 
 @asynccontextmanager

@@ -38,6 +38,25 @@ class AskedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedExplain:
+    """The body of a question why authority changed."""
+
+    domain_name: str
+    from_at: str
+    to_at: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedWhatIf:
+    """The body of a question what other links would do."""
+
+    domain_name: str
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """Where pushed lines belong."""
 
@@ -121,18 +140,60 @@ def _too_long(most_bytes: int) -> HTTPException:
 def read_query(body: bytes) -> AskedQuery:
     """Return what a query's body asks; raises HTTPException 400 saying what is wanted."""
     wanted = 'wanted {"sql": "SELECT …"}, optionally with "max_rows"'
+    told = _read_object(body, wanted, {"sql", "max_rows"})
+    max_rows = _whole(told, "max_rows", 1)
+    return AskedQuery(_text(told, "sql", wanted), max_rows)
+
+
+def read_explain(body: bytes) -> AskedExplain:
+    """Return what the body asks; raises HTTPException 400 saying what is wanted."""
+    wanted = 'wanted {"domain_name": "…", "from_at": "2026-11-01"}, optionally with "to_at" and "limit"'
+    told = _read_object(body, wanted, {"domain_name", "from_at", "to_at", "limit"})
+    to_at = None if told.get("to_at") is None else _text(told, "to_at", wanted)
+    name, from_at = (_text(told, key, wanted) for key in ("domain_name", "from_at"))
+    return AskedExplain(name, from_at, to_at, _whole(told, "limit", 0) or 0)
+
+
+def read_what_if(body: bytes) -> AskedWhatIf:
+    """Return what the body asks; raises HTTPException 400 saying what is wanted."""
+    wanted = 'wanted {"domain_name": "…", "gained": ["…"], "lost": ["…"]}'
+    told = _read_object(body, wanted, {"domain_name", "gained", "lost"})
+
+    def names(key: str) -> tuple[str, ...]:
+        found = told.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            raise HTTPException(400, f"{key} is no list of texts; {wanted}.")
+        return tuple(found)
+
+    return AskedWhatIf(_text(told, "domain_name", wanted), names("gained"), names("lost"))
+
+
+def _read_object(body: bytes, wanted: str, known: set[str]) -> dict[str, object]:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"The body is no JSON; {wanted}.") from error
-    if not isinstance(told, dict) or not isinstance(told.get("sql"), str):
-        raise HTTPException(400, f"The body lacks the text sql; {wanted}.")
-    if unknown := sorted(set(told) - {"sql", "max_rows"}):
+    if not isinstance(told, dict):
+        return {}  # lacks whatever is wanted
+    if unknown := sorted(set(told) - known):
         raise HTTPException(400, f"The body holds {unknown[0]!r}, which is not known; {wanted}.")
-    max_rows = told.get("max_rows")
-    if max_rows is not None and (type(max_rows) is not int or max_rows < 1):
-        raise HTTPException(400, "max_rows is not a whole number of at least 1.")
-    return AskedQuery(told["sql"], max_rows)
+    return told
+
+
+def _text(told: dict[str, object], key: str, wanted: str) -> str:
+    found = told.get(key)
+    if not isinstance(found, str):
+        raise HTTPException(400, f"The body lacks the text {key}; {wanted}.")
+    return found
+
+
+def _whole(told: dict[str, object], key: str, least: int) -> int | None:
+    found = told.get(key)
+    if found is None:
+        return None
+    if type(found) is not int or found < least:
+        raise HTTPException(400, f"{key} is not a whole number of at least {least}.")
+    return found
 
 
 def read_text(body: bytes) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
-    from linktide.serve.api import SuffixApi
+    from linktide.serve.api import AuthorityApi, SuffixApi
     from linktide.sources.push import PushSource
     from linktide.store.database import Database
     from linktide.store.reader import ReaderPool
@@ -45,7 +45,6 @@ SELECT source_name, topic, topic_id, source_partition, next_offset, NULL AS lag,
        last_record_at, updated_at
 FROM sources ORDER BY source_name, topic, topic_id, source_partition
 """
-_TRACKED_CAP = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Pushed:
 class ServiceState:
     """Implements `serve.api.ServiceApi` on whatever session is open now."""
 
-    def __init__(  # noqa: PLR0913 - what it tells of comes from seven parts of the service
+    def __init__(  # noqa: PLR0913 - what it tells of comes from eight parts of the service
         self,
         config: Config,
         metrics: Metrics,
@@ -79,6 +78,8 @@ class ServiceState:
         push: PushSource | None,
         suffixes: SuffixApi,
         *,
+        authority: AuthorityApi,
+        most_tracked: int,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:
@@ -87,6 +88,7 @@ class ServiceState:
         self._report = report
         self._push = push
         self._suffixes = suffixes
+        self._authority = authority
         self._now_us = now_us
         self._is_stopping = is_stopping
         self._started_us = now_us()
@@ -97,7 +99,7 @@ class ServiceState:
         roles = [(name, "own") for name in config.tracked_domains] + [
             (name, "rival") for name in config.rivals
         ]
-        self.tracked = roles[:_TRACKED_CAP]
+        self.tracked = roles[:most_tracked]
         """(domain, role) of those with metrics of their own."""
         metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self.tracked)))
         metrics.set("linktide_build_info", 1.0, live_view.version())
@@ -218,6 +220,18 @@ class ServiceState:
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
         """Bring another public suffix list into force, or tell what that would change."""
         return self._suffixes.rekey(text, is_dry_run=is_dry_run)
+
+    def audit(self) -> Mapping[str, object]:
+        """Tell how wrong the scores are beside their bounds."""
+        return self._authority.audit()
+
+    def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> Mapping[str, object]:
+        """Tell why the authority of a domain changed."""
+        return self._authority.explain(domain_name, from_at, to_at, limit)
+
+    def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
+        """Tell what other links would do to the authority of a domain."""
+        return self._authority.what_if(domain_name, gained, lost)
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -40,6 +40,8 @@ class StoreSettings:
     threads: int = 2
     unverified_after_days: int = 90
     """A live link not sighted for so many days of event time is `is_unverified`."""
+    rel_weights: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of nofollow, ugc and sponsored links beside a followed one's 1."""
     checkpoint_threshold: str = "8GB"
     """High: the writer checkpoints between batches by its own rule; this is only the last resort."""
 
@@ -98,6 +100,8 @@ class Database:
             migrate(connection, settings.path, steps or migrations(), now)
             pins = _pin(connection, first_pins if new_pins is None else lambda: new_pins, now)
             _store_setting(connection, "unverified_after_days", str(settings.unverified_after_days))
+            for rel, weight in zip(("nofollow", "ugc", "sponsored"), settings.rel_weights, strict=True):
+                _store_setting(connection, f"authority_{rel}_weight", repr(weight))
             refresh_views(connection)
             connection.execute("CHECKPOINT").fetchall()
         except duckdb.Error as error:

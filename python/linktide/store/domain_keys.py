@@ -29,6 +29,7 @@ DERIVED: Final = {
     "domain_scores": ("domain_key",),
     "page_scores": ("domain_key",),
     "topic_scores": ("domain_key",),
+    "authority_contributions": ("domain_key", "source_dom_key"),
 }
 """Tables with rows a domain → their columns that hold it."""
 

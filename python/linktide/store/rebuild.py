@@ -43,6 +43,12 @@ ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
 """
 _PAGE_SCORES = "SELECT page_key, authority, trust FROM internal.newest_page_scores"
 _TOPIC_SCORES = "SELECT domain_key, topic, score FROM internal.newest_topic_scores"
+_CONTRIBUTED = """
+SELECT domain_key, max(scored_at) AS scored_at
+FROM internal.authority_contributions
+WHERE source_dom_key IS NULL
+GROUP BY domain_key
+"""
 _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
        e.source_id, e.off
@@ -138,6 +144,11 @@ def page_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterato
 def topic_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream what was last written of each domain on each topic: domain_key, topic, score."""
     yield from _stream(database, _TOPIC_SCORES, rows_per_batch)
+
+
+def contributed_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Stream when contributions were last written of each domain: domain_key, scored_at."""
+    yield from _stream(database, _CONTRIBUTED, rows_per_batch)
 
 
 def observations_of(database: Database, link_ids: object) -> pa.Table:

@@ -33,6 +33,7 @@ TABLES = (
     "domain_scores",
     "page_scores",
     "topic_scores",
+    "authority_contributions",
     "dead_letters",
 )
 """The tables of a batch, in the order in which they are written."""

@@ -3,13 +3,15 @@
 //! Rooms, in the order the data runs: [`wire`] (Kafka record batches and NDJSON lines to records),
 //! [`event`] (records to the event contract), [`url`] (identity), [`mod@batch`] (events in columns), [`links`]
 //! (link state), [`graph`] and [`authority`] (scores); [`index`] moves them all by one batch.
-//! [`authority_graph`] is graph and scores alone, for callers with ids of their own.
+//! [`explain`] tells why the authority of a domain changed, or what would change it. [`authority_graph`] is graph
+//! and scores alone, for callers with ids of their own.
 
 pub mod authority;
 pub mod authority_graph;
 pub mod batch;
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod graph;
 pub mod index;
 pub mod links;

@@ -98,6 +98,33 @@ impl PyIndex {
         py.detach(|| self.lock().take_priors(&rows)).map_err(raise)
     }
 
+    /// Write contributions of these domains, once a day of event time.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
+    fn set_tracked(&self, names: Vec<String>) {
+        self.lock().set_tracked(&names);
+    }
+
+    /// Take when contributions were last written: `domain_key`, `scored_at`.
+    fn restore_contributed(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_contributed(&rows)).map_err(raise)
+    }
+
+    /// One exact solve of each vector beside what is kept: one row a vector. Batches wait for copies only.
+    fn audit(&self, py: Python<'_>) -> PyResult<PyRecordBatch> {
+        py.detach(|| {
+            let mut audits = Vec::new();
+            for is_of_domains in [false, true] {
+                // The lock is let go before the solve begins.
+                let copy = self.lock().copy_graph(is_of_domains);
+                audits.extend(copy.audit());
+            }
+            self.lock().audit_table(&audits)
+        })
+        .map(PyRecordBatch::new)
+        .map_err(raise)
+    }
+
     /// (graph, vector, bound, bound over Σx, target, edges followed) of every vector.
     fn vectors(&self, py: Python<'_>) -> Vec<(&'static str, String, f64, f64, f64, u64)> {
         let boards = py.detach(|| self.lock().boards());

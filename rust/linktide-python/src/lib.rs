@@ -3,6 +3,7 @@
 mod authority;
 mod batch;
 mod event;
+mod explain;
 mod index;
 mod suffixes;
 mod url;
@@ -20,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     suffixes::register(module)?;
     url::register(module)?;
     authority::register(module)?;
+    explain::register(module)?;
     url_tables::register(module)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 CREATE VIEW internal.newest_domain_names AS
-SELECT domain_key, arg_max(domain_name, rev) AS domain_name FROM internal.domain_names GROUP BY domain_key;
+-- Qualified: a macro with a parameter domain_name could not read this view otherwise.
+SELECT d.domain_key, arg_max(d.domain_name, d.rev) AS domain_name FROM internal.domain_names d GROUP BY d.domain_key;
 
 CREATE VIEW internal.newest_domain_scores AS
 SELECT s.*

@@ -107,7 +107,13 @@ impl Board {
     /// Points of a node now.
     #[must_use]
     pub fn points(&self, node: u32) -> f64 {
-        self.scale.points(self.value(node), 1.0 - self.vector.settings().alpha)
+        self.points_of(self.value(node))
+    }
+
+    /// Points of any value on the scale of this board.
+    #[must_use]
+    pub fn points_of(&self, value: f64) -> f64 {
+        self.scale.points(value, 1.0 - self.vector.settings().alpha)
     }
 
     /// Points last written of a node.

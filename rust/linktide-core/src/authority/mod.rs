@@ -30,7 +30,7 @@ mod score;
 mod scored_graph;
 mod settings;
 mod solve;
-mod sum;
+pub(crate) mod sum;
 #[cfg(test)]
 mod tests;
 mod vector;

@@ -10,7 +10,7 @@ use crate::graph::{GraphError, LinkChange, LinkGraph, WeightClass};
 const MIN_QUEUE_FOR_THREADS: usize = 4_096;
 
 /// A graph with its citation board and any number of trust boards.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ScoredGraph {
     graph: LinkGraph,
     citation: Board,

@@ -4,21 +4,21 @@
 /// of the *addend*, not of the total: after 10^9 pushes of 10^-3 that is below 10^-9, where a plain f64
 /// that once held 10^6 would be off by up to 10^-1.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ExactSum {
+pub(crate) struct ExactSum {
     sum: f64,
     carry: f64,
 }
 
 impl ExactSum {
     #[inline]
-    pub(super) fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         let sum = self.sum + value;
         let kept = sum - self.sum;
         self.carry += (self.sum - (sum - kept)) + (value - kept);
         self.sum = sum;
     }
 
-    pub(super) fn value(self) -> f64 {
+    pub(crate) fn value(self) -> f64 {
         self.sum + self.carry
     }
 }

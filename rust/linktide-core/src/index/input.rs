@@ -14,14 +14,14 @@ use crate::links::life::{Evidence, Observation};
 use crate::links::register::{NEVER, Registers, Status};
 
 /// A text column, in whichever layout the store sends it.
-pub(super) enum Texts<'a> {
+pub(crate) enum Texts<'a> {
     Plain(&'a StringArray),
     View(&'a StringViewArray),
     Large(&'a LargeStringArray),
 }
 
 impl Texts<'_> {
-    pub(super) fn get(&self, row: usize) -> Option<&str> {
+    pub(crate) fn get(&self, row: usize) -> Option<&str> {
         match self {
             Self::Plain(column) => column.is_valid(row).then(|| column.value(row)),
             Self::View(column) => column.is_valid(row).then(|| column.value(row)),
@@ -30,7 +30,7 @@ impl Texts<'_> {
     }
 }
 
-pub(super) fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Texts<'a>, CoreError> {
+pub(crate) fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Texts<'a>, CoreError> {
     let column = batch.column_by_name(name).map(arrow_array::Array::as_any);
     column
         .and_then(|any| {
@@ -42,7 +42,7 @@ pub(super) fn texts<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Te
         .ok_or(CoreError::Column { name, wanted: "text" })
 }
 
-fn numbers<'a, T: ArrowPrimitiveType>(
+pub(crate) fn numbers<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     name: &'static str,
 ) -> Result<&'a PrimitiveArray<T>, CoreError> {
@@ -50,7 +50,7 @@ fn numbers<'a, T: ArrowPrimitiveType>(
     column.ok_or(CoreError::Column { name, wanted: std::any::type_name::<T>() })
 }
 
-fn at<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, row: usize) -> Option<T::Native> {
+pub(crate) fn at<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, row: usize) -> Option<T::Native> {
     column.is_valid(row).then(|| column.value(row))
 }
 

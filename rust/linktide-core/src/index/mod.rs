@@ -5,6 +5,8 @@
 //! every row that the store must append. If the rows cannot be stored the index is dropped and restored from
 //! the tables: it has no way back, by design, because the tables are the truth.
 
+mod audit;
+mod contributions;
 mod dead_letters;
 mod effects;
 mod input;
@@ -35,7 +37,11 @@ use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
 
+pub use audit::{GraphCopy, VectorAudit};
+pub use contributions::KEPT_EDGES;
+use contributions::Tracked;
 pub use input::observations;
+pub(crate) use input::{at, numbers, texts};
 pub use moved_hosts::moved_hosts;
 pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
@@ -101,6 +107,7 @@ pub struct Index {
     page_graph: ScoredGraph,
     domain_graph: ScoredGraph,
     seeds: Seeds,
+    tracked: Tracked,
     /// (due, link) of suspicions; stale entries are dropped when they come up.
     timers: BinaryHeap<Reverse<(i64, u32)>>,
     clock: i64,
@@ -130,6 +137,7 @@ impl Index {
             page_graph: ScoredGraph::new(&weights, pages)?,
             domain_graph: ScoredGraph::new(&weights, domains)?,
             seeds: Seeds::default(),
+            tracked: Tracked::default(),
             timers: BinaryHeap::new(),
             clock: NEVER,
             rev: 0,
@@ -156,7 +164,8 @@ impl Index {
         self.take_effect(&pending)?;
         self.rev += 1;
         let scores = self.publish(self.options.epsilon_busy)?;
-        let tables = self.tables(&pending, &scores)?;
+        let mut tables = self.tables(&pending, &scores)?;
+        tables.extend(self.contribution_table()?);
         self.untouch(&pending);
         Ok(Changes { tables, rev: self.rev, clock: self.clock() })
     }
