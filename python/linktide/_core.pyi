@@ -171,8 +171,11 @@ class Index:
     def numbers(self) -> dict[str, float]:
         """Return numbers of the whole index, by name."""
 
-    def vectors(self) -> list[tuple[str, str, float, float, float, int]]:
-        """Return (graph, vector, bound, bound over sum, target, edges followed) of every vector."""
+    def vectors(self) -> list[tuple[str, str, float, float, float, int, int]]:
+        """Return (graph, vector, bound, bound over sum, target, edges followed, bytes) of every vector."""
+
+    def shrink(self) -> None:
+        """Give back memory that is reserved and not needed now."""
 
     def domain_numbers(self, names: Sequence[str]) -> list[tuple[int, int, int, int, float | None] | None]:
         """Return (live backlinks, new, restored, lost, authority or None) of each named domain."""

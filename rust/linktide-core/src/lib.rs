@@ -13,5 +13,6 @@ pub mod event;
 pub mod graph;
 pub mod index;
 pub mod links;
+mod memory;
 pub mod url;
 pub mod wire;

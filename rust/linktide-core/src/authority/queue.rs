@@ -125,6 +125,11 @@ impl PushQueue {
         self.at = 0;
     }
 
+    pub(super) fn shrink(&mut self) {
+        self.round.shrink_to_fit();
+        self.next.shrink_to_fit();
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.queued.memory_bytes() + 4 * (self.round.capacity() + self.next.capacity())
     }

@@ -138,6 +138,25 @@ impl ScoredGraph {
         board.map_or_else(Vec::new, |board| board.due(finest, |node| citation.value(node)))
     }
 
+    /// Rewrite the links without the room that dropped ones left, if that is much.
+    ///
+    /// # Errors
+    /// No room for the links; they are then unchanged.
+    pub fn compact_if_due(&mut self) -> Result<(), GraphError> {
+        if self.graph.is_compaction_due() { self.graph.compact() } else { Ok(()) }
+    }
+
+    /// Give back all room that is reserved and not needed now.
+    ///
+    /// # Errors
+    /// No room for the links; they are then unchanged.
+    pub fn shrink(&mut self) -> Result<(), GraphError> {
+        for board in std::iter::once(&mut self.citation).chain(&mut self.trust) {
+            board.shrink();
+        }
+        self.graph.compact()
+    }
+
     /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {

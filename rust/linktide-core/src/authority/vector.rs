@@ -9,6 +9,7 @@ use super::settings::{check_epsilon, check_prior};
 use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
 use crate::graph::{LinkChange, LinkGraph, Weights, reserve_eighth};
+use crate::memory::map_bytes;
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
@@ -407,6 +408,15 @@ impl AuthorityVector {
         }
     }
 
+    /// Gives back all room that is reserved and not needed now.
+    pub fn shrink(&mut self) {
+        self.x.shrink_to_fit();
+        self.r.shrink_to_fit();
+        self.moved.shrink_to_fit();
+        self.priors.shrink_to_fit();
+        self.queue.shrink();
+    }
+
     /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -414,7 +424,7 @@ impl AuthorityVector {
             + self.queue.memory_bytes()
             + self.moved_set.memory_bytes()
             + 4 * self.moved.capacity()
-            + 16 * self.priors.capacity()
+            + map_bytes(&self.priors)
     }
 }
 

@@ -8,6 +8,7 @@
 mod dead_letters;
 mod effects;
 mod input;
+mod memory;
 mod moved_hosts;
 mod numbers;
 mod rederive;
@@ -166,6 +167,8 @@ impl Index {
     /// # Errors
     /// Rows could not be built.
     pub fn settle(&mut self) -> Result<Option<Changes>, crate::error::CoreError> {
+        self.page_graph.compact_if_due()?;
+        self.domain_graph.compact_if_due()?;
         let scores = self.publish(self.options.epsilon_idle)?;
         if scores.is_empty() {
             return Ok(None);
@@ -203,14 +206,5 @@ impl Index {
     #[must_use]
     pub fn domains(&self) -> &DomainTable {
         &self.domains
-    }
-
-    /// Bytes held by links and graph, estimated from capacities.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.links.memory_bytes()
-            + self.pages.memory_bytes()
-            + self.page_graph.memory_bytes()
-            + self.domain_graph.memory_bytes()
     }
 }

@@ -90,6 +90,8 @@ pub struct BoardState {
     pub error_target: f64,
     /// Edges followed since start.
     pub edges_touched: u64,
+    /// Bytes held, the graph not counted.
+    pub memory_bytes: usize,
 }
 
 impl Index {
@@ -177,6 +179,7 @@ fn state(graph: &'static str, name: &str, board: &Board) -> BoardState {
         error_bound_ratio: vector.error_bound_ratio(),
         error_target: vector.error_target(),
         edges_touched: vector.edges_touched(),
+        memory_bytes: board.memory_bytes(),
     }
 }
 
