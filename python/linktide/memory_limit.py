@@ -1,4 +1,4 @@
-"""The bound on the index's memory: at it, ingestion pauses and says so; nothing is lost, the sources keep it."""
+"""The bound on the index's memory: at it ingestion pauses and says so; the sources keep what waits."""
 
 from __future__ import annotations
 

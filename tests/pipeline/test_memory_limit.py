@@ -1,4 +1,4 @@
-"""At its memory limit ingestion pauses and says so; it goes on when it may, and nothing is lost or doubled."""
+"""At its memory limit ingestion pauses and says so; it goes on when it may; nothing is lost or doubled."""
 
 from __future__ import annotations
 

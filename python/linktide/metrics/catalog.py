@@ -137,6 +137,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "vector",
     ),
     _counter("linktide_authority_edges_total", "Edges followed to keep scores current.", "graph", "vector"),
+    _counter(
+        "linktide_authority_cpu_seconds_total",
+        "CPU time of following links in both graphs and of keeping scores current, all threads.",
+    ),
     _gauge("linktide_authority_memory_bytes", "Memory of both graphs and all vectors."),
     _gauge("linktide_authority_vector_memory_bytes", "Memory of one vector.", "graph", "vector"),
     _gauge("linktide_index_pages", "Pages that are a side of a link."),

@@ -14,5 +14,6 @@ pub mod graph;
 pub mod index;
 pub mod links;
 mod memory;
+mod thread_clock;
 pub mod url;
 pub mod wire;

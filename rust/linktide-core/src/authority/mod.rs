@@ -25,6 +25,7 @@
 //! ```
 
 mod board;
+mod cut_push;
 mod fuzz;
 mod queue;
 mod score;

@@ -35,6 +35,7 @@ use crate::links::flow::RelWeights;
 use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
+use crate::thread_clock::ThreadClock;
 
 pub use input::observations;
 pub use moved_hosts::moved_hosts;
@@ -109,6 +110,8 @@ pub struct Index {
     live_links: u64,
     counters: IndexCounters,
     new_nodes: Vec<u32>,
+    /// CPU time of all threads.
+    authority_seconds: f64,
     pending: Option<Pending>,
 }
 
@@ -137,6 +140,7 @@ impl Index {
             live_links: 0,
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
+            authority_seconds: 0.0,
             pending: None,
         })
     }
@@ -154,9 +158,11 @@ impl Index {
         let mut pending = self.pending.take().ok_or(crate::error::CoreError::NoBatch)?;
         self.time_out(&mut pending);
         self.rederive(&mut pending, stored);
+        let clock = ThreadClock::now();
         self.take_effect(&pending)?;
         self.rev += 1;
         let scores = self.publish(self.options.epsilon_busy)?;
+        self.authority_seconds += clock.seconds();
         let tables = self.tables(&pending, &scores)?;
         self.untouch(&pending);
         Ok(Changes { tables, rev: self.rev, clock: self.clock() })
@@ -167,9 +173,11 @@ impl Index {
     /// # Errors
     /// Rows could not be built.
     pub fn settle(&mut self) -> Result<Option<Changes>, crate::error::CoreError> {
+        let clock = ThreadClock::now();
         self.page_graph.compact_if_due()?;
         self.domain_graph.compact_if_due()?;
         let scores = self.publish(self.options.epsilon_idle)?;
+        self.authority_seconds += clock.seconds();
         if scores.is_empty() {
             return Ok(None);
         }

@@ -32,6 +32,7 @@ impl Index {
             ("authority_error_bound_ratio", authority.error_bound_ratio),
             ("authority_error_target", authority.error_target),
             ("authority_edges_touched", authority.edges_touched as f64),
+            ("authority_cpu_seconds", self.authority_seconds),
             ("authority_nodes", authority.nodes as f64),
             ("authority_links", authority.links as f64),
             ("authority_linked_sources", authority.linked_sources as f64),

@@ -99,7 +99,8 @@ impl Index {
     pub(super) fn publish(&mut self, epsilon: f64) -> Result<Moved, CoreError> {
         self.domain_graph.set_epsilon(epsilon)?;
         self.page_graph.set_epsilon(epsilon)?;
-        drain_all(&mut [&mut self.page_graph, &mut self.domain_graph], Budget::Edges(EDGES_PER_BATCH));
+        let graphs = &mut [&mut self.page_graph, &mut self.domain_graph];
+        self.authority_seconds += drain_all(graphs, Budget::Edges(EDGES_PER_BATCH));
         let (finest, has_trust) = (self.options.epsilon_idle, self.seeds.has_trust());
         let mut topics = Vec::new();
         for (board, name) in self.seeds.topics() {
