@@ -217,17 +217,21 @@ fn drain_round(scored: &mut ScoredGraph, events: &mut Events) {
     for vector in &mut alone {
         vector.drain(scored.graph(), Budget::Unlimited);
     }
-    let one = (process_seconds() - cpu, begin.elapsed().as_secs_f64());
+    let cpu_alone = process_seconds() - cpu;
+    let one = (cpu_alone, cpu_alone, begin.elapsed().as_secs_f64());
     drop(alone);
-    let (begin, cpu) = (Instant::now(), process_seconds());
-    drain_all(&mut [scored], Budget::Unlimited);
-    let two = (process_seconds() - cpu, begin.elapsed().as_secs_f64());
+    let begin = Clock::new();
+    let other = drain_all(&mut [scored], Budget::Unlimited);
+    let own = begin.seconds();
+    // On a busy machine the wall tells of its neighbours; the thread that works longer tells what could be.
+    let two = (own + other, own.max(other), begin.wall_seconds());
     let edges = (edges(scored) - before) as f64 / f64::from(EVENTS);
-    for (threads, (cpu, wall)) in [(1, one), (2, two)] {
+    for (threads, (cpu, longer, wall)) in [(1, one), (2, two)] {
         println!(
             "{{\"what\": \"parallel\", \"threads\": {threads}, \"batch\": {EVENTS}, \"vectors\": 4, \
-             \"edges_per_event\": {edges:.1}, \"cpu_us_per_event\": {:.3}, \"wall_us_per_event\": {:.3}}}",
+             \"edges_per_event\": {edges:.1}, \"cpu_us_per_event\": {:.3}, \"longer_thread_us_per_event\": {:.3}, \"wall_us_per_event\": {:.3}}}",
             1e6 * cpu / f64::from(EVENTS),
+            1e6 * longer / f64::from(EVENTS),
             1e6 * wall / f64::from(EVENTS),
         );
     }
