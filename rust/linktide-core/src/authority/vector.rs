@@ -201,7 +201,7 @@ impl AuthorityVector {
 
     fn push_until(&mut self, graph: &LinkGraph, end: u64) {
         while self.work() < end {
-            if self.tell_next_part(graph) {
+            if !self.cut.is_empty() && self.tell_next_part(graph) {
                 continue;
             }
             match self.queue.pop(|node| graph.out_degree(node)) {
