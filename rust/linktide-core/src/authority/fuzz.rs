@@ -199,13 +199,13 @@ impl World {
             }
             for (node, (passed, prior)) in (0u32..).zip(passed.iter().zip(priors)) {
                 let off = vector.estimate(node) - prior - passed;
-                if !(off.abs() <= ROUNDING * (1.0 + passed.abs())) {
+                if !is_within(off, ROUNDING * (1.0 + passed.abs())) {
                     return Err("x + r is b + αPᵀx, what pushes under way owe apart");
                 }
             }
             let exact = self.solve(priors);
             let error: f64 = exact.iter().zip(vector.values()).map(|(exact, x)| (exact - x).abs()).sum();
-            if !(error <= vector.error_bound() + ROUNDING * (1.0 + vector.sum_x())) {
+            if !is_within(error, vector.error_bound() + ROUNDING * (1.0 + vector.sum_x())) {
                 return Err("the sum of all errors is within the bound told");
             }
         }
@@ -225,10 +225,10 @@ impl World {
             let is_proven = settings.threshold == Threshold::Const && priors.iter().all(|b| *b >= PRIOR);
             for ((exact, x), bound) in self.solve(priors).iter().zip(vector.values()).zip(bounds) {
                 let room = ROUNDING * (1.0 + exact);
-                if !((x - exact).abs() <= bound + room) {
+                if !is_within(x - exact, bound + room) {
                     return Err("a drained node is within its bound");
                 }
-                if is_proven && !((x - exact).abs() <= settings.epsilon * exact + room) {
+                if is_proven && !is_within(x - exact, settings.epsilon * exact + room) {
                     return Err("a drained node is within ε of the exact value");
                 }
             }
@@ -279,6 +279,11 @@ impl World {
         }
         rows.iter().enumerate().map(|(at, row)| cell(row, size) / cell(row, at)).collect()
     }
+}
+
+/// False for what is no number.
+fn is_within(value: f64, bound: f64) -> bool {
+    value.abs() <= bound
 }
 
 fn cell(row: &[f64], column: usize) -> f64 {
