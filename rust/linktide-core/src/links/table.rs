@@ -176,13 +176,12 @@ impl LinkTable {
                     link.passage = Passage::of(value);
                 }
                 let list = self.others.entry(index).or_default();
-                match list.iter_mut().find(|(known, _)| *known == field) {
-                    Some(entry) => entry.1 = hash,
-                    None => {
-                        self.other_bytes -= list_bytes(list);
-                        list.push((field, hash));
-                        self.other_bytes += list_bytes(list);
-                    }
+                if let Some(entry) = list.iter_mut().find(|(known, _)| *known == field) {
+                    entry.1 = hash;
+                } else {
+                    self.other_bytes -= list_bytes(list);
+                    list.push((field, hash));
+                    self.other_bytes += list_bytes(list);
                 }
             }
         }
