@@ -23,7 +23,7 @@ import pyarrow as pa
 import capture
 from linktide import _core
 from linktide.config import load
-from linktide.index import Decoder, IndexOptions, LinkIndex, scan_record_batches
+from linktide.index import Decoder, IndexOptions, LinkIndex, Seeds, scan_record_batches
 from linktide.restore import writer_row_of
 from linktide.service import Service, now_us
 from linktide.sources.kafka import KafkaSource, kafka_settings
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide.config import Config
+    from linktide.index import VectorNumbers
     from linktide.metrics.batch import Totals
     from linktide.sources.source import Chunk, Partition, Source
 
@@ -45,6 +46,7 @@ _MAX_EVENT_BYTES = 1 << 20
 _SEED = 7
 _BATCH_EVENTS = 20_000
 _MEMCPY_ROUNDS = 20
+_SEED_DOMAINS = 50
 _GAUGES = ("linktide_authority_error_bound", "linktide_authority_error_target")
 
 
@@ -125,8 +127,18 @@ def kafka(request: Request) -> Result:
 
 def parts(request: Request) -> Result:
     """Do the same work one part after the other on one thread, so that each part's CPU can be told."""
+    return _parts(request, has_trust=False)
+
+
+def authority(request: Request) -> Result:
+    """Do the same with trust beside citation: four vectors, of pages and of domains."""
+    return _parts(request, has_trust=True)
+
+
+def _parts(request: Request, *, has_trust: bool) -> Result:
     data = capture.read(request.capture)
     clock = _PartClock()
+    worst, is_seeded = 0.0, False
     with _store(request.folder) as (database, text):
         writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=clock.at)
         index = LinkIndex(IndexOptions(_SEED))
@@ -142,9 +154,25 @@ def parts(request: Request) -> Result:
             clock.end("apply")
             writer.commit(StoreBatch(rows.tables, _advances(writer, chunks, positions), row))
             writer.checkpoint_if_due()
+            worst = max(worst, *(_over_target(one) for one in index.vectors()))
+            if has_trust and not is_seeded:
+                index.set_seeds(_foremost(index))
+                is_seeded = True
         writer.checkpoint()
         usage = Usage.now().since(before)
-    return Result(data.events, usage, stages=dict(clock.seconds))
+    clock.seconds["authority"] = index.numbers()["authority_cpu_seconds"]
+    more = {"vectors": len(index.vectors()), "worst_bound_over_target": worst}
+    return Result(data.events, usage, more, stages=dict(clock.seconds))
+
+
+def _over_target(one: VectorNumbers) -> float:
+    return one.error_bound / one.error_target if one.error_target else 0.0
+
+
+def _foremost(index: LinkIndex) -> Seeds:
+    """Return the domains of most authority by now as seeds of trust."""
+    scores = pa.table(index.scores()).sort_by([("citation", "descending")])
+    return Seeds(trusted=scores["domain_name"][:_SEED_DOMAINS].to_pylist())
 
 
 def floor(request: Request) -> Result:
@@ -175,7 +203,7 @@ def floor(request: Request) -> Result:
 
 
 STAGES: Mapping[str, Callable[[Request], Result]] = {
-    stage.__name__: stage for stage in (unpack, decode, normalise, parts, memory, kafka, floor)
+    stage.__name__: stage for stage in (unpack, decode, normalise, parts, authority, memory, kafka, floor)
 }
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).resolve().parent
 _MADE_UP = "made-up crawl"
-_ALL_STAGES = ("unpack", "decode", "normalise", "parts", "floor", "memory", "kafka")
-_REAL_STAGES = ("normalise", "parts", "floor", "memory")
+_ALL_STAGES = ("unpack", "decode", "normalise", "parts", "authority", "floor", "memory", "kafka")
+_REAL_STAGES = ("normalise", "parts", "authority", "floor", "memory")
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,8 +185,11 @@ class Index:
     def audit(self) -> _RecordBatch:
         """Return one row a vector: its true error beside what is promised."""
 
-    def vectors(self) -> list[tuple[str, str, float, float, float, int]]:
-        """Return (graph, vector, bound, bound over sum, target, edges followed) of every vector."""
+    def vectors(self) -> list[tuple[str, str, float, float, float, int, int]]:
+        """Return (graph, vector, bound, bound over sum, target, edges followed, bytes) of every vector."""
+
+    def shrink(self) -> None:
+        """Give back memory that is reserved and not needed now."""
 
     def domain_numbers(self, names: Sequence[str]) -> list[tuple[int, int, int, int, float | None] | None]:
         """Return (live backlinks, new, restored, lost, authority or None) of each named domain."""

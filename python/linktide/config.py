@@ -58,6 +58,11 @@ class Config:
     memory_limit: int = setting(
         10**9, size(2**26, 2**44), "Most memory of DuckDB; the index keeps its own beside it."
     )
+    index_memory_limit: int | None = setting(
+        None,
+        size(2**20, 2**44),
+        "Memory of the index at which ingestion pauses, with an alert; SIGHUP takes another. Not set: none.",
+    )
     tracked_domains: tuple[str, ...] = setting(
         (), domains(), "Your own registrable domains: shown by `top`, measured."
     )

@@ -89,6 +89,7 @@ class VectorNumbers:
     error_bound_ratio: float
     error_target: float
     edges_touched: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,15 @@ class LinkIndex:
         """Bring authority to its idle error; None if no shown score moved."""
         changes = self._index.settle()
         return None if changes is None else Rows(changes.tables(), changes.rev, changes.clock_us)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the index holds, all parts."""
+        return int(self.numbers()["memory_bytes"])
+
+    def shrink(self) -> None:
+        """Give back memory that is reserved and not needed now; takes some time."""
+        self._index.shrink()
 
     def numbers(self) -> Mapping[str, float]:
         """Return the numbers of the whole index, by name."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from linktide.metrics.batch import StoredBatch
 from linktide.restore import writer_row_of
-from linktide.sources.chunk_queue import ChunkQueue, pieces
-from linktide.sources.source import Position, begin_chunk_at
+from linktide.sources.chunk_queue import ChunkQueue, divide, pieces
+from linktide.sources.source import Position
 from linktide.store.rebuild import observations_of
 from linktide.store.writer import Advance, StoreBatch
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from linktide._core import EventBatch
     from linktide.index import Decoder, LinkIndex, Rows
+    from linktide.memory_limit import MemoryLimit
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.index_counters import IndexCounters
     from linktide.sources.source import Chunk, Partition, Source
@@ -72,6 +73,7 @@ class Parts:
     writer: StoreWriter
     report: BatchReport
     counters: IndexCounters
+    memory: MemoryLimit
     stored: Mapping[Partition, Position]
     """Where the store stood when the session began."""
     between_batches: Callable[[], bool] = lambda: False
@@ -153,8 +155,9 @@ class Session:
         return {partition: lag for one in self._fetchers for partition, lag in dict(one.lag).items()}
 
     def trouble(self) -> str | None:
-        """Return why a source cannot be read for the moment; None if all can."""
-        return next((told for one in self._fetchers if (told := one.source.trouble) is not None), None)
+        """Return why a source is not read for the moment; None if all are."""
+        told = (self._parts.memory.trouble, *(one.source.trouble for one in self._fetchers))
+        return next((reason for reason in told if reason is not None), None)
 
     @property
     def queue_bytes(self) -> int:
@@ -250,7 +253,7 @@ class Session:
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
         counts = {count[0]: count for count in events.by_source()}
-        done, rest = _divide(chunks, events.ended_at)
+        done, rest = divide(chunks, events.ended_at)
         newest_chunks = {chunk.partition: chunk for chunk in done}
         advances, moved = [], {}
         for partition, last in newest_chunks.items():
@@ -293,6 +296,12 @@ class Session:
                 return
             if self._parts.between_batches():
                 self._is_settled = False
+            if self._parts.memory.is_reached(self._parts.index):
+                if stopped_at is not None:
+                    return
+                self._settle()
+                self._stop.wait(self._settings.idle_seconds)
+                continue
             batch, is_done = self._take()
             if batch is not None:
                 self._store(batch)
@@ -379,13 +388,3 @@ class Session:
                 self._failure = error
             self._changed.notify_all()
         self._queue.close()
-
-
-def _divide(chunks: list[Chunk], ended_at: tuple[int, int] | None) -> tuple[list[Chunk], list[Chunk]]:
-    """Part the chunks at the place where a batch was full: what was read, and what was not."""
-    if ended_at is None:
-        return chunks, []
-    place, offset = ended_at
-    rest = begin_chunk_at(chunks[place], offset)
-    left = [] if rest is None else [rest]
-    return [*chunks[:place], replace(chunks[place], next_offset=offset)], [*left, *chunks[place + 1 :]]

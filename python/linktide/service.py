@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from linktide.authority_desk import AuthorityDesk
 from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
+from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
@@ -104,6 +105,9 @@ class Service:
         self._is_reload_asked = False
         self._has_begun = False
         self._metrics = Metrics()
+        self._memory = MemoryLimit(
+            config.index_memory_limit, self._metrics, ends_by_itself=stop_when_exhausted
+        )
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
@@ -201,6 +205,7 @@ class Service:
                 writer,
                 self._report,
                 self._counters,
+                self._memory,
                 stored,
                 between_batches=lambda: self._take_reload(database, index),
                 is_to_leave=lambda: self._suffixes.is_asked,
@@ -243,7 +248,7 @@ class Service:
             _LOG.warning("%s", sentence)
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
-        """Take the seeds and priors of the configuration anew, if SIGHUP asked for it."""
+        """Take seeds, priors and the memory limit of the configuration anew, if SIGHUP asked for it."""
         if not self._is_reload_asked or self._reload is None:
             return False
         self._is_reload_asked = False
@@ -254,6 +259,7 @@ class Service:
             _LOG.error("The configuration is not taken again: %s", error)
             return False
         self._config = with_seeds(self._config, config)
+        self._memory.take(config.index_memory_limit)
         reseed_index(database, index, seeds)
         self._authority.reseeded(index_options(self._config, database.pins.hash_seed))
         warn_of_unknown(index, seeds)

@@ -26,10 +26,11 @@ class Counting:
         self.count = count
 
     def numbers(self) -> dict[str, float]:
-        return dict.fromkeys(("rederived_links", "history_revised", "backfilled_links"), float(self.count))
+        names = ("rederived_links", "history_revised", "backfilled_links", "authority_cpu_seconds")
+        return dict.fromkeys(names, float(self.count))
 
     def vectors(self) -> list[VectorNumbers]:
-        return [VectorNumbers("domain", "citation", 0.0, 0.0, 0.0, self.count)]
+        return [VectorNumbers("domain", "citation", 0.0, 0.0, 0.0, self.count, 0)]
 
     def domain_numbers(self, names: Sequence[str]) -> list[DomainNumbers | None]:
         assert list(names) == ["a.example", "b.example"]

@@ -48,7 +48,7 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
     _gauge(
         "linktide_service_is_ready",
-        "1 while events flow or could; 0 while opening, reopening, draining, or without a broker.",
+        "1 while events flow or could; 0 while opening, reopening, draining, paused, or without a broker.",
     ),
     _counter(
         "linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."
@@ -110,7 +110,17 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_index_live_links", "Links that live now, internal ones included."),
     _gauge("linktide_index_domains", "Registrable domains."),
     _gauge("linktide_index_suspect_timers", "Suspect losses that wait for a second word."),
-    _gauge("linktide_index_memory_bytes", "Memory of links and graph in the core."),
+    _gauge("linktide_index_memory_bytes", "Memory of the index, all parts."),
+    _gauge(
+        "linktide_index_part_memory_bytes",
+        "Of that, by part: links, pages, domains, page_graph, domain_graph, vectors.",
+        "part",
+    ),
+    _gauge("linktide_index_memory_limit_bytes", "The setting index_memory_limit; 0: none."),
+    _gauge(
+        "linktide_index_is_at_memory_limit",
+        "1 while ingestion is paused because the index has reached its limit.",
+    ),
     _counter("linktide_index_rederived_links_total", "Links derived again because of late events."),
     _counter("linktide_index_history_revised_total", "Stored lives that late events revised."),
     _counter("linktide_links_backfilled_total", "Begins and ends of lives too old for the counters below."),
@@ -127,7 +137,12 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "vector",
     ),
     _counter("linktide_authority_edges_total", "Edges followed to keep scores current.", "graph", "vector"),
+    _counter(
+        "linktide_authority_cpu_seconds_total",
+        "CPU time of following links in both graphs and of keeping scores current, all threads.",
+    ),
     _gauge("linktide_authority_memory_bytes", "Memory of both graphs and all vectors."),
+    _gauge("linktide_authority_vector_memory_bytes", "Memory of one vector.", "graph", "vector"),
     _gauge("linktide_index_pages", "Pages that are a side of a link."),
     _gauge("linktide_authority_is_shown", "0 while the graph is too small for a score that means anything."),
     _gauge(

@@ -14,6 +14,7 @@ _OF_THE_INDEX: Final = {
     "linktide_index_rederived_links_total": "rederived_links",
     "linktide_index_history_revised_total": "history_revised",
     "linktide_links_backfilled_total": "backfilled_links",
+    "linktide_authority_cpu_seconds_total": "authority_cpu_seconds",
 }
 """Metric → number of the index."""
 _OF_A_DOMAIN: Final = {

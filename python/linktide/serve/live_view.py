@@ -97,7 +97,12 @@ LEFT JOIN today t ON t.t_dom_key = w.domain_key
 GRAPH_TOO_SMALL: Final = "graph too small"
 _NOT_MET: Final = "not met yet"
 _NO_SCORE: Final = "no score yet"
-_MEASURES: Final = ("authority_error_bound", "authority_error_bound_ratio", "authority_error_target")
+_MEASURES: Final = (
+    "authority_error_bound",
+    "authority_error_bound_ratio",
+    "authority_error_target",
+    "authority_cpu_seconds",
+)
 
 
 class Counted(Protocol):

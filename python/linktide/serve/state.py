@@ -192,6 +192,7 @@ class ServiceState:
         if open_now is not None:
             facts |= self._stored(open_now)
             facts |= live_view.figures(open_now.index.numbers())
+            facts["memory_limit_bytes"] = int(self._metrics.value("linktide_index_memory_limit_bytes"))
             facts["sources"] = self._sources(open_now)
         return facts
 
@@ -281,6 +282,10 @@ class ServiceState:
         numbers = open_now.index.numbers()
         for name, key in _GAUGES.items():
             metrics.set(name, numbers[key])
+        for name, size in numbers.items():
+            if name.startswith("memory_") and name != "memory_bytes":
+                part = name.removeprefix("memory_").removesuffix("_bytes")
+                metrics.set("linktide_index_part_memory_bytes", size, part)
         metrics.set("linktide_pipeline_queue_bytes", open_now.session.queue_bytes)
         metrics.set("linktide_store_wal_bytes", open_now.database.wal_bytes())
         metrics.set("linktide_store_file_bytes", open_now.database.file_bytes())
@@ -295,6 +300,7 @@ class ServiceState:
             self._metrics.set("linktide_authority_error_bound", one.error_bound, *labels)
             self._metrics.set("linktide_authority_error_bound_ratio", one.error_bound_ratio, *labels)
             self._metrics.set("linktide_authority_error_target", one.error_target, *labels)
+            self._metrics.set("linktide_authority_vector_memory_bytes", one.memory_bytes, *labels)
 
     def _refresh_domains(self, index: LinkIndex) -> None:
         counted = index.domain_numbers([domain for domain, _ in self.tracked])

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from linktide.sources.source import Codec
+from linktide.sources.source import Codec, begin_chunk_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,16 @@ def pieces(chunk: Chunk, most_records: int) -> Iterator[Chunk]:
         after = chunk.next_offset if is_last else offset + len(lines)
         yield replace(chunk, data=chunk.data[start:end], first_offset=offset, next_offset=after)
         offset, start = after, end
+
+
+def divide(chunks: list[Chunk], ended_at: tuple[int, int] | None) -> tuple[list[Chunk], list[Chunk]]:
+    """Part the chunks at the place where a batch was full: what was read, and what was not."""
+    if ended_at is None:
+        return chunks, []
+    place, offset = ended_at
+    rest = begin_chunk_at(chunks[place], offset)
+    left = [] if rest is None else [rest]
+    return [*chunks[:place], replace(chunks[place], next_offset=offset)], [*left, *chunks[place + 1 :]]
 
 
 class ChunkQueue:

@@ -15,5 +15,7 @@ pub mod explain;
 pub mod graph;
 pub mod index;
 pub mod links;
+mod memory;
+mod thread_clock;
 pub mod url;
 pub mod wire;

@@ -125,8 +125,8 @@ impl PyIndex {
         .map_err(raise)
     }
 
-    /// (graph, vector, bound, bound over Σx, target, edges followed) of every vector.
-    fn vectors(&self, py: Python<'_>) -> Vec<(&'static str, String, f64, f64, f64, u64)> {
+    /// (graph, vector, bound, bound over Σx, target, edges followed, bytes) of every vector.
+    fn vectors(&self, py: Python<'_>) -> Vec<(&'static str, String, f64, f64, f64, u64, usize)> {
         let boards = py.detach(|| self.lock().boards());
         let row = |one: BoardState| {
             (
@@ -136,9 +136,15 @@ impl PyIndex {
                 one.error_bound_ratio,
                 one.error_target,
                 one.edges_touched,
+                one.memory_bytes,
             )
         };
         boards.into_iter().map(row).collect()
+    }
+
+    /// Give back memory that is reserved and not needed now.
+    fn shrink(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.lock().shrink()).map_err(raise)
     }
 
     /// Set clock (µs or None) and revision once all links are in; authority is solved.

@@ -1,19 +1,38 @@
-//! CPU time of this thread.
+//! CPU time of this thread, beside wall time.
 
 use std::time::Instant;
 
-/// Seconds of CPU this thread has used; wall time where the system does not say.
+use rustix::time::{ClockId, clock_gettime};
+
+/// A moment in CPU time of this thread and on the wall clock.
 #[derive(Clone, Copy)]
-pub(crate) struct Clock(Instant);
+pub(crate) struct Clock {
+    cpu: f64,
+    wall: Instant,
+}
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self(Instant::now())
+        Self { cpu: cpu_seconds(ClockId::ThreadCPUTime), wall: Instant::now() }
     }
 
+    /// CPU seconds this thread has used since.
     pub(crate) fn seconds(self) -> f64 {
-        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-        let nanos = stat.and_then(|stat| stat.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()));
-        nanos.map_or_else(|| self.0.elapsed().as_secs_f64(), |nanos| nanos / 1e9)
+        cpu_seconds(ClockId::ThreadCPUTime) - self.cpu
     }
+
+    /// Seconds that went by.
+    pub(crate) fn wall_seconds(self) -> f64 {
+        self.wall.elapsed().as_secs_f64()
+    }
+}
+
+/// CPU seconds of all threads of this process, those that ended included.
+pub(crate) fn process_seconds() -> f64 {
+    cpu_seconds(ClockId::ProcessCPUTime)
+}
+
+fn cpu_seconds(clock: ClockId) -> f64 {
+    let now = clock_gettime(clock);
+    now.tv_sec as f64 + 1e-9 * now.tv_nsec as f64
 }

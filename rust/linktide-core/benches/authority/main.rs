@@ -50,7 +50,10 @@ fn main() {
         match part {
             "churn" => churn_both(&mut events, epsilon, scale),
             "recompute" => engine::warm_recompute(&mut events, nodes, epsilon),
-            "worst" => engine::worst_event(&mut events, nodes, epsilon, 100_000),
+            "worst" => {
+                engine::worst_event(&mut events, nodes, epsilon, 100_000);
+                engine::worst_event(&mut events, nodes, epsilon, 1_000_000);
+            }
             "parallel" => engine::parallel(&mut events, nodes, epsilon),
             "drift" => {
                 for (threshold, name) in THRESHOLDS {

@@ -4,7 +4,8 @@ use rustc_hash::FxHashSet;
 
 use super::score::{Scale, relative_bound};
 use super::{AuthorityError, AuthoritySettings, AuthorityVector, Budget, Threshold, is_bulk};
-use crate::graph::LinkGraph;
+use crate::graph::{LinkGraph, reserve_eighth};
+use crate::memory::set_bytes;
 
 /// A smaller move of a shown score is not written, points.
 const MIN_MOVE_POINTS: f64 = 0.05;
@@ -124,7 +125,11 @@ impl Board {
 
     /// Note that these points of a node are written.
     pub fn show(&mut self, node: u32, points: f64) {
-        self.shown.resize(self.shown.len().max(node as usize + 1), 0.0);
+        if self.shown.len() <= node as usize {
+            let missing = node as usize + 1 - self.shown.len();
+            reserve_eighth(&mut self.shown, missing);
+            self.shown.resize(node as usize + 1, 0.0);
+        }
         if let Some(shown) = self.shown.get_mut(node as usize) {
             *shown = points as f32;
         }
@@ -175,10 +180,17 @@ impl Board {
         MIN_MOVE_POINTS.max(2.0 * self.scale.bound_in_points(relative))
     }
 
+    /// Give back all room that is reserved and not needed now.
+    pub fn shrink(&mut self) {
+        self.shown.shrink_to_fit();
+        self.held_back.shrink_to_fit();
+        self.vector.shrink();
+    }
+
     /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.vector.memory_bytes() + 4 * self.shown.capacity() + 8 * self.held_back.capacity()
+        self.vector.memory_bytes() + 4 * self.shown.capacity() + set_bytes(&self.held_back)
     }
 }
 

@@ -25,6 +25,8 @@
 //! ```
 
 mod board;
+mod cut_push;
+mod fuzz;
 mod queue;
 mod score;
 mod scored_graph;
@@ -36,6 +38,7 @@ mod tests;
 mod vector;
 
 pub use board::Board;
+pub use fuzz::exercise;
 pub use score::{SCALE_DECADES, SCALE_VERSION, Scale, TRUST_DECADES, relative_bound};
 pub use scored_graph::{ScoredGraph, drain_all};
 pub use settings::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold, is_bulk};

@@ -41,6 +41,23 @@ impl NodeSet {
 /// Classes of out-degree: 0, 1, 2 to 3, 4 to 7, …
 const DEGREE_CLASSES: usize = 33;
 
+/// Nodes sorted into their classes at once; a degree may be two cache misses, so this is some 50 µs.
+const SORT_STEP: usize = 1_024;
+
+/// A list that grew longer than this gives its room back once it is empty.
+const KEPT_ROOM: usize = 1 << 16;
+
+/// What a queue gives when asked for a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Popped {
+    /// The node to push next.
+    Node(u32),
+    /// None yet: so many nodes were sorted for the next round.
+    Sorted(usize),
+    /// Nothing is queued.
+    Nothing,
+}
+
 /// Nodes whose residual is over the threshold, each once, in rounds: what a round queues waits for the next.
 ///
 /// Order decides how often a hub is pushed, so it is most of the cost. Within a round nodes go by degree
@@ -50,10 +67,17 @@ const DEGREE_CLASSES: usize = 33;
 #[derive(Debug, Clone, Default)]
 pub(super) struct PushQueue {
     queued: NodeSet,
-    /// This round, in order; before `at` they are done.
-    round: Vec<u32>,
+    /// This round, by class of out-degree; of class `class` those before `at` are done.
+    round: Vec<Vec<u32>>,
+    class: usize,
     at: usize,
+    /// Bit per class: whether this round has nodes of it.
+    filled: u64,
+    /// The nodes of the round that is made now; those before `sorted` stand in their classes already.
+    sorting: Vec<u32>,
+    sorted: usize,
     next: Vec<u32>,
+    len: usize,
 }
 
 impl PushQueue {
@@ -62,7 +86,7 @@ impl PushQueue {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.round.len() - self.at + self.next.len()
+        self.len
     }
 
     #[cfg(test)]
@@ -75,64 +99,105 @@ impl PushQueue {
     pub(super) fn push(&mut self, node: u32) {
         if self.queued.insert(node) {
             self.next.push(node);
+            self.len += 1;
         }
     }
 
-    pub(super) fn pop(&mut self, degree: impl Fn(u32) -> u32) -> Option<u32> {
-        if self.at == self.round.len() {
-            self.begin_round(degree);
+    /// The next node, or one step towards it: making a round of a million nodes takes too long for one call.
+    pub(super) fn pop(&mut self, degree: impl Fn(u32) -> u32) -> Popped {
+        if self.filled == 0 || !self.sorting.is_empty() {
+            return self.make_round(degree);
         }
-        let node = *self.round.get(self.at)?;
-        self.at += 1;
-        self.queued.remove(node);
-        Some(node)
+        loop {
+            if let Some(&node) = self.round.get(self.class).and_then(|nodes| nodes.get(self.at)) {
+                self.at += 1;
+                self.queued.remove(node);
+                self.len -= 1;
+                return Popped::Node(node);
+            }
+            if let Some(nodes) = self.round.get_mut(self.class) {
+                empty(nodes);
+            }
+            self.filled &= !(1 << self.class);
+            self.at = 0;
+            if self.filled == 0 {
+                return Popped::Sorted(0);
+            }
+            self.class = self.filled.trailing_zeros() as usize;
+        }
     }
 
-    fn begin_round(&mut self, degree: impl Fn(u32) -> u32) {
-        self.round.clear();
-        self.at = 0;
-        if self.next.len() < 2 {
-            std::mem::swap(&mut self.round, &mut self.next);
-            return;
+    /// Sorts some nodes of the next round into their classes. A node keeps its class for the round, though
+    /// links may come and go before its turn.
+    fn make_round(&mut self, degree: impl Fn(u32) -> u32) -> Popped {
+        if self.sorting.is_empty() {
+            if self.next.is_empty() {
+                return Popped::Nothing;
+            }
+            std::mem::swap(&mut self.sorting, &mut self.next);
+            self.round.resize(DEGREE_CLASSES, Vec::new());
         }
-        let class = |node: u32| (u32::BITS - degree(node).leading_zeros()) as usize;
-        let mut starts = [0usize; DEGREE_CLASSES + 1];
-        for &node in &self.next {
-            if let Some(count) = starts.get_mut(class(node) + 1) {
-                *count += 1;
+        let end = self.sorting.len().min(self.sorted + SORT_STEP);
+        let step = self.sorting.get(self.sorted..end).unwrap_or_default();
+        let count = step.len();
+        for &node in step {
+            let class = (u32::BITS - degree(node).leading_zeros()) as usize;
+            if let Some(nodes) = self.round.get_mut(class) {
+                nodes.push(node);
+                self.filled |= 1 << class;
             }
         }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
+        self.sorted = end;
+        if end == self.sorting.len() {
+            empty(&mut self.sorting);
+            self.sorted = 0;
+            self.at = 0;
+            self.class = self.filled.trailing_zeros() as usize;
         }
-        self.round.resize(self.next.len(), 0);
-        for node in self.next.drain(..) {
-            if let Some(start) = starts.get_mut(class(node))
-                && let Some(slot) = self.round.get_mut(*start)
-            {
-                *slot = node;
-                *start += 1;
-            }
-        }
+        Popped::Sorted(count)
     }
 
     pub(super) fn clear(&mut self) {
-        for node in self.round.drain(..).skip(self.at).chain(self.next.drain(..)) {
+        let unsorted = self.sorting.drain(..).skip(self.sorted).chain(self.next.drain(..));
+        for node in self.round.iter_mut().flat_map(std::mem::take).chain(unsorted) {
             self.queued.remove(node);
         }
-        self.at = 0;
+        (self.class, self.at, self.filled, self.sorted, self.len) = (0, 0, 0, 0, 0);
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.round.iter_mut().for_each(Vec::shrink_to_fit);
+        self.sorting.shrink_to_fit();
+        self.next.shrink_to_fit();
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.queued.memory_bytes() + 4 * (self.round.capacity() + self.next.capacity())
+        let nodes = self.round.iter().map(Vec::capacity).sum::<usize>()
+            + self.sorting.capacity()
+            + self.next.capacity();
+        self.queued.memory_bytes() + size_of::<Vec<u32>>() * self.round.capacity() + 4 * nodes
     }
+}
+
+fn empty(nodes: &mut Vec<u32>) {
+    nodes.clear();
+    nodes.shrink_to(KEPT_ROOM);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all(queue: &mut PushQueue, degree: impl Fn(u32) -> u32) -> Vec<u32> {
+        let mut nodes = Vec::new();
+        loop {
+            match queue.pop(&degree) {
+                Popped::Node(node) => nodes.push(node),
+                Popped::Sorted(_) => {}
+                Popped::Nothing => return nodes,
+            }
+        }
+    }
 
     #[test]
     fn nodes_come_out_once_in_rounds_and_by_degree() {
@@ -143,9 +208,10 @@ mod tests {
             queue.push(node);
         }
         assert_eq!((queue.len(), queue.contains(3), queue.contains(4)), (5, true, false));
-        assert_eq!([queue.pop(degree), queue.pop(degree)], [Some(0), Some(3)]);
+        assert_eq!(queue.pop(degree), Popped::Sorted(5));
+        assert_eq!([queue.pop(degree), queue.pop(degree)], [Popped::Node(0), Popped::Node(3)]);
         queue.push(3);
-        let rest: Vec<_> = std::iter::from_fn(|| queue.pop(degree)).collect();
+        let rest = all(&mut queue, degree);
         assert_eq!(rest, [70, 65, 99, 3], "one degree class keeps its order; the next round comes last");
         assert_eq!(queue.len(), 0);
     }
@@ -156,10 +222,32 @@ mod tests {
         queue.resize(10);
         (0..5).for_each(|node| queue.push(node));
         queue.pop(|_| 1);
+        queue.pop(|_| 1);
         queue.push(0);
         queue.clear();
-        assert_eq!((queue.len(), queue.pop(|_| 1)), (0, None));
+        assert_eq!((queue.len(), queue.pop(|_| 1)), (0, Popped::Nothing));
         (0..5).for_each(|node| queue.push(node));
-        assert_eq!(queue.len(), 5);
+        assert_eq!((queue.len(), all(&mut queue, |_| 1)), (5, vec![0, 1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn a_large_round_is_made_in_steps_and_gives_its_room_back() {
+        let mut queue = PushQueue::default();
+        queue.resize(100_000);
+        (0..100_000).for_each(|node| queue.push(node));
+        assert_eq!(queue.pop(|node| node), Popped::Sorted(SORT_STEP));
+        queue.push(5);
+        queue.pop(|node| node);
+        let full = queue.memory_bytes();
+        // What is cleared in the middle of a step is in no list any more.
+        let mut cleared = queue.clone();
+        cleared.clear();
+        assert!(all(&mut cleared, |node| node).is_empty());
+        cleared.push(7);
+        assert_eq!(all(&mut cleared, |node| node), [7]);
+        let nodes = all(&mut queue, |node| node);
+        assert!(nodes.iter().copied().eq(0..100_000), "by class, and in order of arrival");
+        let (most, empty) = (full + 4 * 131_072, queue.memory_bytes());
+        assert!(empty < most, "{empty} B once empty, {full} B while it was made");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{AuthorityError, Board, Budget, is_bulk};
 use crate::graph::{GraphError, LinkChange, LinkGraph, WeightClass};
+use crate::thread_clock::ThreadClock;
 
 /// Fewer nodes waiting than this are drained by the caller's thread alone: starting another costs more.
 const MIN_QUEUE_FOR_THREADS: usize = 4_096;
@@ -138,6 +139,25 @@ impl ScoredGraph {
         board.map_or_else(Vec::new, |board| board.due(finest, |node| citation.value(node)))
     }
 
+    /// Rewrite the links without the room that dropped ones left, if that is much.
+    ///
+    /// # Errors
+    /// No room for the links; they are then unchanged.
+    pub fn compact_if_due(&mut self) -> Result<(), GraphError> {
+        if self.graph.is_compaction_due() { self.graph.compact() } else { Ok(()) }
+    }
+
+    /// Give back all room that is reserved and not needed now.
+    ///
+    /// # Errors
+    /// No room for the links; they are then unchanged.
+    pub fn shrink(&mut self) -> Result<(), GraphError> {
+        for board in std::iter::once(&mut self.citation).chain(&mut self.trust) {
+            board.shrink();
+        }
+        self.graph.compact()
+    }
+
     /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -150,7 +170,9 @@ impl ScoredGraph {
 ///
 /// [`Budget::Edges`] holds for each board, [`Budget::Time`] for the whole call, solves apart: it is a slice
 /// from which the next call goes on, and every board moves on by some thousand edges at least.
-pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) {
+///
+/// Returns the CPU seconds that another thread than the caller's worked.
+pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) -> f64 {
     let mut jobs = Vec::new();
     for scored in graphs.iter_mut() {
         let ScoredGraph { graph, citation, trust, links_moved, is_loading } = &mut **scored;
@@ -171,18 +193,22 @@ pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) {
         for (graph, board, moved) in jobs {
             board.follow(graph, moved, left());
         }
-        return;
+        return 0.0;
     }
     let jobs = Mutex::new(jobs);
     let work = || {
+        let clock = ThreadClock::now();
         while let Some((graph, board, moved)) = take(&jobs) {
             board.follow(graph, moved, left());
         }
+        clock.seconds()
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
+        let other = scope.spawn(work);
         work();
-    });
+        // A panic there goes on here, as it does at the end of the scope.
+        other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// The next job, out of the lock before it begins.

@@ -104,11 +104,11 @@ pub enum AuthorityError {
 pub enum Budget {
     /// Until nothing is over the threshold.
     Unlimited,
-    /// Until about this many edges were followed. At least one node is pushed and a node is pushed whole,
-    /// so a drain may overrun by one node's out-links.
+    /// Until about this many edges were followed; at least one node is pushed. A node is pushed whole, or in
+    /// parts of some ten thousand links, and a drain may overrun by one of them.
     Edges(u64),
     /// Until about this much time went by on the wall clock. It is looked at after every few thousand edges,
-    /// and a node is pushed whole.
+    /// or one part of a large node.
     Time(Duration),
 }
 

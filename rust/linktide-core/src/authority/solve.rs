@@ -80,6 +80,7 @@ impl AuthorityVector {
             }
         }
         self.r = self.exact_residuals(graph);
+        self.cut.clear();
         self.sum_exactly();
         self.queue.clear();
         self.recheck_all();
@@ -89,7 +90,14 @@ impl AuthorityVector {
     /// all links.
     #[must_use]
     pub fn audit(&self, graph: &LinkGraph) -> f64 {
-        let exact = self.exact_residuals(graph);
+        let mut exact = self.exact_residuals(graph);
+        for push in &self.cut {
+            for (target, owed) in push.still_owed(graph) {
+                if let Some(r) = exact.get_mut(target as usize) {
+                    *r -= owed;
+                }
+            }
+        }
         exact.iter().zip(&self.r).map(|(exact, r)| (exact - r).abs()).fold(0.0, f64::max)
     }
 

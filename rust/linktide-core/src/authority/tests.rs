@@ -1,5 +1,6 @@
 //! The engine against exact solutions.
 
+mod fuzzed;
 mod oracle;
 mod properties;
 mod worst_cases;

@@ -4,21 +4,26 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-use super::queue::{NodeSet, PushQueue};
+use super::cut_push::CutPush;
+use super::queue::{NodeSet, Popped, PushQueue};
 use super::settings::{check_epsilon, check_prior};
 use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
 use crate::graph::{LinkChange, LinkGraph, Weights, reserve_eighth};
+use crate::memory::map_bytes;
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
-const MAX_INFLATION: f64 = 8.0;
+pub(super) const MAX_INFLATION: f64 = 8.0;
 
 /// Edges and pushes between two looks at the clock: some 50 µs.
 const WORK_PER_LOOK: u64 = 4_096;
 
 /// Targets whose residuals are fetched before any of them is looked at.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
+
+/// Links that one part of a push follows: a millisecond at most, when each of them is a cache miss.
+const PART_LINKS: u32 = 32_768;
 
 /// One vector over a graph: 16 B per node (x and r), two bits, and its queue. Several vectors share one
 /// graph, and may drain at the same time: draining only reads the graph.
@@ -29,6 +34,10 @@ pub struct AuthorityVector {
     pub(super) r: Vec<f64>,
     pub(super) priors: FxHashMap<u32, f64>,
     pub(super) queue: PushQueue,
+    /// Pushes of hubs whose targets have not all been told yet; the oldest goes on first.
+    pub(super) cut: Vec<CutPush>,
+    /// A node with more links is pushed in parts of about so many.
+    pub(super) part_links: u32,
     pub(super) moved: Vec<u32>,
     pub(super) moved_set: NodeSet,
     pub(super) sum_x: ExactSum,
@@ -36,6 +45,8 @@ pub struct AuthorityVector {
     sum_prior: f64,
     pub(super) edges: u64,
     pushes: u64,
+    /// Nodes sorted for rounds.
+    sorted: u64,
 }
 
 impl AuthorityVector {
@@ -50,6 +61,8 @@ impl AuthorityVector {
             r: Vec::new(),
             priors: FxHashMap::default(),
             queue: PushQueue::default(),
+            cut: Vec::new(),
+            part_links: PART_LINKS,
             moved: Vec::new(),
             moved_set: NodeSet::default(),
             sum_x: ExactSum::default(),
@@ -57,6 +70,7 @@ impl AuthorityVector {
             sum_prior: 0.0,
             edges: 0,
             pushes: 0,
+            sorted: 0,
         })
     }
 
@@ -92,6 +106,7 @@ impl AuthorityVector {
             return;
         }
         let (source, target) = (change.source, change.target);
+        self.follow_in_cuts(graph, change);
         if change.total_before > 0.0 && change.total_after > MAX_INFLATION * change.total_before {
             self.share_anew(graph, change);
         } else {
@@ -125,16 +140,8 @@ impl AuthorityVector {
     fn share_anew(&mut self, graph: &LinkGraph, change: &LinkChange) {
         let passed = self.settings.alpha * self.x(change.source);
         let lost = passed * (1.0 / change.total_before - 1.0 / change.total_after);
-        let mut sum_change = 0.0;
-        for (weights, targets) in graph.segments(change.source) {
-            let amounts = targets
-                .iter()
-                .enumerate()
-                .map(|(at, &target)| if target == change.target { 0.0 } else { -lost * weights.at(at) });
-            sum_change += self.spread(targets, amounts);
-        }
-        self.sum_r.add(sum_change);
-        self.edges += u64::from(graph.out_degree(change.source));
+        let weight = change.total_before - change.weight_before;
+        self.tell_targets(graph, change.source, -lost, Some(change.target), weight);
         let gained = change.weight_after / change.total_after - change.weight_before / change.total_before;
         self.add_residual(change.target, passed * gained);
     }
@@ -194,16 +201,22 @@ impl AuthorityVector {
 
     fn push_until(&mut self, graph: &LinkGraph, end: u64) {
         while self.work() < end {
-            let Some(node) = self.queue.pop(|node| graph.out_degree(node)) else { break };
-            if self.is_over(node) {
-                self.push_node(graph, node);
+            if !self.cut.is_empty() && self.tell_next_part(graph) {
+                continue;
+            }
+            match self.queue.pop(|node| graph.out_degree(node)) {
+                Popped::Node(node) if self.is_over(node) => self.push_node(graph, node),
+                Popped::Node(_) => {}
+                Popped::Sorted(nodes) => self.sorted += nodes as u64,
+                Popped::Nothing => break,
             }
         }
     }
 
-    /// Edges, and one for each push, so that a budget also ends on nodes without out-links.
+    /// Edges, one for each push, and one for each node sorted, so that a budget also ends on nodes without
+    /// out-links.
     fn work(&self) -> u64 {
-        self.edges + self.pushes
+        self.edges + self.pushes + self.sorted
     }
 
     /// Moves the residual of a node into its estimate and passes α of it along its links.
@@ -211,26 +224,42 @@ impl AuthorityVector {
         let Some(slot) = self.r.get_mut(node as usize) else { return };
         let pushed = std::mem::take(slot);
         self.pushes += 1;
-        let mut sum_change = -pushed.abs();
+        self.sum_r.add(-pushed.abs());
         self.add_x(node, pushed);
         let total = graph.out_weight(node);
         if total > 0.0 {
-            let share = self.settings.alpha * pushed / total;
-            for (weights, targets) in graph.segments(node) {
-                sum_change += match weights {
-                    Weights::Same(weight) => self.spread(targets, std::iter::repeat(share * weight)),
-                    Weights::Each(each) => self.spread(targets, each.iter().map(|weight| share * weight)),
-                };
-            }
-            self.edges += u64::from(graph.out_degree(node));
+            self.tell_targets(graph, node, self.settings.alpha * pushed / total, None, total);
         }
+    }
+
+    /// Adds `rate` times its weight to the residual of every target of a node but `except`, or begins to: a
+    /// hub's targets are told in parts, by drains. `weight` is that of all links to be told.
+    fn tell_targets(&mut self, graph: &LinkGraph, node: u32, rate: f64, except: Option<u32>, weight: f64) {
+        let degree = graph.out_degree(node);
+        if degree > self.part_links {
+            let parts = degree.div_ceil(self.part_links.max(1));
+            self.cut.push(CutPush::new(node, rate, except, weight, parts));
+            return;
+        }
+        let mut sum_change = 0.0;
+        for (weights, targets) in graph.segments(node) {
+            sum_change += match (weights, except) {
+                (Weights::Same(weight), None) => self.spread(targets, std::iter::repeat(rate * weight)),
+                (Weights::Each(each), None) => self.spread(targets, each.iter().map(|weight| rate * weight)),
+                (_, Some(except)) => {
+                    let amount = |(at, &target)| if target == except { 0.0 } else { rate * weights.at(at) };
+                    self.spread(targets, targets.iter().enumerate().map(amount))
+                }
+            };
+        }
+        self.edges += u64::from(degree);
         self.sum_r.add(sum_change);
     }
 
     /// Adds its amount to the residual of every target, queues those now over the threshold and returns the
     /// change of Σ|r|. The loop all time goes to: it reads and writes r alone, without a branch that depends
     /// on r, so that the misses of a chunk overlap; x is read for the few that pass the floor.
-    fn spread(&mut self, targets: &[u32], amounts: impl IntoIterator<Item = f64>) -> f64 {
+    pub(super) fn spread(&mut self, targets: &[u32], amounts: impl IntoIterator<Item = f64>) -> f64 {
         let floor = self.floor();
         let mut sum_change = 0.0;
         let mut amounts = amounts.into_iter();
@@ -287,7 +316,7 @@ impl AuthorityVector {
         }
     }
 
-    fn add_residual(&mut self, node: u32, amount: f64) {
+    pub(super) fn add_residual(&mut self, node: u32, amount: f64) {
         let Some(r) = self.r.get_mut(node as usize) else { return };
         let before = r.abs();
         *r += amount;
@@ -350,10 +379,12 @@ impl AuthorityVector {
         self.sum_x.value()
     }
 
-    /// Proven bound on Σ|x* − x|, at any time, drained or not: Σ|r| / (1−α). O(1).
+    /// Proven bound on Σ|x* − x|, at any time, drained or not: Σ|r| / (1−α), with what pushes under way still
+    /// owe. O(1).
     #[must_use]
     pub fn error_bound(&self) -> f64 {
-        self.sum_r.value().max(0.0) / (1.0 - self.settings.alpha)
+        let owed: f64 = self.cut.iter().map(CutPush::owed).sum();
+        (self.sum_r.value().max(0.0) + owed) / (1.0 - self.settings.alpha)
     }
 
     /// [`Self::error_bound`] over Σx; 0 for an empty vector, infinite when nothing was drained yet.
@@ -373,16 +404,16 @@ impl AuthorityVector {
         }
     }
 
-    /// Whether the queue is empty, so that no residual is over the threshold.
+    /// Whether nothing waits to be pushed, so that no residual is over the threshold.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.queue.len() == 0
+        self.queue.len() == 0 && self.cut.is_empty()
     }
 
     /// Nodes waiting to be pushed.
     #[must_use]
     pub fn queue_len(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.cut.len()
     }
 
     /// Edges followed since the vector was made, by pushes and by the sweeps of solves.
@@ -407,6 +438,15 @@ impl AuthorityVector {
         }
     }
 
+    /// Gives back all room that is reserved and not needed now.
+    pub fn shrink(&mut self) {
+        self.x.shrink_to_fit();
+        self.r.shrink_to_fit();
+        self.moved.shrink_to_fit();
+        self.priors.shrink_to_fit();
+        self.queue.shrink();
+    }
+
     /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -414,7 +454,7 @@ impl AuthorityVector {
             + self.queue.memory_bytes()
             + self.moved_set.memory_bytes()
             + 4 * self.moved.capacity()
-            + 16 * self.priors.capacity()
+            + map_bytes(&self.priors)
     }
 }
 

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::AuthorityGraphError;
+use crate::memory::map_bytes;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -79,19 +80,11 @@ impl Ids {
         match self {
             Self::Empty => 0,
             Self::Numbers(numbers) => {
-                4 * (numbers.by_node.capacity() + numbers.direct.capacity())
-                    + map_bytes(numbers.hashed.capacity(), 8)
+                4 * (numbers.by_node.capacity() + numbers.direct.capacity()) + map_bytes(&numbers.hashed)
             }
-            Self::Names(names) => {
-                names.text.capacity() + 8 * names.ends.capacity() + map_bytes(names.nodes.capacity(), 16)
-            }
+            Self::Names(names) => names.text.capacity() + 8 * names.ends.capacity() + map_bytes(&names.nodes),
         }
     }
-}
-
-/// Bytes of a hash map: one control byte a slot, at most 7/8 of the slots usable.
-fn map_bytes(capacity: usize, entry: usize) -> usize {
-    capacity / 7 * 8 * (entry + 1)
 }
 
 /// Sparse u32 numbers. Numbers below four times the nodes are looked up in a table, others in a hash map.

@@ -3,7 +3,7 @@
 use super::GraphError;
 
 /// Marks an unused slot of a hub table; never a node id.
-pub(super) const VACANT: u32 = u32::MAX;
+pub(crate) const VACANT: u32 = u32::MAX;
 
 /// The class of a list that owns no block.
 pub(super) const NO_BLOCK: u8 = u8::MAX;

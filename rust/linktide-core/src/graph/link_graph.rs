@@ -1,5 +1,7 @@
 //! The link graph: out-lists, weights by class, in-degrees.
 
+use std::ops::Range;
+
 use super::arena::{Arena, VACANT, reserve_eighth};
 use super::out_list::OutList;
 use super::own_weights::{Weights, is_weight};
@@ -152,6 +154,27 @@ impl LinkGraph {
         let own = self.has_own_weights().then(|| self.list(node).weights(&self.arena));
         self.class_segments(node).map(move |(class, slots)| {
             (own.map_or_else(|| Weights::Same(self.weight(class)), Weights::Each), slots)
+        })
+    }
+
+    /// As [`Self::segments`], but only the slots in which targets lie whose [`super::target_hash`] is in
+    /// `hashes`; others lie there too.
+    pub(crate) fn segments_of(
+        &self,
+        node: u32,
+        hashes: &Range<u64>,
+    ) -> impl Iterator<Item = (Weights<'_>, &[u32])> {
+        let first = self.list(node);
+        let lists = std::iter::once((WeightClass::FIRST, first)).chain(self.extras(node, first));
+        lists.flat_map(move |(class, list)| {
+            let own = self.has_own_weights().then(|| list.weights(&self.arena));
+            list.slots_of(&self.arena, hashes).map(|slots| {
+                let weights = match own {
+                    Some(own) => Weights::Each(own.get(slots.clone()).unwrap_or_default()),
+                    None => Weights::Same(self.weight(class)),
+                };
+                (weights, list.targets(&self.arena).get(slots).unwrap_or_default())
+            })
         })
     }
 

@@ -12,9 +12,10 @@ mod pair_counts;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use arena::reserve_eighth;
+pub(crate) use arena::{VACANT, reserve_eighth};
 pub use domain_pairs::{DomainPairs, PairChange};
 pub use link_graph::LinkGraph;
+pub(crate) use out_list::target_hash;
 pub use own_weights::WEIGHT_RANGE;
 pub(crate) use own_weights::Weights;
 

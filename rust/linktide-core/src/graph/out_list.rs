@@ -4,6 +4,8 @@
 //! ones are an open-addressing table of the targets themselves: it is list and membership index in one,
 //! so a hub link costs 4 B divided by the table's load, not 4 B plus an index entry.
 
+use std::ops::Range;
+
 use super::GraphError;
 use super::arena::{Arena, NO_BLOCK, VACANT, class_for, class_size};
 
@@ -74,6 +76,24 @@ impl OutList {
         if let Some(at) = self.find(arena, target) {
             arena.put(self.offset as usize + at, target, weight);
         }
+    }
+
+    /// The slots in which every target lies whose [`target_hash`] is in `hashes`; others lie there too. A table
+    /// is read about where these begin and end, a plain list whole.
+    pub(super) fn slots_of(self, arena: &Arena, hashes: &Range<u64>) -> [Range<usize>; 2] {
+        let table = self.targets(arena);
+        if !self.is_hub() {
+            return [0..table.len(), 0..0];
+        }
+        let vacancy = |from: usize| {
+            let rest = table.get(from..).unwrap_or_default();
+            from + rest.iter().position(|&slot| slot == VACANT).unwrap_or(rest.len())
+        };
+        let begin = slot_of(hashes.start, table.len());
+        let end = vacancy(slot_of(hashes.end, table.len()).min(table.len()));
+        // A run that reaches the end of the table goes on at its beginning.
+        let wrapped = if end == table.len() { vacancy(0).min(begin) } else { 0 };
+        [begin..end, 0..wrapped]
     }
 
     /// Adds a target that is not there yet. Fails, unchanged, when the arena is full. The weight counts in a
@@ -213,13 +233,21 @@ fn table_class(len: u32) -> u8 {
     class_for(len + len.div_ceil(7))
 }
 
-/// Home slot by multiply-shift, which needs no power of two: tables grow by a fifth, not by two.
-fn home(target: u32, slots: usize) -> usize {
+/// Where a target stands among all targets of any table, of 2^32 places; no two share one.
+pub(crate) fn target_hash(target: u32) -> u64 {
     let mut hash = target;
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-    hash ^= hash >> 16;
-    ((u64::from(hash) * slots as u64) >> 32) as usize
+    u64::from(hash ^ (hash >> 16))
+}
+
+/// Home slot by multiply-shift, which needs no power of two: tables grow by a fifth, not by two.
+fn home(target: u32, slots: usize) -> usize {
+    slot_of(target_hash(target), slots)
+}
+
+fn slot_of(hash: u64, slots: usize) -> usize {
+    ((hash * slots as u64) >> 32) as usize
 }
 
 fn table_find(table: &[u32], target: u32) -> Option<usize> {
@@ -271,6 +299,32 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn ranges_of_hashes_part_a_list(
+            targets in prop::collection::btree_set(any::<u32>().prop_filter("no id", |t| *t != VACANT), 1..900),
+            parts in 1u64..40,
+        ) {
+            let mut arena = Arena::new(0, false);
+            let mut list = OutList::EMPTY;
+            for &target in &targets {
+                list.insert(&mut arena, target, 1.0).unwrap();
+            }
+            let step = (1u64 << 32).div_ceil(parts);
+            let (mut found, mut read): (Vec<u32>, usize) = (Vec::new(), 0);
+            for part in 0..parts {
+                let hashes = part * step..((part + 1) * step).min(1 << 32);
+                for slots in list.slots_of(&arena, &hashes) {
+                    let slots = &list.targets(&arena)[slots];
+                    read += slots.len();
+                    let own = |target: &&u32| **target != VACANT && hashes.contains(&target_hash(**target));
+                    found.extend(slots.iter().filter(own));
+                }
+            }
+            found.sort_unstable();
+            prop_assert_eq!(found, targets.iter().copied().collect::<Vec<_>>());
+            prop_assert!(!list.is_hub() || read <= list.targets(&arena).len() + 400 * parts as usize);
+        }
+
         #[test]
         fn a_list_is_a_set(ops in prop::collection::vec((any::<bool>(), 0u32..700), 0..3_000)) {
             let mut arena = Arena::new(0, false);

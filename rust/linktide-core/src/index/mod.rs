@@ -10,6 +10,7 @@ mod contributions;
 mod dead_letters;
 mod effects;
 mod input;
+mod memory;
 mod moved_hosts;
 mod numbers;
 mod rederive;
@@ -36,6 +37,7 @@ use crate::links::flow::RelWeights;
 use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
+use crate::thread_clock::ThreadClock;
 
 pub use audit::{GraphCopy, VectorAudit};
 pub use contributions::KEPT_EDGES;
@@ -115,6 +117,8 @@ pub struct Index {
     live_links: u64,
     counters: IndexCounters,
     new_nodes: Vec<u32>,
+    /// CPU time of all threads.
+    authority_seconds: f64,
     pending: Option<Pending>,
 }
 
@@ -144,6 +148,7 @@ impl Index {
             live_links: 0,
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
+            authority_seconds: 0.0,
             pending: None,
         })
     }
@@ -161,9 +166,11 @@ impl Index {
         let mut pending = self.pending.take().ok_or(crate::error::CoreError::NoBatch)?;
         self.time_out(&mut pending);
         self.rederive(&mut pending, stored);
+        let clock = ThreadClock::now();
         self.take_effect(&pending)?;
         self.rev += 1;
         let scores = self.publish(self.options.epsilon_busy)?;
+        self.authority_seconds += clock.seconds();
         let mut tables = self.tables(&pending, &scores)?;
         tables.extend(self.contribution_table()?);
         self.untouch(&pending);
@@ -175,7 +182,11 @@ impl Index {
     /// # Errors
     /// Rows could not be built.
     pub fn settle(&mut self) -> Result<Option<Changes>, crate::error::CoreError> {
+        let clock = ThreadClock::now();
+        self.page_graph.compact_if_due()?;
+        self.domain_graph.compact_if_due()?;
         let scores = self.publish(self.options.epsilon_idle)?;
+        self.authority_seconds += clock.seconds();
         if scores.is_empty() {
             return Ok(None);
         }
@@ -212,14 +223,5 @@ impl Index {
     #[must_use]
     pub fn domains(&self) -> &DomainTable {
         &self.domains
-    }
-
-    /// Bytes held by links and graph, estimated from capacities.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.links.memory_bytes()
-            + self.pages.memory_bytes()
-            + self.page_graph.memory_bytes()
-            + self.domain_graph.memory_bytes()
     }
 }

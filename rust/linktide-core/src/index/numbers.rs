@@ -16,7 +16,7 @@ impl Index {
     #[must_use]
     pub fn numbers(&self) -> Vec<(&'static str, f64)> {
         let (counters, authority) = (self.counters, self.authority());
-        vec![
+        let mut numbers = vec![
             ("known_links", self.links.len() as f64),
             ("live_links", self.live_links as f64),
             ("pages", self.pages.len() as f64),
@@ -28,11 +28,11 @@ impl Index {
             ("history_revised", counters.history_revised as f64),
             ("rederived_links", counters.rederived_links as f64),
             ("suspect_timers", self.timers.len() as f64),
-            ("memory_bytes", self.memory_bytes() as f64),
             ("authority_error_bound", authority.error_bound),
             ("authority_error_bound_ratio", authority.error_bound_ratio),
             ("authority_error_target", authority.error_target),
             ("authority_edges_touched", authority.edges_touched as f64),
+            ("authority_cpu_seconds", self.authority_seconds),
             ("authority_nodes", authority.nodes as f64),
             ("authority_links", authority.links as f64),
             ("authority_linked_sources", authority.linked_sources as f64),
@@ -43,7 +43,10 @@ impl Index {
                 (self.page_graph.memory_bytes() + self.domain_graph.memory_bytes()) as f64,
             ),
             ("authority_is_shown", f64::from(u8::from(authority.is_shown))),
-        ]
+            ("memory_bytes", self.memory_bytes() as f64),
+        ];
+        numbers.extend(self.memory().map(|(name, bytes)| (name, bytes as f64)));
+        numbers
     }
 
     /// Numbers of one domain by name; none if it is unknown.

@@ -90,6 +90,8 @@ pub struct BoardState {
     pub error_target: f64,
     /// Edges followed since start.
     pub edges_touched: u64,
+    /// Bytes held, the graph not counted.
+    pub memory_bytes: usize,
 }
 
 impl Index {
@@ -97,7 +99,8 @@ impl Index {
     pub(super) fn publish(&mut self, epsilon: f64) -> Result<Moved, CoreError> {
         self.domain_graph.set_epsilon(epsilon)?;
         self.page_graph.set_epsilon(epsilon)?;
-        drain_all(&mut [&mut self.page_graph, &mut self.domain_graph], Budget::Edges(EDGES_PER_BATCH));
+        let graphs = &mut [&mut self.page_graph, &mut self.domain_graph];
+        self.authority_seconds += drain_all(graphs, Budget::Edges(EDGES_PER_BATCH));
         let (finest, has_trust) = (self.options.epsilon_idle, self.seeds.has_trust());
         let mut topics = Vec::new();
         for (board, name) in self.seeds.topics() {
@@ -177,6 +180,7 @@ fn state(graph: &'static str, name: &str, board: &Board) -> BoardState {
         error_bound_ratio: vector.error_bound_ratio(),
         error_target: vector.error_target(),
         edges_touched: vector.edges_touched(),
+        memory_bytes: board.memory_bytes(),
     }
 }
 

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::Index;
 use crate::authority::Board;
 use crate::error::CoreError;
+use crate::memory::map_bytes;
 use crate::url::key;
 
 /// Most named seed sets beside trust itself.
@@ -35,6 +36,10 @@ impl Seeds {
     /// Whether scores of a small graph mean something.
     pub(super) fn has_priors(&self) -> bool {
         !self.priors.is_empty()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        map_bytes(&self.marks) + map_bytes(&self.priors)
     }
 
     fn mark(&self, domain_key: u64) -> u16 {

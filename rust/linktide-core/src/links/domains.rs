@@ -2,6 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::graph::reserve_eighth;
+use crate::memory::{block_bytes, map_bytes};
+
 /// No node in the domain graph yet: no link of the domain was ever sighted.
 const NO_NODE: u32 = u32::MAX;
 
@@ -37,6 +40,8 @@ pub struct DomainTable {
     by_key: FxHashMap<u64, u32>,
     domains: Vec<Domain>,
     by_node: Vec<u32>,
+    /// Bytes of all names.
+    name_bytes: usize,
 }
 
 impl DomainTable {
@@ -45,6 +50,8 @@ impl DomainTable {
         let next = self.domains.len() as u32;
         let index = *self.by_key.entry(key).or_insert(next);
         if index == next {
+            reserve_eighth(&mut self.domains, 1);
+            self.name_bytes += block_bytes(name.len());
             self.domains.push(Domain {
                 key,
                 name: name.into(),
@@ -108,5 +115,21 @@ impl DomainTable {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.domains.is_empty()
+    }
+
+    /// Bytes held, reserved room included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.domains.capacity() * size_of::<Domain>()
+            + map_bytes(&self.by_key)
+            + self.by_node.capacity() * 4
+            + self.name_bytes
+    }
+
+    /// Give reserved room back.
+    pub fn shrink(&mut self) {
+        self.domains.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+        self.by_node.shrink_to_fit();
     }
 }

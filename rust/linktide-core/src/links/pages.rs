@@ -2,6 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::graph::reserve_eighth;
+use crate::memory::map_bytes;
+
 /// No link leaves the page, or none after this one.
 const NONE: u32 = u32::MAX;
 
@@ -32,6 +35,7 @@ impl PageTable {
         let next = self.pages.len() as u32;
         let index = *self.by_key.entry(key).or_insert(next);
         if index == next {
+            reserve_eighth(&mut self.pages, 1);
             self.pages.push(Page { key, domain, newest_link: NONE });
         }
         index
@@ -69,6 +73,8 @@ impl PageTable {
     /// Remember that a new link leaves `page`; links come in order of their index.
     pub fn add_link(&mut self, page: u32, link: u32) {
         let Some(page) = self.pages.get_mut(page as usize) else { return };
+        let missing = (link as usize + 1).saturating_sub(self.earlier.len());
+        reserve_eighth(&mut self.earlier, missing);
         self.earlier.resize(self.earlier.len().max(link as usize), NONE);
         self.earlier.push(page.newest_link);
         page.newest_link = link;
@@ -98,13 +104,21 @@ impl PageTable {
         !self.sole_links.is_empty() && self.sole_links.contains_key(&page)
     }
 
-    /// Bytes held, estimated from capacities.
+    /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.pages.capacity() * size_of::<Page>()
-            + self.by_key.capacity() * (size_of::<(u64, u32)>() + 1)
+            + map_bytes(&self.by_key)
             + self.earlier.capacity() * 4
-            + self.sole_links.capacity() * 9
+            + map_bytes(&self.sole_links)
+    }
+
+    /// Give reserved room back.
+    pub fn shrink(&mut self) {
+        self.pages.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+        self.earlier.shrink_to_fit();
+        self.sole_links.shrink_to_fit();
     }
 }
 

@@ -6,7 +6,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::attribute::Field;
 use super::flow::{Passage, RelWeights};
 use super::register::{NEVER, Registers};
-use crate::graph::WeightClass;
+use crate::graph::{WeightClass, reserve_eighth};
+use crate::memory::{block_bytes, map_bytes};
 
 /// What a link joins, as indexes of pages and of registrable domains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct LinkTable {
     links: Vec<Link>,
     /// Hashes of attributes other than anchor and rel; most links carry none.
     others: FxHashMap<u32, Vec<(Field, u64)>>,
+    /// Bytes of the lists in `others`.
+    other_bytes: usize,
     seed: u64,
     weights: RelWeights,
 }
@@ -104,6 +107,7 @@ impl LinkTable {
         if index < next {
             return (index, false);
         }
+        reserve_eighth(&mut self.links, 1);
         self.links.push(Link {
             link_id,
             ends: ends(),
@@ -172,9 +176,12 @@ impl LinkTable {
                     link.passage = Passage::of(value);
                 }
                 let list = self.others.entry(index).or_default();
-                match list.iter_mut().find(|(known, _)| *known == field) {
-                    Some(entry) => entry.1 = hash,
-                    None => list.push((field, hash)),
+                if let Some(entry) = list.iter_mut().find(|(known, _)| *known == field) {
+                    entry.1 = hash;
+                } else {
+                    self.other_bytes -= list_bytes(list);
+                    list.push((field, hash));
+                    self.other_bytes += list_bytes(list);
                 }
             }
         }
@@ -190,20 +197,25 @@ impl LinkTable {
     /// Set the remembered hash of an attribute that is neither anchor nor rel; 0 forgets it.
     pub fn set_other_hash(&mut self, index: u32, field: Field, hash: u64) {
         let Some(list) = self.others.get_mut(&index) else { return };
+        self.other_bytes -= list_bytes(list);
         list.retain(|(known, _)| *known != field);
         if hash != 0 {
             list.push((field, hash));
         }
         if list.is_empty() {
             self.others.remove(&index);
+        } else {
+            self.other_bytes += list_bytes(list);
         }
     }
 
     /// Forget all attributes of a link, before they are set again from a derivation.
     pub fn clear_attributes(&mut self, index: u32) {
         let Some(link) = self.links.get_mut(index as usize) else { return };
-        if link.has_other_attributes {
-            self.others.remove(&index);
+        if link.has_other_attributes
+            && let Some(list) = self.others.remove(&index)
+        {
+            self.other_bytes -= list_bytes(&list);
         }
         link.has_other_attributes = false;
         (link.anchor_hash, link.rel_hash) = (0, 0);
@@ -211,11 +223,23 @@ impl LinkTable {
         link.attributes_changed_at = NEVER;
     }
 
-    /// Bytes held, estimated from capacities.
+    /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.links.capacity() * size_of::<Link>()
-            + self.by_id.capacity() * (size_of::<(u64, u32)>() + 1)
-            + self.others.len() * 80
+            + map_bytes(&self.by_id)
+            + map_bytes(&self.others)
+            + self.other_bytes
     }
+
+    /// Give reserved room back.
+    pub fn shrink(&mut self) {
+        self.links.shrink_to_fit();
+        self.by_id.shrink_to_fit();
+        self.others.shrink_to_fit();
+    }
+}
+
+fn list_bytes(list: &Vec<(Field, u64)>) -> usize {
+    block_bytes(list.capacity() * size_of::<(Field, u64)>())
 }

@@ -237,3 +237,44 @@ fn boards_drained_on_two_threads_in_slices_are_those_drained_alone() {
         assert_eq!(alone.edges_touched(), board.vector().edges_touched());
     }
 }
+
+#[test]
+fn a_hub_is_pushed_in_parts_between_which_its_links_may_change() {
+    let leaves = 150_000;
+    let (mut graph, mut vector) = empty(leaves + 3, Threshold::Const, 1e-2);
+    for leaf in 3..leaves + 3 {
+        set(&mut graph, &mut vector, 0, leaf);
+    }
+    for source in 3..2_000 {
+        set(&mut graph, &mut vector, source, 1);
+    }
+    vector.drain(&graph, Budget::Unlimited);
+    // All that node 1 has comes to the hub at once.
+    set(&mut graph, &mut vector, 1, 0);
+    let mut random = Random(3);
+    let mut slices = 0;
+    while !vector.is_drained() {
+        let edges = vector.edges_touched();
+        vector.drain(&graph, Budget::Edges(1));
+        assert!(
+            vector.edges_touched() - edges <= 40_000,
+            "{} edges in a slice",
+            vector.edges_touched() - edges
+        );
+        slices += 1;
+        for _ in 0..if slices < 40 { 500 } else { 0 } {
+            let leaf = 3 + random.below(leaves);
+            if random.below(3) == 0 {
+                set(&mut graph, &mut vector, 0, leaf);
+            } else {
+                drop(&mut graph, &mut vector, 0, leaf);
+            }
+        }
+        if slices % 16 == 0 {
+            assert!(vector.audit(&graph) <= 1e-9, "{}", vector.audit(&graph));
+        }
+    }
+    assert!(slices > 5, "{slices} slices");
+    assert!(vector.audit(&graph) <= 1e-9, "{}", vector.audit(&graph));
+    assert!(greatest_relative_error(&graph, &vector) <= 1e-2);
+}
