@@ -149,8 +149,8 @@ pub(super) fn find_parameter(text: &[u8]) -> Option<&'static Parameter> {
 }
 
 fn is_match(row: &Parameter, text: &[u8]) -> bool {
-    let is_same = row.name.len() <= text.len()
-        && row.name.bytes().zip(text).all(|(wanted, byte)| wanted == byte.to_ascii_lowercase());
+    let head = text.get(..row.name.len());
+    let is_same = head.is_some_and(|head| head.eq_ignore_ascii_case(row.name.as_bytes()));
     if !is_same || row.compare == ParameterMatch::Prefix {
         return is_same;
     }

@@ -119,16 +119,10 @@ impl Task for Rest<'_> {
             Stop::Pair(at) => (Part::Query, at),
         };
         // All before is ASCII.
-        if !is_utf8(text.get(read..)?) {
-            return None;
-        }
+        std::str::from_utf8(text.get(read..)?).ok()?;
         append_tail(lanes, &Text(text), part, read, rules, out, written);
         (!written.flags.contains(UrlFlags::NEEDS_PARSER)).then_some(())
     }
-}
-
-fn is_utf8(text: &[u8]) -> bool {
-    text.is_ascii() || std::str::from_utf8(text).is_ok()
 }
 
 /// Length of `http://` or `https://`, told without a jump: which one it is cannot be foreseen.
