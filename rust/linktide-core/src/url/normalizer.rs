@@ -163,10 +163,12 @@ impl Normalizer {
             let NormalizedUrl { url, host, flags, .. } = self.normalize_by_options(input, base, true, out)?;
             return Ok(NormalizedText { url, host, flags });
         }
+        let start = out.len();
         let mut written = Written::default();
         self.write(input, base, false, out, &mut written)?;
-        let Written { url, host, flags, .. } = written;
-        Ok(NormalizedText { url, host, flags })
+        let Written { host, flags, .. } = written;
+        // Not the range in `written`: what was just stored in two halves is slow to load as one.
+        Ok(NormalizedText { url: start..out.len(), host, flags })
     }
 
     /// The registrable domain of a URL just normalised, where it lies in `out`.
@@ -188,13 +190,14 @@ impl Normalizer {
         out: &mut Vec<u8>,
         written: &mut Written,
     ) -> Result<(), UrlReason> {
+        let start = out.len();
         let domains = wants_domain.then_some(&self.domains);
         let is_plain = input.len() <= MAX_INPUT_BYTES
             && append_plain(self.lanes, input, &self.rules, domains, out, written);
         if !is_plain {
             *written = self.write_parsed(input, base, out)?;
         }
-        self.check_length(written, out)
+        self.check_length(start, out)
     }
 
     #[cold]
@@ -210,9 +213,10 @@ impl Normalizer {
         Ok(written)
     }
 
-    fn check_length(&self, written: &Written, out: &mut Vec<u8>) -> Result<(), UrlReason> {
-        if written.url.len() > self.options.max_output_bytes {
-            out.truncate(written.url.start);
+    /// Take back the URL that begins at `start` if it is too long (P26).
+    fn check_length(&self, start: usize, out: &mut Vec<u8>) -> Result<(), UrlReason> {
+        if out.len() - start > self.options.max_output_bytes {
+            out.truncate(start);
             return Err(UrlReason::TooLong);
         }
         Ok(())
@@ -242,7 +246,7 @@ impl Normalizer {
         flags: UrlFlags,
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
-        self.check_length(written, out)?;
+        self.check_length(written.url.start, out)?;
         Ok(self.describe(written, flags, out))
     }
 

@@ -99,26 +99,45 @@ const fn starts() -> [u8; 129] {
     table
 }
 
-/// Bit `b & 31` of `HEADS[a & 31]` is set if some row's name begins with the bytes `a` and `b` or with others
-/// that have the same low bits; those are the same for both cases of a letter.
-const HEADS: [u32; 32] = heads();
+/// Bit `c & 31` of `HEADS[(a & 31) << 5 | (b & 31)]` is set if a pair to drop may begin with the bytes `a`, `b` and
+/// `c` or with others that have the same low bits; those are the same for both cases of a letter.
+static HEADS: [u32; 1024] = heads();
 
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a miss fails the build")]
-const fn heads() -> [u32; 32] {
-    let mut table = [0; 32];
+const fn heads() -> [u32; 1024] {
+    let mut table = [0; 1024];
     let mut row = 0;
     while row < PARAMETERS.len() {
         let name = PARAMETERS[row].name.as_bytes();
-        table[name[0] as usize & 31] |= if name.len() == 1 { u32::MAX } else { 1 << (name[1] & 31) };
+        let first = (name[0] as usize & 31) << 5;
+        if let ParameterMatch::ExactWithHashValue = PARAMETERS[row].compare
+            && name.len() == 1
+        {
+            let mut digit = 0;
+            while digit < 16 {
+                table[first | b'=' as usize & 31] |= 1 << (b"0123456789abcdef"[digit] & 31);
+                digit += 1;
+            }
+        } else if name.len() < 3 {
+            let mut second = if name.len() == 1 { 0 } else { name[1] as usize & 31 };
+            while second < 32 {
+                table[first | second] = u32::MAX;
+                second += if name.len() == 1 { 1 } else { 32 };
+            }
+        } else {
+            table[first | name[1] as usize & 31] |= 1 << (name[2] & 31);
+        }
         row += 1;
     }
     table
 }
 
-/// False if no parameter to drop begins with these two bytes; nearly always false for others.
+/// False if no parameter to drop begins with these bytes (0 behind the end); nearly always false for others.
 #[inline(always)]
-pub(super) fn may_be_dropped(first: u8, second: u8) -> bool {
-    HEADS.get(usize::from(first & 31)).is_some_and(|row| row >> (second & 31) & 1 != 0)
+pub(super) fn may_be_dropped(head: [u8; 3]) -> bool {
+    let [first, second, third] = head;
+    let row = usize::from(first & 31) << 5 | usize::from(second & 31);
+    HEADS.get(row).is_some_and(|row| row >> (third & 31) & 1 != 0)
 }
 
 /// The row for the pair at the start of `text`, if it is one to drop: `name`, or `name=value`, ended by the
@@ -130,8 +149,8 @@ pub(super) fn find_parameter(text: &[u8]) -> Option<&'static Parameter> {
 }
 
 fn is_match(row: &Parameter, text: &[u8]) -> bool {
-    let is_same = row.name.len() <= text.len()
-        && row.name.bytes().zip(text).all(|(wanted, byte)| wanted == byte.to_ascii_lowercase());
+    let head = text.get(..row.name.len());
+    let is_same = head.is_some_and(|head| head.eq_ignore_ascii_case(row.name.as_bytes()));
     if !is_same || row.compare == ParameterMatch::Prefix {
         return is_same;
     }
@@ -173,7 +192,7 @@ mod tests {
             let longer = format!("{}{}={value}", row.name, "x".repeat(40));
             let is_prefix = row.compare == ParameterMatch::Prefix;
             assert_eq!(find_parameter(longer.as_bytes()).is_some(), is_prefix, "{longer}");
-            assert!(may_be_dropped(pair.as_bytes()[0], pair.as_bytes()[1]), "{pair}");
+            assert!(may_be_dropped(*pair.as_bytes().first_chunk().unwrap()), "{pair}");
         }
     }
 

@@ -92,28 +92,43 @@ impl Task for Pass<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        append_tail(lanes, &Text(self.text), self.read, self.rules, self.out, self.written);
+        append_tail(lanes, &Text(self.text), Part::Path, self.read, self.rules, self.out, self.written);
     }
 }
 
-/// Go on with a URL of which the text up to `read`, in the path or at its beginning, was written, to its end.
+/// Where in a URL the pass goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// In the path or at its beginning.
+    Path,
+    /// At the beginning of a pair; neither it nor its separator was written.
+    Query,
+    /// At the `#`, or the end.
+    Fragment,
+}
+
+/// Go on with a URL of which the text up to `read`, which is in that part, was written, to its end.
 #[inline(always)]
 pub(super) fn append_tail<L: Lanes>(
     lanes: L,
     text: &Text<'_>,
+    part: Part,
     mut read: usize,
     rules: &Rules,
     out: &mut Vec<u8>,
     written: &mut Written,
 ) {
     let flags = &mut written.flags;
-    if out.len() == written.path && text.byte(read) != b'/' {
-        out.push(b'/');
+    if part == Part::Path {
+        if out.len() == written.path && text.byte(read) != b'/' {
+            out.push(b'/');
+        }
+        read = append_path(lanes, text, read, written.path, rules, out, flags);
+        written.query = out.len();
     }
-    read = append_path(lanes, text, read, written.path, rules, out, flags);
-    written.query = out.len();
-    if text.byte(read) == b'?' {
-        read = append_query(lanes, text, read + 1, rules, out, flags);
+    if part == Part::Query || (part == Part::Path && text.byte(read) == b'?') {
+        read += usize::from(part == Part::Path);
+        read = append_query(lanes, text, read, written.query, rules, out, flags);
     }
     written.fragment = out.len();
     if text.byte(read) == b'#' {

@@ -1,7 +1,7 @@
 //! Percent triples and the byte classes of the policy (P9).
 
 use super::host::is_name_byte;
-use super::lanes::ByteSet;
+use super::lanes::{ByteSet, Lanes, Window};
 use super::outcome::UrlFlags;
 
 /// Bit of [`class`]: the path scan must stop here.
@@ -93,6 +93,46 @@ const fn hex_values() -> [u8; 256] {
 
 fn hex_value(byte: u8) -> u8 {
     HEX_VALUES.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
+}
+
+/// Class bits of the digits of triples.
+const DIGIT: u8 = 1;
+const LETTER: u8 = 1 << 1;
+/// As the first digit: a byte that is not ASCII, but for those that begin with `B`.
+const HIGH: u8 = 1 << 2;
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a miss fails the build")]
+const DIGITS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut value = 0;
+    while value < 16 {
+        let letter = if value > 9 { LETTER } else { 0 };
+        let high = if value > 7 && value != 11 { HIGH } else { 0 };
+        table[UPPER_HEX[value] as usize] = DIGIT | letter | high;
+        value += 1;
+    }
+    table
+};
+
+static HEX_DIGIT: ByteSet = ByteSet::new(&DIGITS, DIGIT);
+static HEX_LETTER: ByteSet = ByteSet::new(&DIGITS, LETTER);
+static HIGH_DIGIT: ByteSet = ByteSet::new(&DIGITS, HIGH);
+
+/// The places of `percents` whose triple certainly is plain, as nearly all are: see [`is_plain_triple`]. Not told of
+/// those that reach out of the window.
+#[inline(always)]
+pub(super) fn plain_triples<L: Lanes>(window: &Window<L>, percents: u64) -> u64 {
+    let first = |mask: u64| mask >> 1;
+    let second = |mask: u64| mask >> 2;
+    let digits = window.within(&HEX_DIGIT) & !window.end();
+    let letters = window.within(&HEX_LETTER) & digits;
+    let high = window.within(&HIGH_DIGIT) & digits;
+    let last = window.equal(b'D');
+    // What RFC 3986 reserves, spaces, and what is not ASCII, less the end of U+FFFD.
+    let twos = first(window.equal(b'2')) & second(digits & !last & !window.equal(b'E'));
+    let threes = first(window.equal(b'3')) & second(letters);
+    let others = first(high) & second(digits) | first(window.equal(b'B')) & second(digits & !last);
+    percents & (twos | threes | others)
 }
 
 /// Whether the `%` at `at` begins a triple that no rule touches.

@@ -4,44 +4,46 @@ use super::lanes::{Lanes, Stops, Text, append_run};
 use super::options::Rules;
 use super::outcome::UrlFlags;
 use super::parameters::{ParameterMatch, find_parameter, may_be_dropped};
-use super::percent::{QUERY_STOP, push_percent, push_stopped};
+use super::percent::{QUERY_STOP, is_plain_triple, push_percent, push_stopped};
 
-/// Append the query that begins at `read` in the text, after its `?`, up to `#` or the end; returns where
-/// that is. Nothing, not even the `?`, is appended if no pair is left.
+/// Append the query from the pair on that begins at `read` in the text, up to `#` or the end; returns where that
+/// is. The `?` is at `start` in `out`, or will be: nothing, not even the `?`, is there if no pair is left.
 #[inline(always)]
 pub(super) fn append_query<L: Lanes>(
     lanes: L,
     text: &Text<'_>,
     mut read: usize,
+    start: usize,
     rules: &Rules,
     out: &mut Vec<u8>,
     flags: &mut UrlFlags,
 ) -> usize {
-    let mut query = QueryWriter::new(rules, out, flags);
+    let mut query = QueryWriter::new(start, rules, out, flags);
     let mut stops = Stops::new(lanes, *text, &QUERY_STOP, read);
-    query.begin_pair();
     loop {
-        let stop = stops.next(read);
-        append_run(text, read, stop, query.out);
-        read = stop;
-        let rest = text.0.get(read..).unwrap_or_default();
-        match rest.first() {
-            None | Some(b'#') => break,
-            Some(b'%') => read += push_percent(rest, query.out, query.flags),
-            Some(b'&') => {
-                query.end_pair();
-                query.begin_pair();
-                read += 1;
-            }
-            Some(_) => {
-                push_stopped(text.0, read, query.out, query.flags);
-                read += 1;
-            }
+        match query.skip_pair(text, read, &mut stops) {
+            Some(end) => read = end,
+            None => read = query.append_pair(text, read, &mut stops),
         }
+        if text.byte(read) != b'&' {
+            break;
+        }
+        read += 1;
     }
-    query.end_pair();
     query.drop_partners();
     read
+}
+
+/// The next place that does not stay as it is, or where the pair ends.
+#[inline(always)]
+fn next_stop<L: Lanes>(text: &Text<'_>, mut read: usize, stops: &mut Stops<'_, L>) -> usize {
+    loop {
+        let stop = stops.next(read);
+        if text.byte(stop) != b'%' || !is_plain_triple(text.0, stop) {
+            return stop;
+        }
+        read = stop + 3;
+    }
 }
 
 struct QueryWriter<'o> {
@@ -58,9 +60,51 @@ struct QueryWriter<'o> {
 }
 
 impl<'o> QueryWriter<'o> {
-    fn new(rules: &'o Rules, out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
-        let start = out.len();
+    fn new(start: usize, rules: &'o Rules, out: &'o mut Vec<u8>, flags: &'o mut UrlFlags) -> Self {
         Self { rules, out, flags, start, pair: start, partner: None, has_partners: false }
+    }
+
+    /// Where the pair at `read` ends, if it is one to drop that holds nothing to be flagged.
+    #[inline(always)]
+    fn skip_pair<L: Lanes>(
+        &mut self,
+        text: &Text<'_>,
+        read: usize,
+        stops: &mut Stops<'_, L>,
+    ) -> Option<usize> {
+        if !self.rules.drops_marks || !may_be_dropped(text.three(read)) {
+            return None;
+        }
+        let found = find_parameter(text.0.get(read..)?)?;
+        let end = next_stop(text, read, stops);
+        let is_end = matches!(text.0.get(end), None | Some(b'&' | b'#'));
+        if !is_end || found.compare == ParameterMatch::ExactWithPartner {
+            return None;
+        }
+        *self.flags |= found.kind.flag();
+        Some(end)
+    }
+
+    /// Append the pair at `read`, if it stays, and return where it ends.
+    #[inline(always)]
+    fn append_pair<L: Lanes>(&mut self, text: &Text<'_>, mut read: usize, stops: &mut Stops<'_, L>) -> usize {
+        self.begin_pair();
+        loop {
+            let stop = next_stop(text, read, stops);
+            append_run(text, read, stop, self.out);
+            read = stop;
+            let rest = text.0.get(read..).unwrap_or_default();
+            match rest.first() {
+                None | Some(b'#' | b'&') => break,
+                Some(b'%') => read += push_percent(rest, self.out, self.flags),
+                Some(_) => {
+                    push_stopped(text.0, read, self.out, self.flags);
+                    read += 1;
+                }
+            }
+        }
+        self.end_pair();
+        read
     }
 
     fn begin_pair(&mut self) {
@@ -78,8 +122,7 @@ impl<'o> QueryWriter<'o> {
         if !self.rules.drops_marks {
             return;
         }
-        let head = |at: usize| pair.get(at).copied().unwrap_or(0);
-        let found = if may_be_dropped(head(0), head(1)) { find_parameter(pair) } else { None };
+        let found = if may_be_dropped(Text(pair).three(0)) { find_parameter(pair) } else { None };
         let Some(found) = found else {
             if self.rules.drops_also(name_of(pair)) {
                 self.out.truncate(self.pair);
@@ -134,10 +177,12 @@ mod tests {
 
     fn query(text: &str) -> String {
         let mut out = b"kept".to_vec();
+        let start = out.len();
         append_query(
             Portable,
             &Text(text.as_bytes()),
             0,
+            start,
             &Rules::default(),
             &mut out,
             &mut UrlFlags::empty(),

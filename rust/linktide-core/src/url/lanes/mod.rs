@@ -146,6 +146,15 @@ impl Text<'_> {
         self.0.get(at).copied().unwrap_or(0)
     }
 
+    /// The three bytes at `at`; 0 for those behind the end.
+    #[inline(always)]
+    pub(super) fn three(&self, at: usize) -> [u8; 3] {
+        match self.0.get(at..at + 3) {
+            Some(&[one, two, three]) => [one, two, three],
+            _ => [self.byte(at), self.byte(at + 1), 0],
+        }
+    }
+
     /// The first eight bytes as a little-endian number; 0 if there are fewer.
     #[inline(always)]
     pub(super) fn head(&self) -> u64 {
@@ -172,6 +181,18 @@ impl<L: Lanes> Window<L> {
     #[inline(always)]
     pub(super) fn equal(&self, byte: u8) -> u64 {
         self.lanes.equal(&self.bytes, byte)
+    }
+
+    /// Where bytes of the set stand; places behind the end may be set or not.
+    #[inline(always)]
+    pub(super) fn within(&self, set: &ByteSet) -> u64 {
+        self.lanes.within(&self.bytes, set)
+    }
+
+    /// Every place behind the end of the text.
+    #[inline(always)]
+    pub(super) fn end(&self) -> u64 {
+        from(self.rest)
     }
 
     /// Where bytes of the set stand, and every place behind the end of the text.
