@@ -64,6 +64,25 @@ impl DomainPairs {
         self.shift(a, b, class, |count| count.checked_sub(1))
     }
 
+    /// As many calls of [`Self::add`] as there are page links, for pairs that have none yet of this class: each
+    /// is a·2^32 + b, and they come sorted. Returns how many pairs are new.
+    pub(crate) fn load(&mut self, class: WeightClass, sorted: &[u64]) -> usize {
+        if !self.order.contains(&class.0) {
+            return 0;
+        }
+        let runs = || sorted.chunk_by(|a, b| a == b).filter_map(|run| Some((*run.first()?, run.len())));
+        let edges = self.edges;
+        let new = runs().filter(|(pair, _)| self.class((pair >> 32) as u32, *pair as u32).is_none()).count();
+        if let Some(counts) = self.by_class.get_mut(usize::from(class.0)) {
+            counts.reserve(runs().count());
+            for (pair, count) in runs() {
+                counts.set((pair >> 32) as u32, pair as u32, u32::try_from(count).unwrap_or(u32::MAX));
+            }
+        }
+        self.edges = edges + new;
+        new
+    }
+
     fn shift(
         &mut self,
         a: u32,
