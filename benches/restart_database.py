@@ -1,8 +1,8 @@
 """A database of many links, made by SQL in one go: what `restart.py` starts from.
 
-Twelve links a page, about 0.7 pairs of domains a link, links of one page side by side as a crawl leaves them;
-three links in ten were sighted again, one in twenty is lost, one in a hundred suspect, one in fifty changed an
-attribute. Raw observations and lives are left out: a start reads neither.
+Twelve links a page, about 0.7 pairs of domains a link, links of one page side by side as a crawl leaves
+them; three links in ten were sighted again, one in twenty is lost, one in a hundred suspect, one in fifty
+changed an attribute. Raw observations and lives are left out: a start reads neither.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _BATCH = 20_000
 # u(n, salt): a uniform number of [0, 1) that depends on its arguments alone.
 _MACROS = (
     "CREATE TEMP MACRO u(n, salt) AS (hash(n, salt) % 1000003) / 1000003.0",
-    "CREATE TEMP MACRO moment(seconds) AS make_timestamptz(CAST((1700000000 + seconds) * 1000000.0 AS BIGINT))",
+    """CREATE TEMP MACRO moment(seconds) AS
+    make_timestamptz(CAST((1700000000 + seconds) * 1000000.0 AS BIGINT))""",
 )
 _LINKS = f"""
 CREATE TEMP TABLE made AS
@@ -53,11 +54,13 @@ _TABLES = {
                CASE WHEN u(i, 9) < 0.02 THEN '{"language":"de"}' END AS attributes,
                moment(i // 100) AS attributes_at, rev FROM made ORDER BY i""",
     "link_changes": """
-        SELECT hash(i) AS link_id, hash('d' || t) AS t_dom_key, 1 AS status, moment(i // 100) AS started_at,
+        SELECT hash(i) AS link_id, hash('d' || t) AS t_dom_key, 1 AS status,
+               moment(i // 100) AS started_at,
                moment(i // 100) AS last_seen, rev FROM made ORDER BY i""",
     "attribute_changes": """
         SELECT hash(i) AS link_id, hash('d' || t) AS t_dom_key, 'anchor' AS field,
-               moment(i // 100 + 86400) AS observed_at, 'another ' || i AS value, false AS is_void, $rev AS rev
+               moment(i // 100 + 86400) AS observed_at, 'another ' || i AS value,
+               false AS is_void, $rev AS rev
         FROM made WHERE u(i, 10) < 0.02 ORDER BY i""",
     "domain_names": """
         SELECT DISTINCT hash('d' || d) AS domain_key, 'd' || d || '.example' AS domain_name, 1 AS rev
@@ -66,7 +69,8 @@ _TABLES = {
 _AGAIN = """
 SELECT hash(i) AS link_id, hash('d' || t) AS t_dom_key,
        CASE WHEN u(i, 11) < 0.05 THEN 3 WHEN u(i, 11) < 0.06 THEN 2 ELSE 1 END AS status,
-       moment(i // 100) AS started_at, moment(i // 100 + CASE WHEN u(i, 11) < 0.06 THEN 0 ELSE 500000 END) AS last_seen,
+       moment(i // 100) AS started_at,
+       moment(i // 100 + CASE WHEN u(i, 11) < 0.06 THEN 0 ELSE 500000 END) AS last_seen,
        CASE WHEN u(i, 11) < 0.05 THEN moment(i // 100 + 600000) END AS firm_loss_at,
        CASE WHEN u(i, 11) < 0.05 THEN 'removedfromhtml' END AS firm_loss_reason,
        CASE WHEN u(i, 11) BETWEEN 0.05 AND 0.06 THEN moment(i // 100 + 600000) END AS suspect_at,
@@ -86,10 +90,10 @@ def make_database(path: Path, links: int) -> float:
         for statement in _MACROS:
             connection.execute(statement).fetchall()
         connection.execute(_LINKS, {name: numbers[name] for name in ("links", "domains")}).fetchall()
-        for table, query in {**_TABLES}.items():
+        for table, query in _TABLES.items():
             used = {"rev": numbers["rev"]} if "$rev" in query else {}
-            connection.execute(f"INSERT INTO internal.{table} BY NAME {query}", used).fetchall()  # noqa: S608
-        again = f"INSERT INTO internal.link_changes BY NAME {_AGAIN}"  # noqa: S608
+            connection.execute(f"INSERT INTO internal.{table} BY NAME {query}", used).fetchall()
+        again = f"INSERT INTO internal.link_changes BY NAME {_AGAIN}"
         connection.execute(again, {"rev": numbers["rev"]}).fetchall()
         connection.execute(
             "UPDATE internal.writer SET rev = ?, clock = moment(? // 100 + 700000), live_links = ?",

@@ -249,6 +249,11 @@ impl PySnapshot {
             Progress::Saving | Progress::Writing => None,
         })
     }
+
+    /// Save all that is left and wait until it is on the disk; returns the bytes of the file. Raises as `step`.
+    fn finish(&self, py: Python<'_>, index: &PyIndex) -> PyResult<u64> {
+        py.detach(|| self.lock().finish(&index.lock())).map(|totals| totals.bytes).map_err(raise)
+    }
 }
 
 impl PySnapshot {

@@ -79,14 +79,18 @@ impl SnapshotRun {
         if self.part <= DOMAINS {
             return Ok(Progress::Saving);
         }
-        if self.writer.is_over() { self.wait().map(Progress::Written) } else { Ok(Progress::Writing) }
+        if self.writer.is_over() { Ok(Progress::Written(self.writer.wait()?)) } else { Ok(Progress::Writing) }
     }
 
-    /// Wait until all that was handed over is on the disk.
+    /// Save all that is left and wait until it is on the disk; no batch may be under way.
     ///
     /// # Errors
-    /// The file could not be written.
-    pub fn wait(&mut self) -> Result<Totals, CoreError> {
+    /// As [`Self::step`].
+    pub fn finish(&mut self, index: &Index) -> Result<Totals, CoreError> {
+        while self.part <= DOMAINS && index.pending.is_none() {
+            self.step(index, Duration::MAX)?;
+            self.writer.wait_for_room();
+        }
         Ok(self.writer.wait()?)
     }
 

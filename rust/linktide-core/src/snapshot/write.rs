@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -20,6 +21,9 @@ const MOST_WAITING: usize = 3;
 
 /// After so many bytes they are pressed onto the disk, so that no flood of them stands before a commit's own.
 const BYTES_PER_SYNC: u64 = 16 << 20;
+
+/// Between two looks whether the disk has caught up.
+const LOOK: Duration = Duration::from_millis(1);
 
 enum Message {
     Block { kind: u32, records: u32, payload: Vec<u8> },
@@ -58,6 +62,13 @@ impl SnapshotWriter {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.waiting.load(Ordering::Acquire) < MOST_WAITING || self.is_over()
+    }
+
+    /// Wait until [`Self::has_room`].
+    pub fn wait_for_room(&self) {
+        while !self.has_room() {
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Hand over a block.
