@@ -101,7 +101,7 @@ class Snapshots:
         now_us: Callable[[], int],
         monotonic: Callable[[], float],
     ) -> None:
-        """Write one every `every_seconds` if something changed, and at a clean stop; 0: write and read none."""
+        """Write one every `every_seconds` if something changed, and at a clean stop; 0: none at all."""
         self.path = snapshot_path(database)
         self._every_seconds = every_seconds
         self._metrics = metrics

@@ -119,16 +119,17 @@ impl ScoredGraph {
         Ok(change)
     }
 
-    /// Take links in bulk; boards do not follow, they are to be solved or given estimates.
+    /// Take all links at once, see [`LinkGraph::load`]; boards do not follow, they are to be solved or given
+    /// estimates.
     ///
     /// # Errors
     /// As [`Self::set_link`].
-    pub fn load(&mut self, links: impl Iterator<Item = (u32, u32, WeightClass)>) -> Result<(), GraphError> {
+    pub(crate) fn load(
+        &mut self,
+        links_of: impl FnMut(u32, &mut Vec<(WeightClass, u32)>),
+    ) -> Result<(), GraphError> {
         self.is_loading = true;
-        for (source, target, class) in links {
-            self.graph.set_link(source, target, class)?;
-        }
-        Ok(())
+        self.graph.load(links_of)
     }
 
     /// Take the estimates of each board from an earlier time, citation first, in place of a solve; drain next.
