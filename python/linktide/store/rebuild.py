@@ -123,9 +123,15 @@ def read_writer(database: Database) -> WriterRow:
 
 def count_links(database: Database, since: int = 0) -> int:
     """Return how many links became known at the revision `since` or later."""
-    query = "SELECT count(*) FROM internal.links WHERE rev >= $since"
-    rows = database.connection.execute(query, {"since": since}).fetchall()
-    return int(rows[0][0])
+    return _count(database, "links", since)
+
+
+def _count(database: Database, table: str, since: int) -> int:
+    query = f"SELECT count(*) FROM internal.{table} WHERE rev >= $since"  # noqa: S608 - a table of this file
+    try:
+        return int(database.connection.execute(query, {"since": since}).fetchall()[0][0])
+    except duckdb.Error as error:
+        raise write_failure(error, database.path, "read the tables") from error
 
 
 def link_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
@@ -146,7 +152,9 @@ def attribute_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatc
     link_id, attributes_changed_at, anchor, rel, link_type, attributes; attributes_changed_at is the newest
     instant at which a run of any begins; all null where none is left. Else as `link_rows`.
     """
-    yield from _stream(database, _ATTRIBUTES, since)
+    # The view goes over the runs of all links, however few are wanted.
+    if _count(database, "attribute_changes", since) > 0:
+        yield from _stream(database, _ATTRIBUTES, since)
 
 
 def register_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
