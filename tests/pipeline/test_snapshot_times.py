@@ -121,6 +121,7 @@ def test_a_full_disk_is_told_once_and_the_one_before_stays(
         here.snapshots.finish(here.writer, here.index)
         before = file.read_bytes()
         here.store_something()
+        caplog.clear()
         file.with_name(file.name + ".new").symlink_to("/dev/full")
         here.step(EVERY)
         for _ in range(10):
