@@ -19,7 +19,8 @@ impl LinkGraph {
             links.clear();
             targets.clear();
             links_of(source, &mut links);
-            for &(class, target) in &links {
+            // A link of weight 0 passes nothing: it is not kept here.
+            for &(class, target) in links.iter().filter(|(class, _)| self.weight(*class) > 0.0) {
                 if class == WeightClass::FIRST && self.can_load(source) {
                     targets.push(target);
                 } else {
