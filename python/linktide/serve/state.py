@@ -80,6 +80,7 @@ class ServiceState:
         *,
         authority: AuthorityApi,
         most_tracked: int,
+        snapshot: Callable[[], Mapping[str, object]],
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:
@@ -89,6 +90,7 @@ class ServiceState:
         self._push = push
         self._suffixes = suffixes
         self._authority = authority
+        self._snapshot = snapshot
         self._now_us = now_us
         self._is_stopping = is_stopping
         self._started_us = now_us()
@@ -188,6 +190,7 @@ class ServiceState:
             "events": self._report.totals.events,
             "dead_letters": self._report.totals.dead_letters,
             "public_suffix_list": self._suffixes.told(),
+            "snapshot": self._snapshot(),
         }
         if open_now is not None:
             facts |= self._stored(open_now)

@@ -3,8 +3,8 @@
 //! Rooms, in the order the data runs: [`wire`] (Kafka record batches and NDJSON lines to records),
 //! [`event`] (records to the event contract), [`url`] (identity), [`mod@batch`] (events in columns), [`links`]
 //! (link state), [`graph`] and [`authority`] (scores); [`index`] moves them all by one batch.
-//! [`explain`] tells why the authority of a domain changed, or what would change it. [`authority_graph`] is graph
-//! and scores alone, for callers with ids of their own.
+//! [`explain`] tells why the authority of a domain changed, or what would change it; [`snapshot`] is the file that
+//! spares a start most of the tables; [`authority_graph`] is graph and scores alone, for callers with ids of their own.
 
 pub mod authority;
 pub mod authority_graph;
@@ -16,6 +16,7 @@ pub mod graph;
 pub mod index;
 pub mod links;
 mod memory;
+pub mod snapshot;
 mod thread_clock;
 pub mod url;
 pub mod wire;

@@ -1,6 +1,8 @@
 CREATE VIEW internal.newest_domain_names AS
 -- Qualified: a macro with a parameter domain_name could not read this view otherwise.
-SELECT d.domain_key, arg_max(d.domain_name, d.rev) AS domain_name FROM internal.domain_names d GROUP BY d.domain_key;
+SELECT d.domain_key, arg_max(d.domain_name, d.rev) AS domain_name, max(d.rev) AS rev
+FROM internal.domain_names d
+GROUP BY d.domain_key;
 
 CREATE VIEW internal.newest_domain_scores AS
 SELECT s.*

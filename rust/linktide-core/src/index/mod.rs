@@ -7,9 +7,12 @@
 
 mod audit;
 mod contributions;
+mod build;
 mod dead_letters;
 mod effects;
+mod fingerprint;
 mod input;
+mod load;
 mod memory;
 mod moved_hosts;
 mod numbers;
@@ -17,6 +20,7 @@ mod rederive;
 mod replay;
 mod restore;
 mod rows;
+mod save;
 mod score_rows;
 mod scores;
 mod seeds;
@@ -47,7 +51,9 @@ pub(crate) use input::{at, numbers, texts};
 pub use moved_hosts::moved_hosts;
 pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
+use restore::Restoring;
 pub use restore::{RestoredDomain, RestoredLink};
+pub use save::{Progress, SnapshotRun};
 pub use scores::{AuthorityState, BoardState, Score};
 pub use seeds::MAX_TOPICS;
 use seeds::Seeds;
@@ -120,6 +126,8 @@ pub struct Index {
     /// CPU time of all threads.
     authority_seconds: f64,
     pending: Option<Pending>,
+    /// What a restore needs until it is over.
+    restoring: Restoring,
 }
 
 impl Index {
@@ -150,6 +158,7 @@ impl Index {
             new_nodes: Vec::new(),
             authority_seconds: 0.0,
             pending: None,
+            restoring: Restoring::default(),
         })
     }
 
