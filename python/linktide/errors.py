@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     DATABASE_DAMAGED = 7
     DISK_FULL = 8
     REFUSED_QUERY = 9
+    OUT_OF_MEMORY = 10
 
 
 class LinktideError(Exception):

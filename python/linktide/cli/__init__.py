@@ -25,6 +25,10 @@ from linktide.cli.url import url
 from linktide.errors import ExitCode, LinktideError
 
 INTERRUPTED = 130
+_NO_MEMORY = (
+    "The system gives this process no more memory: raise its limit, or lower memory_limit, queue_max_bytes and "
+    "catch_up_max_events. What is stored is sound."
+)
 _OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
@@ -53,6 +57,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except LinktideError as error:
             _fail(plain_text(str(error)), int(error.exit_code))
+        except MemoryError:
+            _fail(_NO_MEMORY, int(ExitCode.OUT_OF_MEMORY))
+        except RuntimeError as error:
+            # How Python tells that the system has no memory, or no room, for another thread.
+            if "can't start new thread" not in str(error):
+                raise
+            _fail(_NO_MEMORY, int(ExitCode.OUT_OF_MEMORY))
         except KeyboardInterrupt:
             _fail("Stopped by Ctrl-C.", INTERRUPTED)
 
