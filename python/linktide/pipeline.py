@@ -10,18 +10,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from linktide.metrics.batch import StoredBatch
 from linktide.restore import writer_row_of
-from linktide.sources.chunk_queue import ChunkQueue, pieces
-from linktide.sources.source import Position, begin_chunk_at
-from linktide.store.rebuild import observations_of
+from linktide.sources.chunk_queue import ChunkQueue, divide, pieces, unread
+from linktide.sources.source import Position
 from linktide.store.writer import Advance, StoreBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide._core import EventBatch
     from linktide.index import Decoder, LinkIndex, Rows
@@ -202,8 +201,7 @@ class Session:
                 for chunk in chunks:
                     if chunk.gap is not None:
                         self._parts.report.gapped(chunk.partition)
-                while chunks and not self._is_over.is_set():
-                    batch, chunks = self._decode_batch(chunks, positions, is_catching_up=is_catching_up)
+                for batch in self._batches(chunks, positions, is_catching_up=is_catching_up):
                     self._hand_over(batch)
                 if is_last:
                     break
@@ -241,6 +239,15 @@ class Session:
             size += len(chunk.data)
         return chunks, False, is_catching_up
 
+    def _batches(
+        self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
+    ) -> Iterator[_Batch]:
+        """Decode chunks into as many batches as they need, without what was decoded before."""
+        chunks = unread(chunks, positions)
+        while chunks and not self._is_over.is_set():
+            batch, chunks = self._decode_batch(chunks, positions, is_catching_up=is_catching_up)
+            yield batch
+
     def _decode_batch(
         self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
     ) -> tuple[_Batch, list[Chunk]]:
@@ -250,7 +257,7 @@ class Session:
         ids = {chunk.partition: writer.source_id_of(chunk.partition) for chunk in chunks}
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
         counts = {count[0]: count for count in events.by_source()}
-        done, rest = _divide(chunks, events.ended_at)
+        done, rest = divide(chunks, events.ended_at)
         newest_chunks = {chunk.partition: chunk for chunk in done}
         advances, moved = [], {}
         for partition, last in newest_chunks.items():
@@ -321,9 +328,7 @@ class Session:
     def _store(self, batch: _Batch) -> None:
         parts = self._parts
         started = self._monotonic()
-        rows = parts.index.apply(
-            batch.events, lambda link_ids: observations_of(parts.writer.database, link_ids)
-        )
+        rows = parts.index.apply(batch.events, parts.writer.observations_of)
         applied = self._monotonic()
         timing = self._commit(rows, batch.advances)
         self._is_settled = False
@@ -379,13 +384,3 @@ class Session:
                 self._failure = error
             self._changed.notify_all()
         self._queue.close()
-
-
-def _divide(chunks: list[Chunk], ended_at: tuple[int, int] | None) -> tuple[list[Chunk], list[Chunk]]:
-    """Part the chunks at the place where a batch was full: what was read, and what was not."""
-    if ended_at is None:
-        return chunks, []
-    place, offset = ended_at
-    rest = begin_chunk_at(chunks[place], offset)
-    left = [] if rest is None else [rest]
-    return [*chunks[:place], replace(chunks[place], next_offset=offset)], [*left, *chunks[place + 1 :]]

@@ -98,4 +98,16 @@ def failing_call(call: str, error: str, when: int, *paths: Path) -> list[str]:
     traced = [word for path in paths for word in ("-P", str(path))]
     inject = f"{call}:error={error}:when={when}"
     # -D: the process stays our child, so that its exit code and its end are ours.
-    return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={inject}", *traced]
+    return [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={inject}",
+        *traced,
+    ]

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3_600)]
-CALLS = (("fdatasync", "EIO"), ("write", "ENOSPC"), ("write", "EIO"), ("pwrite64", "ENOSPC"), ("pwrite64", "EIO"))
+CALLS = (
+    ("fdatasync", "EIO"),
+    ("write", "ENOSPC"),
+    ("write", "EIO"),
+    ("pwrite64", "ENOSPC"),
+    ("pwrite64", "EIO"),
+)
 
 
 def test_a_full_disk_ends_an_import_and_delays_a_service(tmp_path: Path) -> None:
@@ -32,7 +38,10 @@ def test_a_full_disk_ends_an_import_and_delays_a_service(tmp_path: Path) -> None
                 assert f"in {campaign.database}" in ended.told.splitlines()[-1]
                 assert "free space on its file system" in ended.told.splitlines()[-1]
             before = campaign.check(is_whole=False)
-            with ballast(campaign.folder, mib=2) as full, campaign.importing(start_retry_seconds=600) as process:
+            with (
+                ballast(campaign.folder, mib=2) as full,
+                campaign.importing(start_retry_seconds=600) as process,
+            ):
                 wait_until(lambda: "Trying again" in process.told, "the disk is full")
                 assert process.is_running
                 full.unlink()
@@ -51,7 +60,9 @@ def test_a_disk_that_turns_read_only(tmp_path: Path) -> None:
         for _ in range(rounds):
             campaign.database.unlink(missing_ok=True)
             with campaign.importing(start_retry_seconds=600) as process:
-                wait_until(lambda: campaign.database.exists() and wal_path(campaign.database).exists(), "work")
+                wait_until(
+                    lambda: campaign.database.exists() and wal_path(campaign.database).exists(), "work"
+                )
                 process.live_for(campaign.chance.uniform(0.5, 2))
                 turn_read_only(campaign.folder)
                 wait_until(lambda: process.told.count("Trying again") >= 2, "it tries again")

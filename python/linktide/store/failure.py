@@ -60,7 +60,9 @@ def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
         return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
     if any(words in text for words in _UNWRITABLE):
         # Disks are remounted and paths come back; a running service waits for that.
-        return StoreFailedError(f"{path} cannot be opened ({text}); look at its disk, and mount it for writing")
+        return StoreFailedError(
+            f"{path} cannot be opened ({text}); look at its disk, and mount it for writing"
+        )
     if isinstance(error, duckdb.IOException):
         return ConfigError(f"{path} cannot be opened ({text}); check the setting `database` and its rights")
     return StoreFailedError(f"{path} cannot be opened ({text})")

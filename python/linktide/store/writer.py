@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from linktide.errors import FenceError, LinktideError
 from linktide.store.failure import write_failure
-from linktide.store.rebuild import read_offsets
+from linktide.store.rebuild import observations_of, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -166,6 +166,10 @@ class StoreWriter:
         if partition not in self._source_ids:
             self._source_ids[partition] = max(self._source_ids.values(), default=0) + 1
         return self._source_ids[partition]
+
+    def observations_of(self, link_ids: object) -> pa.Table:
+        """Return every stored observation of the links, as `rebuild.observations_of` does."""
+        return observations_of(self.database, link_ids)
 
     def commit(self, batch: StoreBatch) -> CommitTiming:
         """Store a batch in one transaction.
