@@ -10,12 +10,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session
+from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
     index_options,
     read_seeds,
@@ -108,12 +110,14 @@ class Service:
         self._server: HttpServer | None = None
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
         self._suffixes = SuffixDesk(watch)
+        self._recovery = RecoveryDesk(self._metrics)
         self.state = ServiceState(
             config,
             self._metrics,
             self._report,
             self._push,
             self._suffixes,
+            self._recovery,
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
@@ -195,24 +199,27 @@ class Service:
                 self._report,
                 self._counters,
                 stored,
-                between_batches=lambda: self._take_reload(database, index),
+                between_batches=lambda: self._take_reload(database, index) | self._recovery.take_turn(),
                 is_to_leave=lambda: self._suffixes.is_asked,
             )
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
+            self._recovery.opened(Workplace(database, writer, index, decoder))
             self._suffixes.served()
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version())
                 _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
+            self._recovery.closing()
             self._close_store(writer)
         except LinktideError as error:
             self.state.is_down(str(error))
             raise
         finally:
+            self._recovery.closing()
             is_rekeyed = self._suffixes.is_asked
             self.state.is_down(
                 "hosts get their domains by another public suffix list"

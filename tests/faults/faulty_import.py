@@ -38,7 +38,7 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_AS, (options.address_bytes, options.address_bytes))
     source = FileSource([options.file], now_us=service.now_us, chunk_bytes=options.chunk_bytes)
     rule = CheckpointRule(wal_bytes=options.wal_bytes)
-    service.StoreWriter = partial(StoreWriter, rule=rule)  # type: ignore[misc,assignment]  # a smaller WAL
+    vars(service)["StoreWriter"] = partial(StoreWriter, rule=rule)
     running = service.Service(
         config,
         sources=[source],

@@ -60,9 +60,8 @@ def run(
                 fault(chance)
             service.live_for(0.1)
         finish(service, broker, TOPIC, stream)
-    print(
-        f"fault {name}: {faults} times, {SEED_VARIABLE}={seed}; each record once, offsets = rows, views = oracle"
-    )  # noqa: T201 -- what a campaign is for
+    held = "each record once, offsets = rows, views = oracle"
+    print(f"fault {name}: {faults} times, {SEED_VARIABLE}={seed}; {held}")  # noqa: T201 -- what a campaign is for
 
 
 def test_brokers_that_are_killed_and_stopped(own_broker: KafkaCluster, tmp_path: Path) -> None:

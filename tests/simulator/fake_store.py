@@ -1,7 +1,7 @@
 """A store in dictionaries with the fence and the folds of the real one, for many seeds a second.
 
-Rows become visible at commit alone. What the core is restored from is folded here as the views fold it: newest
-`rev` wins, void rows drop out.
+Rows become visible at commit alone. What the core is restored from is folded here as the views fold it:
+the newest `rev` wins, void rows drop out.
 """
 
 from __future__ import annotations

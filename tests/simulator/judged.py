@@ -87,7 +87,7 @@ def fake_differences(store: FakeStore, state: State) -> list[str]:
     lives: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for one in sorted(store.lives(), key=lambda life: life["started_at"]):
         lives[one["link_id"]].append(tuple(one[name] for name in LIFE_COLUMNS))
-    seen = {}
+    seen: dict[Any, Any] = {}
     for link in store.links():
         link_id = link["link_id"]
         values = {name: value for name, (_, value) in current(runs[link_id]).items()}

@@ -38,9 +38,8 @@ class MemoryStore:
         self.database = Database.open(settings, lambda: pins, datetime.now(UTC))
         self.suffixes = suffixes.text
         self._first_rows: dict[str, str] = {}
-        for (name,) in self._rows(
-            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'internal' AND NOT temporary"
-        ):
+        tables = "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'internal' AND NOT temporary"
+        for name in [str(row[0]) for row in self._rows(tables)]:
             if name in _KEPT:
                 continue
             self._run(f"CREATE TEMP TABLE first_{name} AS FROM internal.{name}")

@@ -1,7 +1,7 @@
 """Whatever befalls the core loop between two steps, the state is what brute force makes of the topic.
 
-LINKTIDE_SIM_SEED replays one seed, LINKTIDE_SIM_SEEDS says how many are run. Most run on a fake store with the
-fence and the folds of the real one; a few, and any that is replayed, on DuckDB in memory too.
+LINKTIDE_SIM_SEED replays one seed, LINKTIDE_SIM_SEEDS says how many are run. Most run on a fake store with
+the fence and the folds of the real one; a few, and any that is replayed, on DuckDB in memory too.
 """
 
 from __future__ import annotations
@@ -84,5 +84,5 @@ def test_any_seed(number: int, lab: Lab) -> None:
         done += lab.run(seed, is_real=False)
     for seed in seeds[:REAL_SEEDS]:
         lab.run(seed, is_real=True)
-    # Or the simulator spares the loop something.
-    assert {*STEPS, *FAULTS, "restart"} <= done.keys()
+    # Or the simulator spares the loop something; too few seeds may.
+    assert len(seeds) < 50 or {*STEPS, *FAULTS, "restart"} <= done.keys()

@@ -1,8 +1,8 @@
 """One seed's world: it takes the steps of a session one by one, in an order and with faults drawn by chance.
 
-The session is the product's own, without its threads: the simulator is the scheduler. Between any two steps the
-process may crash, a commit may fail before or after it took hold, a partition may be taken away and given back,
-sources pause, the clock jumps, and a session that believes it still runs may come back as a zombie.
+The session is the product's own, without its threads: the simulator is the scheduler. Between any two steps
+the process may crash, a commit may fail before or after it took hold, a partition may be taken away and given
+back, sources pause, the clock jumps, and a session that believes it still runs may come back as a zombie.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def test_a_later_migration_is_applied_once_to_an_old_file(tmp_path: Path) -> Non
 def test_a_failing_migration_leaves_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     bad = Migration(
-        len(migrations()) + 1, "bad", "CREATE TABLE internal.later (x INTEGER); SELECT error('no')"
+        migrations()[-1].version + 1, "bad", "CREATE TABLE internal.later (x INTEGER); SELECT error('no')"
     )
     with pytest.raises(StoreFailedError):
         Database.open(StoreSettings(path), lambda: VERSIONS, NOW, (*migrations(), bad))
@@ -123,8 +123,10 @@ def test_a_failing_migration_leaves_no_trace(tmp_path: Path) -> None:
     database.close()
 
 
-def test_migrations_are_numbered_without_a_gap() -> None:
-    assert [one.version for one in migrations()] == list(range(1, len(migrations()) + 1))
+def test_migrations_are_numbered_apart() -> None:
+    numbers = [one.version for one in migrations()]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 1
 
 
 def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:

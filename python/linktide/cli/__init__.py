@@ -17,6 +17,7 @@ from linktide.cli.init import init
 from linktide.cli.plain import plain_text
 from linktide.cli.produce import produce
 from linktide.cli.query import query
+from linktide.cli.recovery import backup, migrate, rebuild, replay, restore
 from linktide.cli.rekey import rekey
 from linktide.cli.run import run
 from linktide.cli.status import status
@@ -94,7 +95,24 @@ def _version() -> str:
 
 @click.group(
     cls=Commands,
-    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, url],
+    commands=[
+        init,
+        run,
+        demo,
+        import_files,
+        produce,
+        query,
+        top,
+        check,
+        status,
+        rekey,
+        url,
+        backup,
+        restore,
+        rebuild,
+        replay,
+        migrate,
+    ],  # fmt: skip
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")

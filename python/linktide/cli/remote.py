@@ -26,6 +26,8 @@ _BUSY_PAUSE_SECONDS = 0.5
 _BUSY_TRIES = 240
 # The service answers a push once it is stored, and gives that a minute.
 _PUSH_SECONDS = 120.0
+# A batch under way ends first.
+_STEP_SECONDS = 120.0
 # The whole index is built again meanwhile.
 _REKEY_SECONDS = 3600.0
 
@@ -92,6 +94,19 @@ class RunningService:
         path = f"/api/v1/rekey?dry_run={str(is_dry_run).lower()}"
         kind = {"Content-Type": b"text/plain; charset=utf-8"}
         return _object(_accepted(self._request("POST", path, text.encode(), kind, _REKEY_SECONDS)))
+
+    def backup(self, step: str, token: str = "") -> dict[str, object]:
+        """Take a step of a backup that this process makes."""
+        return self._post("/api/v1/backup", {"step": step, "token": token}, _STEP_SECONDS)
+
+    def replay(self, wanted: Mapping[str, object]) -> dict[str, object]:
+        """Have the service make events of dead letters."""
+        return self._post("/api/v1/replay", wanted, _REKEY_SECONDS)
+
+    def _post(self, path: str, told: Mapping[str, object], timeout_seconds: float) -> dict[str, object]:
+        kind = {"Content-Type": b"application/json"}
+        answer = self._request("POST", path, json.dumps(told).encode(), kind, timeout_seconds)
+        return _object(_accepted(answer))
 
     def push(self, chunk: Chunk) -> tuple[int, int, int]:
         """Push one NDJSON chunk and return (next offset, accepted, dead letters) once it is stored.

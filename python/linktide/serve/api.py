@@ -41,6 +41,19 @@ class SuffixApi(Protocol):
         """
 
 
+class RecoveryApi(Protocol):
+    """Backups and replays of the service."""
+
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        """Take a step of a backup (hold, still, release) that another process makes; blocks.
+
+        Raises LinktideError for a step or token that belongs to none, RetryError while the store reopens.
+        """
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """Make events of the dead letters that can be, and count them; blocks. Raises LinktideError."""
+
+
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
@@ -66,6 +79,12 @@ class ServiceApi(Protocol):
 
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
         """As `SuffixApi.rekey`."""
+
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        """As `RecoveryApi.backup`."""
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """As `RecoveryApi.replay`."""
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

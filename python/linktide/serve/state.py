@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
-    from linktide.serve.api import SuffixApi
+    from linktide.serve.api import RecoveryApi, SuffixApi
     from linktide.sources.push import PushSource
     from linktide.store.database import Database
     from linktide.store.reader import ReaderPool
@@ -71,13 +71,14 @@ class Pushed:
 class ServiceState:
     """Implements `serve.api.ServiceApi` on whatever session is open now."""
 
-    def __init__(  # noqa: PLR0913 - what it tells of comes from seven parts of the service
+    def __init__(  # noqa: PLR0913 - what it tells of comes from eight parts of the service
         self,
         config: Config,
         metrics: Metrics,
         report: BatchReport,
         push: PushSource | None,
         suffixes: SuffixApi,
+        recovery: RecoveryApi,
         *,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
@@ -87,6 +88,7 @@ class ServiceState:
         self._report = report
         self._push = push
         self._suffixes = suffixes
+        self._recovery = recovery
         self._now_us = now_us
         self._is_stopping = is_stopping
         self._started_us = now_us()
@@ -218,6 +220,14 @@ class ServiceState:
     def rekey(self, text: str, *, is_dry_run: bool) -> Mapping[str, object]:
         """Bring another public suffix list into force, or tell what that would change."""
         return self._suffixes.rekey(text, is_dry_run=is_dry_run)
+
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        """Take a step of a backup that another process makes."""
+        return self._recovery.backup(step, token)
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """Make events of the dead letters that can be."""
+        return self._recovery.replay(wanted)
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
