@@ -1,7 +1,7 @@
 """The service's side of a backup: the file stands while another process copies it, then the WAL for a moment.
 
-Opening the database's file a second time in this process, and closing it, would drop DuckDB's lock on it: POSIX
-locks belong to the process. So `linktide backup` copies, and this only says when.
+Opening the database's file a second time in this process, and closing it, would drop DuckDB's lock on it:
+POSIX locks belong to the process. So `linktide backup` copies, and this only says when.
 """
 
 from __future__ import annotations

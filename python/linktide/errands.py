@@ -1,4 +1,4 @@
-"""What other threads want done where index and store stand still: the work thread does it between two batches."""
+"""What other threads want done where index and store stand still; done between two batches."""
 
 from __future__ import annotations
 

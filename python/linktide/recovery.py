@@ -99,7 +99,8 @@ def _copy_running(holder: Holder, copy: FileCopy) -> float:
     told = holder.backup("release", token)
     if told.get("is_sound") is not True:
         raise RetryError(
-            "The service reopened its store, or its write-ahead log grew too long, while it was copied; try again."
+            "The service reopened its store, or its write-ahead log grew too long, while it was copied; "
+            "try again."
         )
     seconds = told.get("still_seconds", 0.0)
     return float(seconds) if isinstance(seconds, int | float) else 0.0

@@ -32,7 +32,10 @@ class RecoveryDesk:
         return self._backups.step(step, token)
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
-        """Make events of the dead letters that can be. Raises RefusedStepError, and what `replay_slice` does."""
+        """Make events of the dead letters that can be.
+
+        Raises RefusedStepError, and what `replay_slice` does.
+        """
         try:
             chosen = wanted_of(wanted)
         except ValueError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -63,10 +64,10 @@ class Replayed:
 
 
 def replay(do: Callable[[Callable[[Workplace], Slice]], Slice], wanted: Wanted) -> Replayed:
-    """Replay all letters that are wanted, slice by slice; `do` runs each where index and store stand still."""
+    """Replay all letters that are wanted; `do` runs each slice where index and store stand still."""
     total, after = Replayed(), (-1, -1)
     while True:
-        done = do(lambda place, after=after: replay_slice(place, wanted, after))  # type: ignore[misc]  # binds it
+        done = do(partial(replay_slice, wanted=wanted, after=after))
         total = Replayed(total.tried + done.tried, total.events + done.events)
         if done.last is None:
             return total

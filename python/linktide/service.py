@@ -117,7 +117,7 @@ class Service:
             self._report,
             self._push,
             self._suffixes,
-            self._recovery,
+            recovery=self._recovery,
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )

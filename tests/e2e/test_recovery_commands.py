@@ -1,4 +1,4 @@
-"""`linktide backup`, `restore`, `rebuild` and `migrate`, on a service that writes and on a stopped database."""
+"""`linktide backup`, `restore`, `rebuild`, `migrate`: on a service that writes, on a stopped database."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from event_stream import EventStream
 
 RUN = (*COMMAND, "run", "--database", "links.duckdb", "--http-port", "0", "--set", "authority.min_domains=0")
-SMALL = ("--set", "batch_max_events=500", "--set", "catch_up_max_events=500")
-RECORDS = 20_000
+SMALL = ("--set", "batch_max_events=100", "--set", "catch_up_max_events=100")
+RECORDS = 6_000
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_backups_of_a_service_that_writes_are_whole(tmp_path: Path, stream: EventStream) -> None:
     backups = tmp_path / "backups"
     backups.mkdir()
@@ -85,12 +85,12 @@ def test_backups_of_a_service_that_writes_are_whole(tmp_path: Path, stream: Even
             cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         wait_until(lambda: service.status()["events"] > 0, "events flow")
-        for number in range(3):
+        for number in range(2):
             made = told(command(tmp_path, "backup", str(backups / f"{number}.duckdb"), "--json"))
             assert made["contents"]["differences"] == []
             assert made["still_seconds"] < 5
             sizes.append(made["contents"]["events"] + made["contents"]["dead_letters"])
-        assert importing.wait(120) == 0
+        assert importing.wait(300) == 0
         last = told(command(tmp_path, "backup", "backups", "--json"))
         assert service.is_ready()
         refused = command(tmp_path, "backup", str(backups / "0.duckdb"))
@@ -99,7 +99,7 @@ def test_backups_of_a_service_that_writes_are_whole(tmp_path: Path, stream: Even
         assert service.terminate().exit_code == 0
     assert not wal_path(tmp_path / "links.duckdb").exists()
     assert sizes == sorted(sizes)
-    assert [path.suffix for path in backups.iterdir()] == [".duckdb"] * 4
+    assert [path.suffix for path in backups.iterdir()] == [".duckdb"] * 3
     for number, size in enumerate(sizes):
         assert stored_in(backups / f"{number}.duckdb", stream) == size
     assert last["contents"]["events"] + last["contents"]["dead_letters"] == len(lines_of(stream))

@@ -1,7 +1,7 @@
 """What every fault is measured by: a file of events, imports of it that are made to fail, one invariant.
 
-The invariant: what is applied is what was produced less the dead letters, each once; the offsets are the rows;
-every view is what brute force makes of the events; authority is what a direct solve makes of the links.
+The invariant: what is applied is what was produced less the dead letters, each once; the offsets are the
+rows; every view is what brute force makes of the events; authority is what a direct solve makes of the links.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`faulty_import.py OPTIONS FILE NAME=VALUE…`: an import in small batches, with what the command line cannot say.
+"""`faulty_import.py OPTIONS FILE NAME=VALUE…`: an import in small batches, with more than a command can say.
 
 It checkpoints after so many bytes, and can kill itself at one of the store's fail points.
 """

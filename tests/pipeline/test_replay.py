@@ -16,7 +16,7 @@ from linktide.errors import StopError
 from linktide.replay import Replayed, Wanted, wanted_of
 from linktide.store.verify import read_whole
 from linktide.store.writer import StoreWriter
-from oracle.compare import assert_same, query_of
+from oracle.compare import assert_same
 from oracle.events import DeadLetter, Origin
 from oracle.model import derive
 from pipeline import whole
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from event_stream import EventStream
+
     from linktide.config import Config
 
 SHORT_BYTES = 1_024
@@ -115,6 +116,7 @@ def test_what_a_client_wants_is_read_or_refused() -> None:
     assert wanted_of({"reasons": ["A"], "since": "2026-01-01T00:00:00Z"}) == Wanted(
         ("A",), "2026-01-01T00:00:00Z"
     )
-    for wrong in ({"reason": []}, {"reasons": "A"}, {"reasons": [1]}, {"since": 5}):
-        with pytest.raises(ValueError, match="reason|since"):
+    wrongs: list[dict[str, object]] = [{"reason": []}, {"reasons": "A"}, {"reasons": [1]}, {"since": 5}]
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match=r"reason|since"):
             wanted_of(wrong)

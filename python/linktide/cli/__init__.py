@@ -27,8 +27,8 @@ from linktide.errors import ExitCode, LinktideError
 
 INTERRUPTED = 130
 _NO_MEMORY = (
-    "The system gives this process no more memory: raise its limit, or lower memory_limit, queue_max_bytes and "
-    "catch_up_max_events. What is stored is sound."
+    "The system gives this process no more memory: raise its limit, or lower memory_limit, queue_max_bytes "
+    "and catch_up_max_events. What is stored is sound."
 )
 _OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
@@ -112,7 +112,7 @@ def _version() -> str:
         rebuild,
         replay,
         migrate,
-    ],  # fmt: skip
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")

@@ -1,4 +1,4 @@
-"""`linktide backup`, `restore`, `rebuild`, `replay` and `migrate`: what an operator does when something broke."""
+"""`linktide backup`, `restore`, `rebuild`, `replay`, `migrate`: for the day on which something broke."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def backup(dest: Path, *, is_forced: bool, is_json: bool, **flags: object) -> No
 def restore(backup_file: Path, *, is_forced: bool, is_json: bool, **flags: object) -> None:
     """Put BACKUP in the place of the database, once it was read from end to end.
 
-    No service may run on it. Nothing is deleted: what was there keeps its name with `.replaced-` and the time.
-    Then start the service: it reads from Kafka again what came after the backup.
+    No service may run on it. Nothing is deleted: what was there keeps its name with `.replaced-` and the
+    time. Then start the service: it reads from Kafka again what came after the backup.
     """
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
     told = session.restore(config, backup_file, is_forced=is_forced)
@@ -66,7 +66,7 @@ def restore(backup_file: Path, *, is_forced: bool, is_json: bool, **flags: objec
 @config_options
 @_JSON
 def rebuild(*, is_json: bool, **flags: object) -> None:
-    """Read every block of a stopped database, build the index from its tables, tell where they disagree.
+    """Read every block of a stopped database, build the index from it, tell where they disagree.
 
     Ends with 0 if nothing does, with 1 if anything does, with 7 if a block is damaged.
     """
@@ -74,7 +74,8 @@ def rebuild(*, is_json: bool, **flags: object) -> None:
     told = session.rebuild(config)
     lines = [
         f"{config.database}: {told['contents']['rows']:,} rows read; {_counts(told['contents'])}.",
-        f"The index: {told['known_links']:,} links, {told['live_links']:,} live, {told['domains']:,} domains.",
+        f"The index: {told['known_links']:,} links, {told['live_links']:,} live, "
+        f"{told['domains']:,} domains.",
         *(f"Differs: {one}" for one in told["differences"]),
     ]
     _print(told, "\n".join(lines), is_json=is_json)

@@ -48,7 +48,7 @@ _EXIT_MEANINGS = {
     ExitCode.DATABASE_DAMAGED: "The database file or its WAL cannot be read.",
     ExitCode.DISK_FULL: "No room to write.",
     ExitCode.REFUSED_QUERY: "The query was refused, is wrong, or ran into a limit.",
-    ExitCode.OUT_OF_MEMORY: "The process may not take more memory; the system may also end it, with 134 or 137.",
+    ExitCode.OUT_OF_MEMORY: "The process gets no more memory; the system may also end it, with 134 or 137.",
 }
 _COMMANDS = f"""\
 # Commands

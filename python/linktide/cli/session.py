@@ -141,7 +141,7 @@ def migrate(config: Config, *, is_dry_run: bool) -> Mapping[str, Any]:
 
 
 def replay(config: Config, wanted: Mapping[str, object]) -> Mapping[str, Any]:
-    """Make events of dead letters, by the running service if there is one; the fields of `replay.Replayed`."""
+    """Make events of dead letters, through a running service if there is one: `replay.Replayed`."""
     service = find_service(config)
     if service is not None:
         with service:

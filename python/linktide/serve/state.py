@@ -78,8 +78,8 @@ class ServiceState:
         report: BatchReport,
         push: PushSource | None,
         suffixes: SuffixApi,
-        recovery: RecoveryApi,
         *,
+        recovery: RecoveryApi,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:

@@ -1,7 +1,7 @@
 """Copying the database's file while commits go on: whole, then what changed, then the WAL at a standstill.
 
-No checkpoint may happen meanwhile. Commits go to the WAL, but rows of bulk batches go past it into new blocks of
-the file itself, which the WAL only names: what was written since a pass began is copied again.
+No checkpoint may happen meanwhile. Commits go to the WAL, but rows of bulk batches go past it into new blocks
+of the file itself, which the WAL only names: what was written since a pass began is copied again.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def checkpoint_copy(path: Path, memory_limit: str) -> None:
 def read_whole(path: Path, memory_limit: str) -> Contents:
     """Read every value of a file that no service holds; changes nothing.
 
-    Raises DatabaseDamagedError where a block is not as it was written, SchemaTooNewError, DatabaseLockedError.
+    Raises DatabaseDamagedError where a block is not as it was written, SchemaTooNewError and
+    DatabaseLockedError.
     """
     check_wal(path)
     try:
