@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +41,7 @@ WHERE replayed_rev IS NULL AND bytes IS NOT NULL AND byte_length <= {KEPT_BYTES}
   AND (?::TIMESTAMPTZ IS NULL OR received_at < ?::TIMESTAMPTZ)
 ORDER BY source_id, off
 LIMIT {_SLICE}
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,17 @@ def wanted_of(told: Mapping[str, object]) -> Wanted:
     reasons = told.get("reasons", [])
     if not isinstance(reasons, list) or not all(isinstance(one, str) for one in reasons):
         raise ValueError("reasons must be a list of texts")
-    times = [told.get(name) for name in ("since", "until")]
-    if not all(at is None or isinstance(at, str) for at in times):
-        raise ValueError("since and until must be times, such as 2026-11-27T00:00:00Z")
-    since, until = (None if at is None else str(at) for at in times)
-    return Wanted(tuple(reasons), since, until)
+    return Wanted(tuple(reasons), *(_time(told.get(name), name) for name in ("since", "until")))
+
+
+def _time(value: object, name: str) -> str | None:
+    """Read a time here: what DuckDB could not read would look like a store that failed."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError(f"{name} is {value!r}; wanted a time with its offset, such as 2026-11-27T00:00:00Z")
+    return at.isoformat()

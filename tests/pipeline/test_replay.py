@@ -114,9 +114,15 @@ def test_a_replay_that_breaks_off_leaves_whole_slices(
 
 def test_what_a_client_wants_is_read_or_refused() -> None:
     assert wanted_of({"reasons": ["A"], "since": "2026-01-01T00:00:00Z"}) == Wanted(
-        ("A",), "2026-01-01T00:00:00Z"
+        ("A",), "2026-01-01T00:00:00+00:00"
     )
-    wrongs: list[dict[str, object]] = [{"reason": []}, {"reasons": "A"}, {"reasons": [1]}, {"since": 5}]
+    wrongs: list[dict[str, object]] = [
+        {"reason": []},
+        {"reasons": "A"},
+        {"reasons": [1]},
+        {"since": 5},
+        {"until": "soon"},
+    ]
     for wrong in wrongs:
         with pytest.raises(ValueError, match=r"reason|since"):
             wanted_of(wrong)

@@ -74,8 +74,7 @@ def rebuild(*, is_json: bool, **flags: object) -> None:
     told = session.rebuild(config)
     lines = [
         f"{config.database}: {told['contents']['rows']:,} rows read; {_counts(told['contents'])}.",
-        f"The index: {told['known_links']:,} links, {told['live_links']:,} live, "
-        f"{told['domains']:,} domains.",
+        f"Index: {told['known_links']:,} links, {told['live_links']:,} live, {told['domains']:,} domains.",
         *(f"Differs: {one}" for one in told["differences"]),
     ]
     _print(told, "\n".join(lines), is_json=is_json)

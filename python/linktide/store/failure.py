@@ -56,16 +56,17 @@ def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
         )
     if any(words in text for words in _DAMAGE):
         return _damaged(path, text)
+    return _opening_failed(error, path, text)
+
+
+def _opening_failed(error: duckdb.Error, path: Path, text: str) -> LinktideError:
     if is_disk_full(error):
         return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
-    if any(words in text for words in _UNWRITABLE):
-        # Disks are remounted and paths come back; a running service waits for that.
-        return StoreFailedError(
-            f"{path} cannot be opened ({text}); look at its disk, and mount it for writing"
-        )
-    if isinstance(error, duckdb.IOException):
+    # A disk is mounted anew, a path comes back: a running service waits for that.
+    is_unwritable = any(words in text for words in _UNWRITABLE)
+    if isinstance(error, duckdb.IOException) and not is_unwritable:
         return ConfigError(f"{path} cannot be opened ({text}); check the setting `database` and its rights")
-    return StoreFailedError(f"{path} cannot be opened ({text})")
+    return StoreFailedError(f"{path} cannot be opened ({text}); look at its disk")
 
 
 def write_failure(error: Exception, path: Path, doing: str) -> LinktideError:
