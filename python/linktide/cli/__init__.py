@@ -68,6 +68,10 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             _fail("Stopped by Ctrl-C.", INTERRUPTED)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the commands alone: with the two options every command has they would fill more than a screen."""
+        self.format_commands(ctx, formatter)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order a newcomer needs them."""
         del ctx
@@ -119,5 +123,5 @@ def _version() -> str:
 def main() -> None:
     """Keep a live backlink index: events in; link state, authority and velocity out.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, others in docs/commands.md.
+    COMMAND --help tells of one command, --version of the version, docs/commands.md of exit codes.
     """
