@@ -69,7 +69,7 @@ class Commands(click.Group):
             _fail("Stopped by Ctrl-C.", INTERRUPTED)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the commands alone: with the two options every command has they would fill more than a screen."""
+        """Show the commands alone: with their options they would fill more than a screen."""
         self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
