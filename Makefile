@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench bench-url bench-restart bench-authority wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-url bench-restart bench-authority wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ demo: build ## Watch a live backlink index on synthetic data
 test: test-rust test-python ## Run all tests; the Kafka tests start a real broker (Java 17, Maven)
 
 check: lint test ## What CI runs: linters, types, then all tests
+
+faults: build ## The fault campaign: kills, disks, damage, network, memory; LINKTIDE_FAULTS=long for the long form
+	$(BIN)/python -m pytest -s -q -m faults tests/faults
+
+simulate: build ## The seeded simulator; LINKTIDE_SIM_SEEDS=N for N seeds, LINKTIDE_SIM_SEED=N replays one
+	$(PYTEST) tests/simulator
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)

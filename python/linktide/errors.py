@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     DISK_FULL = 8
     REFUSED_QUERY = 9
     BOUND_VIOLATED = 10
+    OUT_OF_MEMORY = 11
 
 
 class LinktideError(Exception):

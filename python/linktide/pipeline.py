@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 from linktide.metrics.batch import StoredBatch
 from linktide.restore import writer_row_of
-from linktide.sources.chunk_queue import ChunkQueue, divide, pieces
+from linktide.sources.chunk_queue import ChunkQueue, divide, pieces, unread
 from linktide.sources.source import Position
-from linktide.store.rebuild import observations_of
 from linktide.store.writer import Advance, StoreBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide._core import EventBatch
     from linktide.index import Decoder, LinkIndex, Rows
@@ -205,8 +204,7 @@ class Session:
                 for chunk in chunks:
                     if chunk.gap is not None:
                         self._parts.report.gapped(chunk.partition)
-                while chunks and not self._is_over.is_set():
-                    batch, chunks = self._decode_batch(chunks, positions, is_catching_up=is_catching_up)
+                for batch in self._batches(chunks, positions, is_catching_up=is_catching_up):
                     self._hand_over(batch)
                 if is_last:
                     break
@@ -243,6 +241,15 @@ class Session:
             events += chunk.next_offset - chunk.first_offset
             size += len(chunk.data)
         return chunks, False, is_catching_up
+
+    def _batches(
+        self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
+    ) -> Iterator[_Batch]:
+        """Decode chunks into as many batches as they need, without what was decoded before."""
+        chunks = unread(chunks, positions)
+        while chunks and not self._is_over.is_set():
+            batch, chunks = self._decode_batch(chunks, positions, is_catching_up=is_catching_up)
+            yield batch
 
     def _decode_batch(
         self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
@@ -330,9 +337,7 @@ class Session:
     def _store(self, batch: _Batch) -> None:
         parts = self._parts
         started = self._monotonic()
-        rows = parts.index.apply(
-            batch.events, lambda link_ids: observations_of(parts.writer.database, link_ids)
-        )
+        rows = parts.index.apply(batch.events, parts.writer.observations_of)
         applied = self._monotonic()
         timing = self._commit(rows, batch.advances)
         self._is_settled = False

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from linktide.authority_desk import AuthorityDesk
+from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError
 from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
 from linktide.memory_limit import MemoryLimit
@@ -18,6 +19,7 @@ from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session
+from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
     MOST_TRACKED,
     index_options,
@@ -124,6 +126,7 @@ class Service:
             now_us=now_us,
             monotonic=time.monotonic,
         )
+        self._recovery = RecoveryDesk(self._metrics)
         self.state = ServiceState(
             config,
             self._metrics,
@@ -133,6 +136,7 @@ class Service:
             authority=self._authority,
             most_tracked=MOST_TRACKED,
             snapshot=self._snapshots.told,
+            recovery=self._recovery,
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
@@ -227,17 +231,20 @@ class Service:
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
+            self._recovery.opened(Workplace(database, writer, index, decoder))
             self._suffixes.served()
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version())
                 _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
+            self._recovery.closing()
             self._close_store(writer, index)
         except LinktideError as error:
             self.state.is_down(str(error))
             raise
         finally:
+            self._recovery.closing()
             is_rekeyed = self._suffixes.is_asked
             self.state.is_down(
                 "hosts get their domains by another public suffix list"
@@ -265,7 +272,7 @@ class Service:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
-        return is_reseeded
+        return is_reseeded | self._recovery.take_turn()
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
         """Take seeds, priors and the memory limit of the configuration anew, if SIGHUP asked for it."""

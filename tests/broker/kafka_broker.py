@@ -106,6 +106,11 @@ class KafkaCluster:
         """Addresses of the SSL listeners; their certificate is `ca.pem` in the folder."""
         return [f"127.0.0.1:{ports.ssl}" for ports in self.ports if ports.ssl]
 
+    @property
+    def sasl_ssl_servers(self) -> list[str]:
+        """Addresses of the SASL_SSL listeners, which are there if both of the others are."""
+        return [f"127.0.0.1:{ports.sasl_ssl}" for ports in self.ports if ports.sasl_ssl]
+
     def start(self, node: int | None = None, *, dies_with_caller: bool = False) -> None:
         """Start one node, or all; returns at once, without waiting for readiness.
 
@@ -277,10 +282,16 @@ def _free_ports(nodes: int, *, has_sasl: bool, has_ssl: bool) -> tuple[NodePorts
             port: int = listener.getsockname()[1]
             return port
 
+        def if_wanted(*, is_wanted: bool) -> int:
+            return free() if is_wanted else 0
+
         return tuple(
-            NodePorts(free(), free(), free() if has_sasl else 0, free() if has_ssl else 0)
+            NodePorts(
+                free(), free(), if_wanted(is_wanted=has_sasl), if_wanted(is_wanted=has_ssl),
+                if_wanted(is_wanted=has_sasl and has_ssl),
+            )
             for _ in range(nodes)
-        )
+        )  # fmt: skip
 
 
 def _accepts(port: int) -> bool:

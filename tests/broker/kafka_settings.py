@@ -34,6 +34,7 @@ class NodePorts:
     plain: int
     sasl: int = 0
     ssl: int = 0
+    sasl_ssl: int = 0
 
 
 def render_properties(
@@ -78,23 +79,25 @@ def _listeners(ports: NodePorts) -> dict[str, str]:
         listeners["SASL_PLAINTEXT"] = ports.sasl
     if ports.ssl:
         listeners["SSL"] = ports.ssl
+    if ports.sasl_ssl:
+        listeners["SASL_SSL"] = ports.sasl_ssl
     addresses = [f"{name}://127.0.0.1:{port}" for name, port in listeners.items()]
     return {
         "listeners": ",".join(addresses),
         "advertised.listeners": ",".join(addresses[1:]),
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
-        "SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL",
+        "SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL",
     }
 
 
 def _sasl() -> dict[str, str]:
-    prefix = "listener.name.sasl_plaintext"
     plain = f'{_JAAS}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
-    return {
-        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
-        f"{prefix}.plain.sasl.jaas.config": plain,
-        f"{prefix}.scram-sha-256.sasl.jaas.config": f"{_JAAS}.scram.ScramLoginModule required;",
-    }
+    settings = {"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256"}
+    for listener in ("sasl_plaintext", "sasl_ssl"):
+        prefix = f"listener.name.{listener}"
+        settings[f"{prefix}.plain.sasl.jaas.config"] = plain
+        settings[f"{prefix}.scram-sha-256.sasl.jaas.config"] = f"{_JAAS}.scram.ScramLoginModule required;"
+    return settings
 
 
 def _ssl(folder: Path) -> dict[str, str]:

@@ -36,7 +36,8 @@ def test_help_fits_a_screen(name: str) -> None:
 
 
 def test_commands_that_print_data_have_json() -> None:
-    for name in ("query", "status", "top", "check", "import", "produce", "url explain"):
+    recovery = ("backup", "restore", "rebuild", "replay", "migrate")
+    for name in ("query", "status", "top", "check", "import", "produce", "url explain", *recovery):
         assert "--json" in ran(*name.split(), "--help").output
 
 
@@ -215,3 +216,32 @@ def test_check_asks_the_brokers_only_online(monkeypatch: pytest.MonkeyPatch) -> 
     result = ran("check", "--online")
     assert result.exit_code == ExitCode.BROKER_UNREACHABLE
     assert "k:9092" in result.stdout
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_no_memory_is_a_sentence(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(session, "rebuild", refuse)
+    assert "no more memory" in failed(ExitCode.OUT_OF_MEMORY, "rebuild")
+
+
+def test_what_recovery_found_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {"rows": 9, "events": 5, "dead_letters": 1, "links": 2, "live_links": 1}
+    told = {"contents": held, "known_links": 2, "live_links": 1, "domains": 3, "differences": []}
+    monkeypatch.setattr(session, "rebuild", lambda _: told)
+    assert "5 events, 1 dead letters, 2 links, 1 live" in ran("rebuild").output
+    monkeypatch.setattr(session, "rebuild", lambda _: told | {"differences": ["\x1b[31mred"]})
+    wrong = ran("rebuild")
+    assert wrong.exit_code == ExitCode.FAILURE
+    assert "Differs: \\x1b[31mred" in wrong.output
+    asked: list[object] = []
+
+    def replayed(_: object, wanted: object) -> dict[str, int]:
+        asked.append(wanted)
+        return {"tried": 3, "events": 2}
+
+    monkeypatch.setattr(session, "replay", replayed)
+    assert "2 of 3 dead letters are events now." in ran("replay", "--since", "2026-11-01").output
+    assert asked == [{"reasons": [], "since": "2026-11-01T00:00:00+00:00"}]

@@ -51,16 +51,18 @@ def wait_until(is_so: Callable[[], bool], what: str, patience_seconds: float = P
 class LinktideProcess:
     """One process in `folder`, on the database there; at the end of its `with` block it is killed."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        """Run Python with these arguments."""
+    def __init__(
+        self, folder: Path, *arguments: str, under: Sequence[str] = (), logs: Path | None = None
+    ) -> None:
+        """Run Python with these arguments, under another program if one is given; logs lie in the folder."""
         self.database = folder / "links.duckdb"
-        self._log = folder / f"stderr-{time.monotonic_ns()}.log"
+        self._log = (logs or folder) / f"stderr-{time.monotonic_ns()}.log"
         # Settings of who runs the tests must not reach the service under test.
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LINKTIDE_")}
         self.started = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [*under, sys.executable, *arguments],
                 cwd=folder,
                 env=environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 stdin=subprocess.DEVNULL,
@@ -94,6 +96,11 @@ class LinktideProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         assert self.is_running, self.told
+
+    def live_until_ended(self, seconds: float) -> None:
+        """Let it run for so long, or until it ends by itself."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
     # --- ends ----------------------------------------------------------------------------------------------
 

@@ -43,9 +43,17 @@ def ssl(cluster: KafkaCluster, cafile: Path | None = None) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("listener", ["PLAIN", "SCRAM-SHA-256", "SSL"])
+def sasl_ssl(cluster: KafkaCluster, mechanism: str) -> dict[str, Any]:
+    servers = {"bootstrap_servers": tuple(cluster.sasl_ssl_servers), "security_protocol": "SASL_SSL"}
+    return sasl(cluster, mechanism) | ssl(cluster) | servers
+
+
+@pytest.mark.parametrize("listener", ["PLAIN", "SCRAM-SHA-256", "SSL", "SASL_SSL"])
 def test_every_listener_is_read_raw(secured: KafkaCluster, listener: str) -> None:
-    settings = ssl(secured) if listener == "SSL" else sasl(secured, listener)
+    if listener == "SASL_SSL":
+        settings = sasl_ssl(secured, "SCRAM-SHA-256")
+    else:
+        settings = ssl(secured) if listener == "SSL" else sasl(secured, listener)
     counted: list[str] = []
     source = source_of(secured, "secured", count=counted.append, group_id=f"by-{listener}", **settings)
     source.open({})

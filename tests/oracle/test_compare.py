@@ -41,7 +41,16 @@ NOT_COMPARED = {
     "refdomains": {"domain_authority", "trust"},
     "backlinks": {"domain_authority", "page_authority", "trust"},
     "outgoing_links": {"domain_authority", "page_authority", "trust"},
-    "dead_letters": {"topic_id", "detail", "record_at", "received_at", "bytes", "byte_length", "bytes_hash"},
+    "dead_letters": {
+        "topic_id",
+        "detail",
+        "record_at",
+        "received_at",
+        "bytes",
+        "byte_length",
+        "bytes_hash",
+        "replayed_at",
+    },
     "sources": {"topic_id", "next_offset", "last_record_at", "updated_at"},
     "new_lost": {"source_name", "topic", "topic_id", "source_partition", "source_offset"},
 }

@@ -73,6 +73,14 @@ class ScriptedService:
         self.calls.append((domain_name, gained, lost))
         return given(self.told)
 
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        self.calls.append((step, token))
+        return given(self.told)
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        self.calls.append((wanted,))
+        return given(self.told)
+
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Stored:
         self.calls.append((data, topic, topic_id, first_offset))
         self.before()

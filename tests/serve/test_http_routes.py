@@ -266,3 +266,15 @@ def test_a_rekey_that_is_refused_or_must_wait_says_so() -> None:
     assert (refused.status_code, refused.json()["error"]) == (400, "no list")
     waits = ask(ScriptedService(told=RetryError("under way")), "POST", REKEY, content=b"x")
     assert waits.status_code == 503
+
+
+def test_recovery_is_handed_over_or_refused_before_the_service_hears_of_it() -> None:
+    service = ScriptedService(told={"token": "t"})
+    asked = ask(service, "POST", "/api/v1/backup", json={"step": "still", "token": "t"})
+    assert (asked.status_code, asked.json()) == (200, {"token": "t"})
+    assert ask(service, "POST", "/api/v1/replay", json={"reasons": ["EMPTY"]}).status_code == 200
+    assert service.calls == [("still", "t"), ({"reasons": ["EMPTY"]},)]
+    for body in (b"[]", b"{", b'{"step": 1}', b'{"step": "hold", "path": "/x"}', b"{}"):
+        assert ask(service, "POST", "/api/v1/backup", content=body).status_code == 400, body
+    assert ask(service, "POST", "/api/v1/replay", content=b"[1]").status_code == 400
+    assert len(service.calls) == 2

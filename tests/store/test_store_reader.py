@@ -285,7 +285,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_reason(tmp_path: Path) -
         open_stopped(foreign)
     newer = (
         *migrations(),
-        Migration(len(migrations()) + 1, "later", "CREATE TABLE internal.later (x INTEGER)"),
+        Migration(migrations()[-1].version + 1, "later", "CREATE TABLE internal.later (x INTEGER)"),
     )
     Database.open(StoreSettings(tmp_path / "new.duckdb"), lambda: VERSIONS, NOW, newer).close()
     with pytest.raises(SchemaTooNewError, match="this linktide knows"):

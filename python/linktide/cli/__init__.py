@@ -18,6 +18,7 @@ from linktide.cli.init import init
 from linktide.cli.plain import plain_text
 from linktide.cli.produce import produce
 from linktide.cli.query import query
+from linktide.cli.recovery import backup, migrate, rebuild, replay, restore
 from linktide.cli.rekey import rekey
 from linktide.cli.run import run
 from linktide.cli.status import status
@@ -26,6 +27,10 @@ from linktide.cli.url import url
 from linktide.errors import ExitCode, LinktideError
 
 INTERRUPTED = 130
+_NO_MEMORY = (
+    "The system gives this process no more memory: raise its limit, or lower memory_limit, queue_max_bytes "
+    "and catch_up_max_events. What is stored is sound."
+)
 _OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
@@ -54,8 +59,19 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except LinktideError as error:
             _fail(plain_text(str(error)), int(error.exit_code))
+        except MemoryError:
+            _fail(_NO_MEMORY, int(ExitCode.OUT_OF_MEMORY))
+        except RuntimeError as error:
+            # How Python tells that the system has no memory, or no room, for another thread.
+            if "can't start new thread" not in str(error):
+                raise
+            _fail(_NO_MEMORY, int(ExitCode.OUT_OF_MEMORY))
         except KeyboardInterrupt:
             _fail("Stopped by Ctrl-C.", INTERRUPTED)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the commands alone: with their options they would fill more than a screen."""
+        self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order a newcomer needs them."""
@@ -84,12 +100,30 @@ def _version() -> str:
 
 @click.group(
     cls=Commands,
-    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, authority, url],
+    commands=[
+        init,
+        run,
+        demo,
+        import_files,
+        produce,
+        query,
+        top,
+        check,
+        status,
+        rekey,
+        authority,
+        url,
+        backup,
+        restore,
+        rebuild,
+        replay,
+        migrate,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")
 def main() -> None:
     """Keep a live backlink index: events in; link state, authority and velocity out.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, others in docs/commands.md.
+    COMMAND --help tells of one command, --version of the version, docs/commands.md of exit codes.
     """

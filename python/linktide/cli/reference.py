@@ -49,6 +49,7 @@ _EXIT_MEANINGS = {
     ExitCode.DISK_FULL: "No room to write.",
     ExitCode.REFUSED_QUERY: "The query was refused, is wrong, or ran into a limit.",
     ExitCode.BOUND_VIOLATED: "A score is further from exact than its bound allows (`authority audit`).",
+    ExitCode.OUT_OF_MEMORY: "The process gets no more memory; the system may also end it, with 134 or 137.",
 }
 _COMMANDS = f"""\
 # Commands

@@ -26,6 +26,8 @@ _BUSY_PAUSE_SECONDS = 0.5
 _BUSY_TRIES = 240
 # The service answers a push once it is stored, and gives that a minute.
 _PUSH_SECONDS = 120.0
+# A batch under way ends first.
+_STEP_SECONDS = 120.0
 # The whole index is built again meanwhile.
 _REKEY_SECONDS = 3600.0
 # Whole graphs are read and solved.
@@ -103,17 +105,25 @@ class RunningService:
     def explain(self, domain_name: str, from_at: str, to_at: str | None, limit: int) -> dict[str, object]:
         """Ask the service why the authority of a domain changed."""
         asked = {"domain_name": domain_name, "from_at": from_at, "to_at": to_at, "limit": limit}
-        return self._ask("/api/v1/authority/explain", asked)
+        return self._post("/api/v1/authority/explain", asked, _SOLVE_SECONDS)
 
     def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> dict[str, object]:
         """Ask the service what other links would do."""
         asked = {"domain_name": domain_name, "gained": list(gained), "lost": list(lost)}
-        return self._ask("/api/v1/authority/what-if", asked)
+        return self._post("/api/v1/authority/what-if", asked, _SOLVE_SECONDS)
 
-    def _ask(self, path: str, asked: Mapping[str, object]) -> dict[str, object]:
+    def backup(self, step: str, token: str = "") -> dict[str, object]:
+        """Take a step of a backup that this process makes."""
+        return self._post("/api/v1/backup", {"step": step, "token": token}, _STEP_SECONDS)
+
+    def replay(self, wanted: Mapping[str, object]) -> dict[str, object]:
+        """Have the service make events of dead letters."""
+        return self._post("/api/v1/replay", wanted, _REKEY_SECONDS)
+
+    def _post(self, path: str, told: Mapping[str, object], timeout_seconds: float) -> dict[str, object]:
         kind = {"Content-Type": b"application/json"}
-        body = json.dumps(asked).encode()
-        return _object(_accepted(self._request("POST", path, body, kind, _SOLVE_SECONDS)))
+        answer = self._request("POST", path, json.dumps(told).encode(), kind, timeout_seconds)
+        return _object(_accepted(answer))
 
     def push(self, chunk: Chunk) -> tuple[int, int, int]:
         """Push one NDJSON chunk and return (next offset, accepted, dead letters) once it is stored.

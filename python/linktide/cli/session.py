@@ -151,6 +151,41 @@ def what_if(
         return service.what_if(domain_name, gained, lost)
 
 
+def backup(config: Config, target: Path, *, is_forced: bool) -> Mapping[str, Any]:
+    """Back the database up, beside the running service if there is one; the fields of `recovery.BackedUp`."""
+    room = import_module("linktide.recovery")
+    service = find_service(config)
+    if service is None:
+        return asdict(room.back_up(config, target, None, is_forced=is_forced))
+    with service:
+        return asdict(room.back_up(config, target, service, is_forced=is_forced))
+
+
+def restore(config: Config, backup: Path, *, is_forced: bool) -> Mapping[str, Any]:
+    """Put a backup in the place of the database; the fields of `recovery.PutBack`."""
+    return asdict(import_module("linktide.recovery").put_back(config, backup, is_forced=is_forced))
+
+
+def rebuild(config: Config) -> Mapping[str, Any]:
+    """Compare a stopped database with the index built from it; the fields of `recovery.Rebuilt`."""
+    return asdict(import_module("linktide.recovery").rebuild(config))
+
+
+def migrate(config: Config, *, is_dry_run: bool) -> Mapping[str, Any]:
+    """Bring the schema up to date; the fields of `recovery.Migrated`."""
+    return asdict(import_module("linktide.recovery").migrate_stopped(config, is_dry_run=is_dry_run))
+
+
+def replay(config: Config, wanted: Mapping[str, object]) -> Mapping[str, Any]:
+    """Make events of dead letters, through a running service if there is one: `replay.Replayed`."""
+    service = find_service(config)
+    if service is not None:
+        with service:
+            return service.replay(wanted)
+    chosen = import_module("linktide.replay").wanted_of(wanted)
+    return asdict(import_module("linktide.recovery").replay_stopped(config, chosen))
+
+
 def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
     """Send a file's events to Kafka and return how many the brokers acknowledged."""
     sent: int = import_module("linktide.sources.produce").produce_file(config, path, topic, progress)

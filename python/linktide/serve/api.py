@@ -57,6 +57,19 @@ class AuthorityApi(Protocol):
         """Return what a domain would have with links of `gained` and without those of `lost`."""
 
 
+class RecoveryApi(Protocol):
+    """Backups and replays of the service."""
+
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        """Take a step of a backup (hold, still, release) that another process makes; blocks.
+
+        Raises LinktideError for a step or token that belongs to none, RetryError while the store reopens.
+        """
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """Make events of the dead letters that can be, and count them; blocks. Raises LinktideError."""
+
+
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
@@ -91,6 +104,12 @@ class ServiceApi(Protocol):
 
     def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
         """As `AuthorityApi.what_if`."""
+
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        """As `RecoveryApi.backup`."""
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """As `RecoveryApi.replay`."""
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

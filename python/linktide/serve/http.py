@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import threading
@@ -98,6 +99,8 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
         Route("/api/v1/authority/audit", authority.audit, methods=["POST"]),
         Route("/api/v1/authority/explain", authority.explain, methods=["POST"]),
         Route("/api/v1/authority/what-if", authority.what_if, methods=["POST"]),
+        Route("/api/v1/backup", _Recovery(room).backup, methods=["POST"]),
+        Route("/api/v1/replay", _Recovery(room).replay, methods=["POST"]),
     ]
     guard = Middleware(
         Guard,
@@ -251,6 +254,37 @@ class _Authority:
     async def _body(self, request: Request) -> bytes:
         with self._room.bodies.share() as share:
             return await read_body(request, MAX_QUERY_BYTES, self._room.limits.body_seconds, share)
+
+
+class _Recovery:
+    """POST /api/v1/backup and /api/v1/replay."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+
+    async def backup(self, request: Request) -> Response:
+        told = await self._told(request)
+        step, token = told.pop("step", None), told.pop("token", "")
+        if not isinstance(step, str) or not isinstance(token, str) or told:
+            raise HTTPException(
+                400, "Wanted an object with step (hold, still, release) and the token of a hold."
+            )
+        return json_answer(await self._room.call(partial(self._room.service.backup, step, token)))
+
+    async def replay(self, request: Request) -> Response:
+        told = await self._told(request)
+        return json_answer(await self._room.call(partial(self._room.service.replay, told)))
+
+    async def _told(self, request: Request) -> dict[str, object]:
+        with self._room.bodies.share() as share:
+            body = await read_body(request, MAX_QUERY_BYTES, self._room.limits.body_seconds, share)
+            try:
+                told = json.loads(body or b"{}")
+            except ValueError as error:
+                raise HTTPException(400, f"The body is no JSON: {error}.") from error
+        if not isinstance(told, dict):
+            raise HTTPException(400, "The body is no JSON object.")
+        return told
 
 
 @asynccontextmanager

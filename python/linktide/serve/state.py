@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
-    from linktide.serve.api import AuthorityApi, SuffixApi
+    from linktide.serve.api import AuthorityApi, RecoveryApi, SuffixApi
     from linktide.sources.push import PushSource
     from linktide.store.database import Database
     from linktide.store.reader import ReaderPool
@@ -81,6 +81,7 @@ class ServiceState:
         authority: AuthorityApi,
         most_tracked: int,
         snapshot: Callable[[], Mapping[str, object]],
+        recovery: RecoveryApi,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:
@@ -91,6 +92,7 @@ class ServiceState:
         self._suffixes = suffixes
         self._authority = authority
         self._snapshot = snapshot
+        self._recovery = recovery
         self._now_us = now_us
         self._is_stopping = is_stopping
         self._started_us = now_us()
@@ -236,6 +238,14 @@ class ServiceState:
     def what_if(self, domain_name: str, gained: Sequence[str], lost: Sequence[str]) -> Mapping[str, object]:
         """Tell what other links would do to the authority of a domain."""
         return self._authority.what_if(domain_name, gained, lost)
+
+    def backup(self, step: str, token: str) -> Mapping[str, object]:
+        """Take a step of a backup that another process makes."""
+        return self._recovery.backup(step, token)
+
+    def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """Make events of the dead letters that can be."""
+        return self._recovery.replay(wanted)
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from linktide.sources.source import Codec, begin_chunk_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from linktide.sources.source import Chunk
+    from linktide.sources.source import Chunk, Partition, Position
 
 
 def pieces(chunk: Chunk, most_records: int) -> Iterator[Chunk]:
@@ -35,6 +35,22 @@ def pieces(chunk: Chunk, most_records: int) -> Iterator[Chunk]:
         after = chunk.next_offset if is_last else offset + len(lines)
         yield replace(chunk, data=chunk.data[start:end], first_offset=offset, next_offset=after)
         offset, start = after, end
+
+
+def unread(chunks: Sequence[Chunk], positions: Mapping[Partition, Position]) -> list[Chunk]:
+    """Leave out what lies below the positions or came twice.
+
+    A source that loses a partition and gets it again may begin below what it has handed out. After a gap it
+    begins where it says.
+    """
+    ends = {partition: position.next_offset for partition, position in positions.items()}
+    kept = []
+    for chunk in chunks:
+        rest = chunk if chunk.gap else begin_chunk_at(chunk, ends.get(chunk.partition, chunk.first_offset))
+        if rest is not None:
+            kept.append(rest)
+            ends[chunk.partition] = rest.next_offset
+    return kept
 
 
 def divide(chunks: list[Chunk], ended_at: tuple[int, int] | None) -> tuple[list[Chunk], list[Chunk]]:

@@ -92,7 +92,7 @@ class Database:
         Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError, ConfigError, DiskFullError and
         StoreFailedError. `steps` replaces the known migrations in tests.
         """
-        _check_wal(settings.path)
+        check_wal(settings.path)
         # Asked before a file is made: what cannot be pinned must leave no file behind.
         new_pins = None if settings.path.exists() else first_pins()
         connection: DuckDBPyConnection | None = None
@@ -215,16 +215,23 @@ def _connect(settings: StoreSettings) -> DuckDBPyConnection:
     return connection
 
 
-def _check_wal(path: Path) -> None:
+def check_wal(path: Path) -> None:
+    """Raise DatabaseDamagedError for a WAL without its file, or one that DuckDB would take for empty."""
     wal = wal_path(path)
     if not wal.exists():
         return
     if not path.exists():
-        raise DatabaseDamagedError(f"{path} is gone, but not its WAL; restore it, or move {wal} away")
+        raise DatabaseDamagedError(
+            f"{path} is gone, but not its WAL {wal}; `linktide restore` a backup, or move the WAL away: "
+            "docs/operations.md"
+        )
     with wal.open("rb") as file:
         begin = file.read(len(_WAL_MAGIC))
     if begin and begin != _WAL_MAGIC:
-        raise DatabaseDamagedError(f"{wal} does not begin as a WAL does; restore a backup of {path}")
+        raise DatabaseDamagedError(
+            f"{wal} does not begin as a WAL does; keep it and {path}, then `linktide restore` a backup: "
+            "docs/operations.md"
+        )
 
 
 def _pin(connection: DuckDBPyConnection, first_pins: Callable[[], PinVersions], now: datetime) -> Pins:

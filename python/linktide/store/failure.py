@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _STORAGE = re.compile(r"version number (?P<seen>\d+), but we can only read versions? (?P<known>[^.]*\d)")
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "ENOSPC", "failed to offload data block")
+_UNWRITABLE = ("Read-only file system", "Input/output error")
 _DAMAGE = (
     "Corrupt",
     "not a valid DuckDB database file",
@@ -54,14 +55,18 @@ def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
             f"{newer['known']}: install the newer linktide"
         )
     if any(words in text for words in _DAMAGE):
-        return DatabaseDamagedError(
-            f"{path} or its WAL is damaged or not DuckDB's ({text}); restore a backup"
-        )
+        return _damaged(path, text)
+    return _opening_failed(error, path, text)
+
+
+def _opening_failed(error: duckdb.Error, path: Path, text: str) -> LinktideError:
     if is_disk_full(error):
         return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
-    if isinstance(error, duckdb.IOException):
+    # A disk is mounted anew, a path comes back: a running service waits for that.
+    is_unwritable = any(words in text for words in _UNWRITABLE)
+    if isinstance(error, duckdb.IOException) and not is_unwritable:
         return ConfigError(f"{path} cannot be opened ({text}); check the setting `database` and its rights")
-    return StoreFailedError(f"{path} cannot be opened ({text})")
+    return StoreFailedError(f"{path} cannot be opened ({text}); look at its disk")
 
 
 def write_failure(error: Exception, path: Path, doing: str) -> LinktideError:
@@ -69,7 +74,17 @@ def write_failure(error: Exception, path: Path, doing: str) -> LinktideError:
     text = _first_line(error)
     if is_disk_full(error):
         return DiskFullError(f"no room to {doing} in {path} ({text}); free space on its file system")
+    if any(words in text for words in _DAMAGE):
+        # A block is read, and found to be damaged, long after the file was opened.
+        return _damaged(path, text)
     return StoreFailedError(f"could not {doing} in {path} ({text}); reopen it and rebuild from its tables")
+
+
+def _damaged(path: Path, text: str) -> DatabaseDamagedError:
+    return DatabaseDamagedError(
+        f"{path} or its WAL is damaged or not DuckDB's ({text}); keep both files, then `linktide restore` a "
+        "backup: docs/operations.md"
+    )
 
 
 def _holder(text: str) -> str:

@@ -29,7 +29,7 @@ class Migration:
 
 
 def migrations() -> tuple[Migration, ...]:
-    """Return all migrations this linktide knows, in order, numbered from 1 without a gap."""
+    """Return all migrations this linktide knows, in order of their numbers."""
     found = [
         Migration(int(match["version"]), match["name"], file.read_text(encoding="utf-8"))
         for file in resources.files(__package__).joinpath("migrations").iterdir()
@@ -59,6 +59,14 @@ def stored_version(connection: DuckDBPyConnection, path: Path) -> int:
     return 0
 
 
+def refuse_newer(stored: int, newest: int, path: Path) -> None:
+    """Raise SchemaTooNewError if a file has a schema that this linktide does not know."""
+    if stored > newest:
+        raise SchemaTooNewError(
+            f"{path} has schema version {stored}, this linktide knows {newest}: install the newer linktide"
+        )
+
+
 def migrate(
     connection: DuckDBPyConnection, path: Path, steps: tuple[Migration, ...], applied_at: datetime
 ) -> int:
@@ -68,11 +76,8 @@ def migrate(
     """
     stored = stored_version(connection, path)
     newest = steps[-1].version
-    if stored > newest:
-        raise SchemaTooNewError(
-            f"{path} has schema version {stored}, this linktide knows {newest}: install the newer linktide"
-        )
-    for step in steps[stored:]:
+    refuse_newer(stored, newest, path)
+    for step in (one for one in steps if one.version > stored):
         connection.execute("BEGIN").fetchall()
         connection.execute(step.sql).fetchall()
         connection.execute(

@@ -19,13 +19,12 @@ from linktide.errors import (
     LinktideError,
     ReadersBusyError,
     RefusedQueryError,
-    SchemaTooNewError,
 )
 from linktide.setting import size_text
 from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
-from linktide.store.migrate import migrations, stored_version
+from linktide.store.migrate import migrations, refuse_newer, stored_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -230,11 +229,8 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
 
 
 def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
-    stored, newest = stored_version(connection, path), migrations()[-1].version
-    if stored > newest:
-        raise SchemaTooNewError(
-            f"{path} has schema version {stored}, this linktide knows {newest}: install the newer linktide"
-        )
+    stored = stored_version(connection, path)
+    refuse_newer(stored, migrations()[-1].version, path)
     if stored == 0:
         raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
 

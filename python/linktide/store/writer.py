@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from linktide.errors import FenceError, LinktideError
 from linktide.store.failure import write_failure
-from linktide.store.rebuild import read_offsets
+from linktide.store.rebuild import observations_of, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -69,6 +69,15 @@ ON CONFLICT (source_id) DO UPDATE SET
     events = events + excluded.events, dead_letters = dead_letters + excluded.dead_letters,
     last_record_at = greatest(last_record_at, excluded.last_record_at), updated_at = excluded.updated_at
 """  # noqa: S608
+_MARK_REPLAYED = f"""
+UPDATE internal.dead_letters d SET replayed_rev = ?, replayed_at = ?
+FROM {_BATCH_VIEW} b WHERE d.source_id = b.source_id AND d.off = b.off AND d.replayed_rev IS NULL
+"""  # noqa: S608
+_COUNT_REPLAYED = f"""
+UPDATE internal.source_offsets o SET events = events + b.letters, dead_letters = dead_letters - b.letters
+FROM (SELECT source_id, count(*) AS letters FROM {_BATCH_VIEW} GROUP BY source_id) b
+WHERE o.source_id = b.source_id
+"""  # noqa: S608
 _UPDATE_WRITER = """
 UPDATE internal.writer SET rev = ?, clock = ?, committed_at = ?, live_links = ?,
     authority_error_bound = ?, is_authority_shown = ?, trust_scale = ?, topics = ?
@@ -101,6 +110,8 @@ class StoreBatch:
     """Table name → object with `__arrow_c_stream__` or `__arrow_c_array__`; columns are matched by name."""
     advances: Sequence[Advance]
     writer: WriterRow
+    replayed: Sequence[tuple[int, int]] = ()
+    """(source id, offset) of dead letters that are events of this batch: they are marked, and counted so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,16 @@ class CheckpointRule:
 
     wal_bytes: int = 64 * 1024 * 1024
     age_seconds: float = 300.0
+    held_wal_bytes: int = 2 << 30
+    """Above it a checkpoint is due even while one is held: the WAL must not fill the disk."""
+
+
+@dataclass(slots=True)
+class CheckpointHold:
+    """While it stands no checkpoint is due, so that the file stays as it is; set by the writer's thread."""
+
+    is_broken: bool = False
+    """True once a checkpoint was made all the same; read by any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +174,8 @@ class StoreWriter:
     rule: CheckpointRule = field(default_factory=CheckpointRule)
     at: Callable[[str], None] = _nothing
     """Called at each of FAIL_POINTS; kill tests put their bomb here."""
+    hold: CheckpointHold | None = None
+    """Holds checkpoints while the file is copied."""
     _source_ids: dict[Partition, int] = field(init=False, default_factory=dict)
     _checkpointed_at: float = field(init=False, default=0.0)
 
@@ -167,6 +190,10 @@ class StoreWriter:
         if partition not in self._source_ids:
             self._source_ids[partition] = max(self._source_ids.values(), default=0) + 1
         return self._source_ids[partition]
+
+    def observations_of(self, link_ids: object) -> pa.Table:
+        """Return every stored observation of the links, as `rebuild.observations_of` does."""
+        return observations_of(self.database, link_ids)
 
     def commit(self, batch: StoreBatch) -> CommitTiming:
         """Store a batch in one transaction.
@@ -184,6 +211,7 @@ class StoreWriter:
             self.at("fenced")
             fenced = self.monotonic()
             rows = self._insert_tables(batch.tables)
+            self._mark_replayed(batch, committed_at)
             self.at("written")
             self._advance(batch, committed_at)
             self.at("advanced")
@@ -237,6 +265,8 @@ class StoreWriter:
         Raises DiskFullError or StoreFailedError; after these the instance is lost, as after a failed commit.
         """
         wal_bytes = self.database.wal_bytes()
+        if self.hold is not None and wal_bytes < self.rule.held_wal_bytes:
+            return None
         is_old = self.monotonic() - self._checkpointed_at >= self.rule.age_seconds
         if wal_bytes >= self.rule.wal_bytes or (is_old and wal_bytes > 0):
             return self.checkpoint()
@@ -247,6 +277,8 @@ class StoreWriter:
         started = self.monotonic()
         wal_bytes = self.database.wal_bytes()
         self.at("checkpoint")
+        if self.hold is not None:
+            self.hold.is_broken, self.hold = True, None
         try:
             self.database.connection.execute("CHECKPOINT").fetchall()
         except duckdb.TransactionException:
@@ -311,6 +343,21 @@ class StoreWriter:
                 list(row.topics),
             ],
         ).fetchall()
+
+    def _mark_replayed(self, batch: StoreBatch, replayed_at: datetime) -> None:
+        if not batch.replayed:
+            return
+        source_ids, offsets = zip(*batch.replayed, strict=True)
+        columns = [pa.array(source_ids, pa.uint32()), pa.array(offsets, pa.uint64())]
+        letters = pa.record_batch(columns, names=["source_id", "off"])
+        connection = self.database.connection
+        connection.register(_BATCH_VIEW, letters)
+        try:
+            connection.execute(_MARK_REPLAYED, [batch.writer.rev, replayed_at]).fetchall()
+            connection.execute(_COUNT_REPLAYED).fetchall()
+        finally:
+            with suppress(duckdb.Error):  # as in _insert
+                connection.unregister(_BATCH_VIEW)
 
     def _roll_back(self) -> None:
         # An instance that a fatal error has invalidated refuses even this; the first error tells the story.

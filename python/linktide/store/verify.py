@@ -1,0 +1,148 @@
+"""Reading a whole database: every block by its checksum, and whether the tables agree with one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from linktide.store.database import CLOSED_TO_EXTENSIONS, check_wal
+from linktide.store.failure import open_failure, write_failure
+from linktide.store.migrate import migrations, refuse_newer, stored_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+_TABLES = """
+SELECT table_name, list(column_name)
+FROM duckdb_columns() WHERE schema_name = 'internal' AND table_name IN (
+    SELECT table_name FROM duckdb_tables() WHERE schema_name = 'internal' AND NOT temporary)
+GROUP BY table_name ORDER BY table_name
+"""
+_SOURCES = """
+SELECT o.topic, o.part, o.next_offset, o.events + o.dead_letters AS counted,
+       coalesce(r.held, 0), coalesce(r.apart, 0), coalesce(r.past, 0)
+FROM internal.source_offsets o
+LEFT JOIN (
+    SELECT source_id, count(*) AS held, count(DISTINCT off) AS apart, max(off) + 1 AS past
+    FROM ({rows}) GROUP BY source_id
+) r ON r.source_id = o.source_id
+"""
+_WITHOUT_LINK = """
+SELECT count(DISTINCT link_id) FROM internal.{table} t ANTI JOIN internal.links l ON l.link_id = t.link_id
+"""
+_LIVE = """
+SELECT (SELECT live_links FROM internal.writer),
+       (SELECT count(*) FROM internal.link_state WHERE status IN (1, 2))
+"""
+_OF_LINKS = ("link_changes", "life_changes", "attribute_changes", "link_events")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a database holds, and where its tables disagree."""
+
+    schema_version: int
+    rev: int
+    events: int
+    dead_letters: int
+    links: int
+    live_links: int
+    rows: int
+    """Of all tables."""
+    differences: tuple[str, ...]
+
+
+def checkpoint_copy(path: Path, memory_limit: str) -> None:
+    """Bring the WAL of a copy into it. Raises as `Database.open` does."""
+    check_wal(path)
+    try:
+        with _connect(path, memory_limit, is_read_only=False) as connection:
+            connection.execute("CHECKPOINT").fetchall()
+    except duckdb.Error as error:
+        raise open_failure(error, path) from error
+
+
+def read_whole(path: Path, memory_limit: str) -> Contents:
+    """Read every value of a file that no service holds; changes nothing.
+
+    Raises DatabaseDamagedError where a block is not as it was written, SchemaTooNewError and
+    DatabaseLockedError.
+    """
+    check_wal(path)
+    try:
+        connection = _connect(path, memory_limit, is_read_only=True)
+    except duckdb.Error as error:
+        raise open_failure(error, path) from error
+    try:
+        version = stored_version(connection, path)
+        refuse_newer(version, migrations()[-1].version, path)
+        return contents(connection, version)
+    except duckdb.Error as error:
+        raise write_failure(error, path, "read all") from error
+    finally:
+        connection.close()
+
+
+def contents(connection: DuckDBPyConnection, version: int) -> Contents:
+    """Read every value through a connection, and compare the tables."""
+    tables = dict(connection.execute(_TABLES).fetchall())
+    rows = 0
+    for name in tables:
+        # The hash of a whole row makes DuckDB read, and so check, each of its columns.
+        read = f"SELECT count(*), bit_xor(hash(t)) FROM internal.{name} t"  # noqa: S608 -- our own names
+        rows += int(connection.execute(read).fetchall()[0][0])
+    counted = connection.execute(
+        "SELECT coalesce(sum(events), 0), coalesce(sum(dead_letters), 0) FROM internal.source_offsets"
+    ).fetchall()[0]
+    links = int(connection.execute("SELECT count(*) FROM internal.links").fetchall()[0][0])
+    written, live = connection.execute(_LIVE).fetchall()[0]
+    rev = int(connection.execute("SELECT rev FROM internal.writer").fetchall()[0][0])
+    differences = [*_offsets(connection, tables), *_strays(connection, tables)]
+    if written != live:
+        differences.append(f"{written} live links by the writer, {live} by the newest state of each link")
+    return Contents(version, rev, int(counted[0]), int(counted[1]), links, live, rows, tuple(differences))
+
+
+def _offsets(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> list[str]:
+    """Tell where rows and offsets disagree; events that retention took away are missed by none."""
+    held = [name for name, columns in tables.items() if {"source_id", "off"} <= set(columns)]
+    # A dead letter that was replayed has a row as an event.
+    parts = [
+        f"SELECT source_id, off FROM internal.{name}"  # noqa: S608 -- our own names
+        + (" WHERE replayed_rev IS NULL" if "replayed_rev" in tables[name] else "")
+        for name in held
+    ]
+    told = []
+    for row in connection.execute(_SOURCES.format(rows=" UNION ALL ".join(parts))).fetchall():
+        topic, part, next_offset, counted, rows, apart, past = row
+        name = f"{topic!r}, partition {part}"
+        if apart != rows:
+            told.append(f"{name}: {rows - apart} offsets have more than one row")
+        if past > next_offset:
+            told.append(f"{name}: a row has offset {past - 1}, the stored position is {next_offset}")
+        if rows > counted:
+            told.append(f"{name}: {rows} rows, counted were {counted}")
+    return told
+
+
+def _strays(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> list[str]:
+    told = []
+    for table in (name for name in _OF_LINKS if name in tables):
+        count = connection.execute(_WITHOUT_LINK.format(table=table)).fetchall()[0][0]
+        if count:
+            told.append(f"{table} has rows of {count} links that are not in links")
+    return told
+
+
+def _connect(path: Path, memory_limit: str, *, is_read_only: bool) -> DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(path),
+        read_only=is_read_only,
+        config={"memory_limit": memory_limit, "threads": 2, **CLOSED_TO_EXTENSIONS},
+    )
+    connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
+    return connection
