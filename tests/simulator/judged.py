@@ -87,13 +87,15 @@ def fake_differences(store: FakeStore, state: State) -> list[str]:
     lives: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for one in sorted(store.lives(), key=lambda life: life["started_at"]):
         lives[one["link_id"]].append(tuple(one[name] for name in LIFE_COLUMNS))
+    states = {one["link_id"]: one for one in newest(store.tables["link_changes"], "link_id")}
     seen: dict[Any, Any] = {}
-    for link in store.links():
+    for link in store.tables["links"]:
         link_id = link["link_id"]
         values = {name: value for name, (_, value) in current(runs[link_id]).items()}
         pair = (link["source_url"], link["target_url"])
-        status = STATUSES[link.get("status") or 0]
-        seen[pair] = (status, link.get("last_seen"), lives[link_id], sorted(_told(runs[link_id])), values)
+        state_row = states.get(link_id, {})
+        status = STATUSES[state_row.get("status") or 0]
+        seen[pair] = (status, state_row.get("last_seen"), lives[link_id], sorted(_told(runs[link_id])), values)
     wanted = {
         tuple(pair): (
             link.status,
