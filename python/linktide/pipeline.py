@@ -76,6 +76,10 @@ class Parts:
     """Where the store stood when the session began."""
     between_batches: Callable[[], bool] = lambda: False
     """Called where index and store stand still together; true if it moved scores that are to be written."""
+    upkeep: Callable[[bool], bool] = lambda _is_catching_up: False
+    """Does one slice of what keeps the store in order; true if more of it waits."""
+    pause_reason: Callable[[], str | None] = lambda: None
+    """Why no source may be read for the moment."""
     is_to_leave: Callable[[], bool] = lambda: False
     """Asked between two batches; what is not stored then is dropped, and read again by the next session."""
 
@@ -114,6 +118,7 @@ class Session:
         self._failure: BaseException | None = None
         self._fetchers = [_Fetcher(source) for source in parts.sources]
         self._is_settled = False
+        self._has_upkeep = False
         self._settled_at = monotonic()
         self.stored_rev = 0
         """The newest revision that this session stored; any thread may read it."""
@@ -154,7 +159,8 @@ class Session:
 
     def trouble(self) -> str | None:
         """Return why a source cannot be read for the moment; None if all can."""
-        return next((told for one in self._fetchers if (told := one.source.trouble) is not None), None)
+        paused = self._parts.pause_reason()
+        return paused or next((told for one in self._fetchers if (told := one.source.trouble)), None)
 
     @property
     def queue_bytes(self) -> int:
@@ -167,7 +173,10 @@ class Session:
         source = fetcher.source
         try:
             while not self._is_ending() and not source.is_exhausted:
-                for chunk in source.poll(_POLL_SECONDS):
+                is_paused = self._parts.pause_reason() is not None
+                if is_paused:
+                    self._is_over.wait(_POLL_SECONDS)
+                for chunk in () if is_paused else source.poll(_POLL_SECONDS):
                     for piece in pieces(chunk, self._settings.batch_max_events):
                         self._queue.put(piece)
                 self._tell(fetcher)
@@ -302,6 +311,7 @@ class Session:
                 return
             else:
                 self._settle()
+            self._has_upkeep = self._parts.upkeep(batch is not None and batch.is_catching_up)
             checkpoint = self._parts.writer.checkpoint_if_due()
             if checkpoint is not None:
                 self._parts.report.checkpointed(checkpoint)
@@ -310,7 +320,7 @@ class Session:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._decoded or self._is_decoder_done or self._failure is not None,
-                self._settings.idle_seconds,
+                0.0 if self._has_upkeep else self._settings.idle_seconds,
             )
             if self._decoded:
                 batch = self._decoded.popleft()
@@ -375,8 +385,7 @@ class Session:
     def _fail(self, error: BaseException) -> None:
         with self._changed:
             # The first failure tells the story; what it brings down is noise.
-            if self._failure is None:
-                self._failure = error
+            self._failure = self._failure or error
             self._changed.notify_all()
         self._queue.close()
 

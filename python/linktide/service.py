@@ -15,6 +15,7 @@ from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
+from linktide.pauses import PauseDesk
 from linktide.pipeline import Parts, PipelineSettings, Session
 from linktide.restore import (
     index_options,
@@ -37,6 +38,7 @@ from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
 from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
 from linktide.suffixes import misplaced, read_suffix_list
+from linktide.upkeep import PAUSES, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +103,7 @@ class Service:
         self._is_reload_asked = False
         self._has_begun = False
         self._metrics = Metrics()
+        self._pauses = PauseDesk(self._metrics, PAUSES)
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
@@ -174,10 +177,12 @@ class Service:
         config = self._config
         database = open_database(config)
         readers: ReaderPool | None = None
+        upkeep: Upkeep | None = None
         try:
-            writer = StoreWriter(
-                database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
-            )
+            at = self._at_fail_point or (lambda _point: None)
+            writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at)
+            upkeep = Upkeep.of(database, config, self._metrics, self._pauses, lambda: datetime.now(UTC), at)
+            upkeep_step = upkeep.step
             options = index_options(config, database.pins.hash_seed)
             index = self._suffixes.grant(writer, options) or restore_index(database, options)
             pins = database.pins
@@ -196,6 +201,8 @@ class Service:
                 self._counters,
                 stored,
                 between_batches=lambda: self._take_reload(database, index),
+                upkeep=lambda is_catching_up: upkeep_step(is_catching_up=is_catching_up),
+                pause_reason=self._pauses.reason,
                 is_to_leave=lambda: self._suffixes.is_asked,
             )
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
@@ -223,6 +230,8 @@ class Service:
             self._close_sources()
             if readers is not None:
                 readers.close()
+            if upkeep is not None:
+                upkeep.close()
             database.close()
 
     def _look_at_domains(self, suffixes: SuffixList) -> None:
@@ -324,7 +333,7 @@ class Service:
         self._stop.set()
 
 
-def open_database(config: Config) -> Database:
+def open_database(config: Config, *, is_checking_segments: bool = True) -> Database:
     """Open the configured file as its writer, or make it, pinned to the configured public suffix list.
 
     Raises what `Database.open` does, and ConfigError if the file was made with another URL policy, or, before
@@ -337,6 +346,7 @@ def open_database(config: Config) -> Database:
         config.database,
         memory_limit=f"{config.memory_limit}B",
         unverified_after_days=config.unverified_after_days,
+        is_checking_segments=is_checking_segments,
     )
 
     def first_pins() -> PinVersions:

@@ -12,6 +12,7 @@ import click
 
 from linktide.cli.check import check
 from linktide.cli.demo import demo
+from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
 from linktide.cli.plain import plain_text
@@ -83,7 +84,7 @@ def _version() -> str:
 
 @click.group(
     cls=Commands,
-    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, url],
+    commands=[init, run, demo, import_files, produce, query, top, check, status, rekey, forget, url],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(_version(), prog_name="linktide")

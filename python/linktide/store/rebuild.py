@@ -35,10 +35,9 @@ SELECT n.domain_key, n.domain_name, true AS has_node, s.citation, s.authority, s
 FROM internal.newest_domain_names n
 LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key
 UNION ALL
-SELECT DISTINCT d.domain_key, d.domain_name, false,
+SELECT d.domain_key, d.domain_name, false,
        NULL::DOUBLE, NULL::DOUBLE, NULL::DOUBLE, NULL::TIMESTAMPTZ
-FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM internal.links
-      UNION ALL SELECT t_dom_key, target_domain FROM internal.links) d
+FROM internal.domain_keys d
 ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
 """
 _PAGE_SCORES = "SELECT page_key, authority, trust FROM internal.newest_page_scores"

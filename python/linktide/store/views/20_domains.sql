@@ -1,17 +1,33 @@
-CREATE VIEW internal.newest_domain_names AS
-SELECT domain_key, arg_max(domain_name, rev) AS domain_name FROM internal.domain_names GROUP BY domain_key;
+-- What is folded by key alone lies in one run (…_base) with one row a key; the newest of the rows since then
+-- (recent_…) supersede it. So looking up a few keys needs no fold of all.
+
+CREATE VIEW internal.newest_domain_names AS SELECT domain_key, domain_name FROM internal.domain_names;
+
+CREATE VIEW internal.recent_domain_scores AS
+SELECT domain_key, arg_max({
+           'citation': citation, 'authority': authority, 'trust_mass': trust_mass, 'trust': trust,
+           'scored_at': scored_at, 'rev': rev}, rev) AS newest
+FROM internal.domain_scores_new
+GROUP BY domain_key;
 
 CREATE VIEW internal.newest_domain_scores AS
-SELECT s.*
-FROM internal.domain_scores s
-JOIN (SELECT domain_key, max(rev) AS rev FROM internal.domain_scores GROUP BY domain_key) newest
-    USING (domain_key, rev);
+SELECT domain_key, citation, authority, trust_mass, trust, scored_at, rev
+FROM internal.domain_scores_base ANTI JOIN internal.domain_scores_new USING (domain_key)
+UNION ALL
+SELECT domain_key, newest.* FROM internal.recent_domain_scores;
+
+CREATE VIEW internal.recent_page_scores AS
+SELECT page_key, arg_max({
+           'domain_key': domain_key, 'citation': citation, 'authority': authority,
+           'trust_mass': trust_mass, 'trust': trust, 'scored_at': scored_at, 'rev': rev}, rev) AS newest
+FROM internal.page_scores_new
+GROUP BY page_key;
 
 CREATE VIEW internal.newest_page_scores AS
-SELECT s.*
-FROM internal.page_scores s
-JOIN (SELECT page_key, max(rev) AS rev FROM internal.page_scores GROUP BY page_key) newest
-    USING (page_key, rev);
+SELECT page_key, domain_key, citation, authority, trust_mass, trust, scored_at, rev
+FROM internal.page_scores_base ANTI JOIN internal.page_scores_new USING (page_key)
+UNION ALL
+SELECT page_key, newest.* FROM internal.recent_page_scores;
 
 CREATE VIEW internal.newest_topic_scores AS
 SELECT s.*

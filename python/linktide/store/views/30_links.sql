@@ -1,9 +1,9 @@
 CREATE VIEW internal.life_summaries AS
-SELECT link_id, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
+SELECT link_id, target_domain, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
        arg_max({'started_at': started_at, 'lost_at': lost_at, 'confirmed_at': confirmed_at,
                 'lost_reason': lost_reason}, started_at) AS newest
 FROM internal.lives
-GROUP BY link_id;
+GROUP BY link_id, target_domain;
 
 -- All that is known of a link now, with the keys; `links` and the views of live links pick from it.
 CREATE VIEW internal.link_facts AS
@@ -29,8 +29,8 @@ SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
        internal.has_token(a.rel, 'sponsored') AS is_sponsored,
        a.attributes
 FROM internal.link_attributes a
-LEFT JOIN internal.link_state s ON s.link_id = a.link_id
-LEFT JOIN internal.life_summaries l ON l.link_id = a.link_id;
+LEFT JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
+LEFT JOIN internal.life_summaries l ON l.link_id = a.link_id AND l.target_domain = a.target_domain;
 
 CREATE VIEW main.links AS
 SELECT link_id, source_url, target_url, source_domain, target_domain, is_internal,
@@ -43,21 +43,35 @@ CREATE VIEW internal.live_links AS
 SELECT * FROM internal.link_facts WHERE is_live AND NOT is_internal;
 
 CREATE VIEW main.backlinks AS
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
-       internal.page_score(p.page_authority, w.is_authority_shown) AS page_authority, s.trust,
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
+       internal.page_score(coalesce(n.newest.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(q.newest.authority, p.authority), w.is_authority_shown) AS page_authority,
+       internal.page_score(
+           coalesce(n.newest.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
-LEFT JOIN internal.shown_scores s ON s.domain_key = f.s_dom_key
-LEFT JOIN internal.shown_page_scores p ON p.page_key = f.source_key
+LEFT JOIN internal.recent_domain_scores n ON n.domain_key = f.s_dom_key
+LEFT JOIN internal.domain_scores_base s ON s.domain_key = f.s_dom_key
+LEFT JOIN internal.recent_page_scores q ON q.page_key = f.source_key
+LEFT JOIN internal.page_scores_base p ON p.page_key = f.source_key
 CROSS JOIN internal.writer w;
 
 CREATE VIEW main.outgoing_links AS
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
-       internal.page_score(p.page_authority, w.is_authority_shown) AS page_authority, s.trust,
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
+       internal.page_score(coalesce(n.newest.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(q.newest.authority, p.authority), w.is_authority_shown) AS page_authority,
+       internal.page_score(
+           coalesce(n.newest.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
-LEFT JOIN internal.shown_scores s ON s.domain_key = f.t_dom_key
-LEFT JOIN internal.shown_page_scores p ON p.page_key = f.target_key
+LEFT JOIN internal.recent_domain_scores n ON n.domain_key = f.t_dom_key
+LEFT JOIN internal.domain_scores_base s ON s.domain_key = f.t_dom_key
+LEFT JOIN internal.recent_page_scores q ON q.page_key = f.target_key
+LEFT JOIN internal.page_scores_base p ON p.page_key = f.target_key
 CROSS JOIN internal.writer w;
+
+-- Every link to a domain.
+CREATE OR REPLACE MACRO main.links_of(domain_name) AS TABLE
+    SELECT * FROM main.links WHERE target_domain = domain_name;

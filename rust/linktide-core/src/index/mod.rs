@@ -108,6 +108,8 @@ pub struct Index {
     live_links: u64,
     counters: IndexCounters,
     new_nodes: Vec<u32>,
+    /// How many domains, in the order in which they were met, the tables know.
+    written_domains: u32,
     pending: Option<Pending>,
 }
 
@@ -136,6 +138,7 @@ impl Index {
             live_links: 0,
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
+            written_domains: 0,
             pending: None,
         })
     }

@@ -112,6 +112,7 @@ impl Index {
         self.clock = clock.unwrap_or(NEVER);
         self.rev = rev;
         self.new_nodes.clear();
+        self.written_domains = self.domains.len() as u32;
         self.page_graph.solve_next();
         self.domain_graph.solve_next();
         drain_all(&mut [&mut self.page_graph, &mut self.domain_graph], Budget::Unlimited);
