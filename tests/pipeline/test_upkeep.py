@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FEW = settings(
-    max_examples=8,
+    max_examples=int(os.environ.get("LINKTIDE_UPKEEPS", "5")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
@@ -40,7 +41,7 @@ TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, least_slice_rows=8, cell_rows=4
 def eager(steps: Sequence[int]) -> Iterator[None]:
     """Let every session do so many slices of upkeep after each batch, in turn, however far it is behind."""
     build, step = Upkeep.of, Upkeep.step
-    turns = iter(steps * 1000)
+    turns = iter(list(steps) * 1000)
 
     def of(*parts: object, **named: object) -> Upkeep:
         upkeep = build(*parts, **named)  # type: ignore[arg-type]

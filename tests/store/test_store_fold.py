@@ -69,7 +69,8 @@ def any_story(chance: random.Random, known: dict[int, tuple[str, str]], size: in
     return story.domains(*sorted(met - before))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(900)
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.data())
 def test_no_fold_changes_a_view(
     tmp_path_factory: pytest.TempPathFactory, seed: int, data: st.DataObject
@@ -134,6 +135,7 @@ def bomb_at(point: str, visit: int) -> Callable[[str], None]:
     return at
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", FOLD_POINTS)
 @pytest.mark.parametrize("visit", [1, 3])
 def test_a_fold_that_dies_leaves_every_view_and_the_next_start_folds_on(

@@ -206,7 +206,7 @@ class Folder:
             "SELECT estimated_size FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = ?",
             part.name,
         )
-        return int(found[0][0] or 0)
+        return int(str(found[0][0] or 0))
 
     def _slice(self, job: _Job) -> int:
         self.at("slice")

@@ -39,6 +39,9 @@ VIEWS = (
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
 
+MACROS = ("links_of",)
+"""The documented table macros, as in docs/sql.md."""
+
 MAX_STATEMENT_BYTES = 100_000
 
 _TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"})
@@ -311,6 +314,8 @@ class _Walk:
     @staticmethod
     def _check_table_function(function: dict[str, Any]) -> None:
         name = function.get("function_name", "").lower()
+        if name in MACROS and function.get("schema", "").lower() in ("", "main") and not function.get("catalog"):
+            return
         if name not in _TABLE_FUNCTIONS or function.get("schema") or function.get("catalog"):
             raise RefusedQueryError(f"the table function {name or 'without a name'} may not be called here")
 

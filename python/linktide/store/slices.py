@@ -102,12 +102,11 @@ class Slicer:
             )
         if not key:
             return chosen
-        whole = ", ".join(f"'{column}': {column}" for column in columns)
-        newest = (
-            f"SELECT unnest(newest) FROM (SELECT arg_max({{{whole}}}, rev) AS newest "  # noqa: S608
-            f"FROM ({chosen}) GROUP BY {', '.join(key)})"
-        )
-        return self._without_voids(newest)
+        others = [column for column in columns if column not in (*key, "rev")]
+        newest = ", ".join(f"arg_max_null({column}, rev) AS {column}" for column in others)
+        keys = ", ".join(key)
+        folded = f"SELECT {keys}, {newest}, max(rev) AS rev FROM ({chosen}) GROUP BY {keys}"  # noqa: S608
+        return self._without_voids(folded)
 
     def _without_voids(self, newest: str) -> str:
         if self._void_floor < 0 or "is_void" not in self._parts.columns(self._family.table):

@@ -3,22 +3,25 @@
 -- A link has one target domain. It stands in every key and join nevertheless: a filter on it then reaches the
 -- sorted runs of all tables, and none is read whole.
 
--- The newest registers of a link.
+-- The newest registers of a link. Column by column: what nobody asks for is then neither read nor folded.
 CREATE VIEW internal.link_state AS
-SELECT link_id, target_domain, newest.*
-FROM (
-    SELECT link_id, target_domain, arg_max({
-               't_dom_key': t_dom_key, 'status': status, 'started_at': started_at, 'last_seen': last_seen,
-               'firm_loss_at': firm_loss_at, 'firm_loss_reason': firm_loss_reason,
-               'suspect_at': suspect_at, 'suspect_before_at': suspect_before_at, 'rev': rev}, rev) AS newest
-    FROM internal.link_changes
-    GROUP BY link_id, target_domain
-);
+SELECT link_id, target_domain,
+       arg_max_null(t_dom_key, rev) AS t_dom_key,
+       arg_max_null(status, rev) AS status,
+       arg_max_null(started_at, rev) AS started_at,
+       arg_max_null(last_seen, rev) AS last_seen,
+       arg_max_null(firm_loss_at, rev) AS firm_loss_at,
+       arg_max_null(firm_loss_reason, rev) AS firm_loss_reason,
+       arg_max_null(suspect_at, rev) AS suspect_at,
+       arg_max_null(suspect_before_at, rev) AS suspect_before_at,
+       max(rev) AS rev
+FROM internal.link_changes
+GROUP BY link_id, target_domain;
 
 -- Attribute runs beside the wide row, void ones still among them: they also void the run in the wide row.
 CREATE VIEW internal.attribute_folds AS
 SELECT link_id, target_domain, field, observed_at,
-       arg_max({'value': value, 'is_void': is_void}, rev) AS newest
+       arg_max_null(value, rev) AS value, arg_max_null(is_void, rev) AS is_void
 FROM internal.attribute_changes
 GROUP BY link_id, target_domain, field, observed_at;
 
@@ -42,9 +45,9 @@ FROM wide_runs
 ANTI JOIN internal.attribute_folds USING (link_id, target_domain, field, observed_at)
 WHERE value IS NOT NULL
 UNION ALL
-SELECT link_id, target_domain, field, observed_at, newest.value
+SELECT link_id, target_domain, field, observed_at, value
 FROM internal.attribute_folds
-WHERE NOT newest.is_void;
+WHERE NOT is_void;
 
 -- Of the links that have more than their wide row: field → newest run that is not void (its instant and value), and
 -- all instants that are told of, at which the wide row says nothing any more.
@@ -52,7 +55,7 @@ CREATE VIEW internal.attribute_overlays AS
 SELECT link_id, target_domain, map_from_entries(list({'k': field, 'v': told})) AS fields
 FROM (
     SELECT link_id, target_domain, field,
-           {'newest': max({'at': observed_at, 'v': newest.value}) FILTER (NOT newest.is_void),
+           {'newest': max({'at': observed_at, 'v': value}) FILTER (NOT is_void),
             'instants': list(observed_at)} AS told
     FROM internal.attribute_folds
     GROUP BY link_id, target_domain, field
@@ -103,13 +106,18 @@ FROM (
 
 -- Lives that hold; the newest rev of each start, void ones gone.
 CREATE VIEW internal.lives AS
-SELECT link_id, target_domain, started_at, newest.*
+SELECT * EXCLUDE is_void
 FROM (
-    SELECT link_id, target_domain, started_at, arg_max({
-               't_dom_key': t_dom_key, 'last_alive_at': last_alive_at, 'lost_at': lost_at,
-               'confirmed_at': confirmed_at, 'lost_reason': lost_reason,
-               'is_confirmed_by_event': is_confirmed_by_event, 'is_void': is_void, 'rev': rev}, rev) AS newest
+    SELECT link_id, target_domain, started_at,
+           arg_max_null(t_dom_key, rev) AS t_dom_key,
+           arg_max_null(last_alive_at, rev) AS last_alive_at,
+           arg_max_null(lost_at, rev) AS lost_at,
+           arg_max_null(confirmed_at, rev) AS confirmed_at,
+           arg_max_null(lost_reason, rev) AS lost_reason,
+           arg_max_null(is_confirmed_by_event, rev) AS is_confirmed_by_event,
+           arg_max_null(is_void, rev) AS is_void,
+           max(rev) AS rev
     FROM internal.life_changes
     GROUP BY link_id, target_domain, started_at
 )
-WHERE NOT newest.is_void;
+WHERE NOT is_void;

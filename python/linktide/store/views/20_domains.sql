@@ -4,9 +4,12 @@
 CREATE VIEW internal.newest_domain_names AS SELECT domain_key, domain_name FROM internal.domain_names;
 
 CREATE VIEW internal.recent_domain_scores AS
-SELECT domain_key, arg_max({
-           'citation': citation, 'authority': authority, 'trust_mass': trust_mass, 'trust': trust,
-           'scored_at': scored_at, 'rev': rev}, rev) AS newest
+SELECT domain_key, arg_max_null(citation, rev) AS citation,
+       arg_max_null(authority, rev) AS authority,
+       arg_max_null(trust_mass, rev) AS trust_mass,
+       arg_max_null(trust, rev) AS trust,
+       arg_max_null(scored_at, rev) AS scored_at,
+       max(rev) AS rev
 FROM internal.domain_scores_new
 GROUP BY domain_key;
 
@@ -14,12 +17,16 @@ CREATE VIEW internal.newest_domain_scores AS
 SELECT domain_key, citation, authority, trust_mass, trust, scored_at, rev
 FROM internal.domain_scores_base ANTI JOIN internal.domain_scores_new USING (domain_key)
 UNION ALL
-SELECT domain_key, newest.* FROM internal.recent_domain_scores;
+FROM internal.recent_domain_scores;
 
 CREATE VIEW internal.recent_page_scores AS
-SELECT page_key, arg_max({
-           'domain_key': domain_key, 'citation': citation, 'authority': authority,
-           'trust_mass': trust_mass, 'trust': trust, 'scored_at': scored_at, 'rev': rev}, rev) AS newest
+SELECT page_key, arg_max_null(domain_key, rev) AS domain_key,
+       arg_max_null(citation, rev) AS citation,
+       arg_max_null(authority, rev) AS authority,
+       arg_max_null(trust_mass, rev) AS trust_mass,
+       arg_max_null(trust, rev) AS trust,
+       arg_max_null(scored_at, rev) AS scored_at,
+       max(rev) AS rev
 FROM internal.page_scores_new
 GROUP BY page_key;
 
@@ -27,7 +34,7 @@ CREATE VIEW internal.newest_page_scores AS
 SELECT page_key, domain_key, citation, authority, trust_mass, trust, scored_at, rev
 FROM internal.page_scores_base ANTI JOIN internal.page_scores_new USING (page_key)
 UNION ALL
-SELECT page_key, newest.* FROM internal.recent_page_scores;
+FROM internal.recent_page_scores;
 
 CREATE VIEW internal.newest_topic_scores AS
 SELECT s.*

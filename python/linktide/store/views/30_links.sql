@@ -1,7 +1,8 @@
 CREATE VIEW internal.life_summaries AS
 SELECT link_id, target_domain, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
-       arg_max({'started_at': started_at, 'lost_at': lost_at, 'confirmed_at': confirmed_at,
-                'lost_reason': lost_reason}, started_at) AS newest
+       max(started_at) AS started_at, arg_max_null(lost_at, started_at) AS lost_at,
+       arg_max_null(confirmed_at, started_at) AS confirmed_at,
+       arg_max_null(lost_reason, started_at) AS lost_reason
 FROM internal.lives
 GROUP BY link_id, target_domain;
 
@@ -19,8 +20,7 @@ SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
            WHERE v.name = 'unverified_after_days'), false) AS is_unverified,
        l.first_seen, s.last_seen,
        greatest(s.last_seen, s.firm_loss_at, s.suspect_at) AS last_checked_at,
-       l.newest.started_at AS started_at, l.newest.lost_at AS lost_at, l.newest.confirmed_at AS confirmed_at,
-       l.newest.lost_reason AS lost_reason, coalesce(l.times_lost, 0) AS times_lost,
+       l.started_at, l.lost_at, l.confirmed_at, l.lost_reason, coalesce(l.times_lost, 0) AS times_lost,
        a.anchor, a.rel, a.link_type,
        NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
             OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
@@ -44,10 +44,10 @@ SELECT * FROM internal.link_facts WHERE is_live AND NOT is_internal;
 
 CREATE VIEW main.backlinks AS
 SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
-       internal.page_score(coalesce(n.newest.authority, s.authority), w.is_authority_shown) AS domain_authority,
-       internal.page_score(coalesce(q.newest.authority, p.authority), w.is_authority_shown) AS page_authority,
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(q.authority, p.authority), w.is_authority_shown) AS page_authority,
        internal.page_score(
-           coalesce(n.newest.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
+           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
@@ -59,10 +59,10 @@ CROSS JOIN internal.writer w;
 
 CREATE VIEW main.outgoing_links AS
 SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
-       internal.page_score(coalesce(n.newest.authority, s.authority), w.is_authority_shown) AS domain_authority,
-       internal.page_score(coalesce(q.newest.authority, p.authority), w.is_authority_shown) AS page_authority,
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(q.authority, p.authority), w.is_authority_shown) AS page_authority,
        internal.page_score(
-           coalesce(n.newest.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
+           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f

@@ -1,8 +1,8 @@
 CREATE VIEW main.refdomains AS
 SELECT p.target_domain, p.source_domain,
-       internal.page_score(coalesce(n.newest.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
        internal.page_score(
-           coalesce(n.newest.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
+           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        p.backlinks, p.dofollow_backlinks, p.source_pages, p.target_pages,
        p.dofollow_backlinks > 0 AS is_dofollow, p.first_seen, p.last_seen
 FROM (
