@@ -1,7 +1,7 @@
-"""Rows of a synthetic web for the store alone, made by DuckDB: what the core would append, millions at a time.
+"""Rows of a synthetic web for the store alone, made by DuckDB: what the core would append, by millions.
 
-Shape: 12 links a page; target domains by Zipf's law (exponent 1) over a million; source pages in 50,000 domains.
-Of the events of a batch 70 % begin a new link, 20 % sight an old one again, 10 % lose one.
+Shape: 12 links a page; target domains by Zipf's law (exponent 1) over a million; source pages in 50,000
+domains. Of the events of a batch 70 % begin a new link, 20 % sight an old one again, 10 % lose one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ SELECT hash(i) AS link_id, hash(p || 'p') AS source_key, hash(r || 't' || q) AS 
        'https://target' || r || '.org/products/' || q || '/page' AS target_url,
        'site' || s || '-blog.com' AS source_domain, 'target' || r || '.org' AS target_domain,
        'anchor text ' || (hash(i * 3) % 5000) AS anchor, CASE WHEN i % 10 = 0 THEN 'nofollow' END AS rel,
-       'text' AS link_type, CAST(NULL AS VARCHAR) AS attributes, t AS attributes_at, CAST({rev} AS UBIGINT) AS rev
+       'text' AS link_type, CAST(NULL AS VARCHAR) AS attributes, t AS attributes_at,
+       CAST({rev} AS UBIGINT) AS rev
 FROM (
     SELECT i, i // 12 AS p, hash(i // 12) % 50000 AS s, hash(i * 7) % 977 AS q,
            CAST(floor(exp((hash(i * 11) % 1000000007) / 1000000007.0 * ln(1e6))) AS BIGINT) AS r,

@@ -43,7 +43,8 @@ WHERE target_domain = ? GROUP BY day_at ORDER BY day_at""",
     "lives per day": """
 SELECT date_trunc('day', started_at) AS day_at, count(*), count(lost_at) FROM link_lives
 WHERE target_domain = ? GROUP BY day_at ORDER BY day_at""",
-    "anchors top 50": "SELECT anchor, backlinks FROM anchors WHERE target_domain = ? ORDER BY backlinks DESC LIMIT 50",
+    "anchors top 50": """
+SELECT anchor, backlinks FROM anchors WHERE target_domain = ? ORDER BY backlinks DESC LIMIT 50""",
     "broken": """
 SELECT target_url, count(*) FROM links WHERE target_domain = ? AND lost_at IS NOT NULL AND NOT is_live
 GROUP BY target_url ORDER BY 2 DESC LIMIT 50""",
@@ -58,12 +59,14 @@ class Found:
     lines: list[dict[str, object]] = field(default_factory=list)
 
     def tell(self, **what: object) -> None:
+        """Take a line down and print it."""
         self.lines.append(what)
         sys.stdout.write(json.dumps(what) + "\n")
         sys.stdout.flush()
 
 
 def open_store(path: Path) -> Database:
+    """Open or make the file as the service would."""
     settings = StoreSettings(path)
     return Database.open(settings, lambda: PinVersions("bench", "bench"), datetime.now(UTC))
 
@@ -99,7 +102,7 @@ def commits(database: Database, found: Found, links: int, count: int, *, keep: b
     for number in range(count):
         rev = read_writer(database).rev + 1
         tables = batch_tables(database.connection, links + number * _BATCH_EVENTS, rev, _BATCH_EVENTS)
-        batch = StoreBatch(tables, (), type(row)(rev, row.clock_us, links, 0.0, True))
+        batch = StoreBatch(tables, (), type(row)(rev, row.clock_us, links, 0.0, is_authority_shown=True))
         before = Usage.now()
         timing = writer.commit(batch)
         spent.append(Usage.now().since(before))
@@ -173,19 +176,32 @@ def disk(database: Database, found: Found, links: int) -> None:
     )
 
 
-def cut(links: int) -> Iterator[tuple[int, int]]:
+def cut(links: int, *, is_quick: bool) -> Iterator[tuple[int, int]]:
+    """Yield the generations: the first and the last link of each."""
     low = 0
+    if is_quick:  # each run smaller than the one before it: none is folded twice
+        for share in (0.4, 0.3, 0.2, 0.1):
+            high = low + round(links * share)
+            yield low, high
+            low = high
+        return
     while low < links:
         yield low, min(low + _STEP, links)
         low += _STEP
 
 
 def main() -> int:
+    """Build, fold, ask, commit; print a line of JSON for each thing measured."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--links", type=int, default=10_000_000)
     parser.add_argument("--folder", type=Path, default=Path("target/bench-store"))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few large slices, four runs, none folded twice: sooner at the questions",
+    )
     parser.add_argument("--ask", action="store_true", help="ask the questions of the database that is there")
     given = parser.parse_args()
     found = Found()
@@ -195,25 +211,27 @@ def main() -> int:
         given.folder.mkdir(parents=True)
     found.tell(what="machine", machine=machine(), **versions())
     database = open_store(path)
-    folder = Folder(database, FoldRule())
+    large = FoldRule(slice_seconds=30, least_slice_rows=400_000, cell_rows=20_000)
+    folder = Folder(database, large if given.quick else FoldRule())
     if given.ask:
         ask(database, found, given.links, given.repeats)
         return 0
-    rev, began = 0, time.perf_counter()
-    for low, high in cut(given.links):
+    rev, began, first = 0, time.perf_counter(), 0
+    for low, high in cut(given.links, is_quick=given.quick):
         rev = read_writer(database).rev + 1
         grow(database, low, high, rev)
         database.connection.execute("CHECKPOINT").fetchall()
         fold(database, folder, found, high)
         if low == 0:
-            shutil.copy(path, path.with_suffix(".1m"))
+            first = high
+            shutil.copy(path, path.with_suffix(".first"))
         if high in (_STEP, 2 * _STEP, 4 * _STEP, 7 * _STEP, given.links):
             ask(database, found, high, given.repeats)
             disk(database, found, high)
-    for links in (_STEP, given.links) * 2:
+    for links in (first, given.links) * 2:
         copy = path.with_suffix(".batches")
-        if links == _STEP:
-            shutil.copy(path.with_suffix(".1m"), copy)
+        if links == first:
+            shutil.copy(path.with_suffix(".first"), copy)
         else:
             database.connection.execute("CHECKPOINT").fetchall()
             shutil.copy(path, copy)

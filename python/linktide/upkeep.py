@@ -1,4 +1,4 @@
-"""What keeps the store in order between two batches: folds, segments, retention, and the watch over its space."""
+"""What keeps the store in order between two batches: folds, segments, retention, the watch over space."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Upkeep:
     _looked_at: float = field(init=False, default=float("-inf"))
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913, PLR0917 - the builder takes its parts
         cls,
         database: Database,
         config: Config,

@@ -24,7 +24,9 @@ from oracle.compare import assert_same
 from oracle.model import derive
 from pipeline import whole
 from pipeline.arrivals import arrivals, side_by_side
+from pipeline.test_rekey import AFTER, BEFORE, check, crowd, rekey
 from pipeline.test_restart import Bomb
+from pipeline.test_scores import chunks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +119,7 @@ def test_forgetting_leaves_what_was_as_if_the_domain_had_never_been_named(data: 
             for table in ("links", "link_lives"):
                 seen = stopped.query(
                     f"SELECT link_id FROM {table} WHERE '{name}' IN (source_domain, target_domain)"
-                )  # noqa: S608
+                )
                 assert seen == []
             left = {
                 (link.source_url, link.target_url): link.is_live
@@ -134,6 +136,21 @@ def test_forgetting_leaves_what_was_as_if_the_domain_had_never_been_named(data: 
                 "SELECT domain_name FROM internal.domain_keys GROUP BY ALL HAVING count(*) > 1"
             )
             assert known == []
+
+
+@pytest.mark.timeout(900)
+def test_a_rekey_reaches_runs_and_segments(tmp_path: Path) -> None:
+    path, events = tmp_path / "a.duckdb", crowd(600)
+    with eager([40]):
+        whole.run(
+            path, [whole.memory_of(chunks_of(events, 200))], batch_max_events=200,
+            public_suffix_list=BEFORE.write(path.with_suffix(".dat")),
+        )  # fmt: skip
+    rekey(path, AFTER)
+    check(path, events, AFTER)
+    with whole.opened(path) as stopped:
+        assert stopped.query("SELECT count(*) > 0 FROM internal.segments") == [(True,)]
+        assert stopped.query("SELECT count(*) > 3 FROM internal.parts WHERE kind = 'run'") == [(True,)]
 
 
 VELOCITY = """

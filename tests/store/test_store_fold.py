@@ -119,7 +119,7 @@ def check_parts(store: Store) -> None:
                 assert store.all(f'SELECT 1 FROM internal."{part.name}" {again}') == []
 
 
-class Killed(RuntimeError):
+class KilledError(RuntimeError):
     """Stands for kill -9: nothing runs after it on this database."""
 
 
@@ -130,7 +130,7 @@ def bomb_at(point: str, visit: int) -> Callable[[str], None]:
         nonlocal seen
         seen += name == point
         if name == point and seen == visit:
-            raise Killed(point)
+            raise KilledError(point)
 
     return at
 
@@ -153,7 +153,7 @@ def test_a_fold_that_dies_leaves_every_view_and_the_next_start_folds_on(
         with pytest.raises(Exception, match=point):
             while visit != 3 or point not in ("seal", "sealed"):
                 folder.step()
-            raise Killed(point)
+            raise KilledError(point)
     with Store(path) as store:
         assert shown(store, QUICK) == before
         folder = Folder(store.database, TINY)

@@ -57,11 +57,23 @@ def test_a_file_on_a_thread_of_its_own_is_named_between_batches(tmp_path: Path) 
         assert mover.step()
         assert mover.step()
         store.put(told(5, 50))
-        mover.close()
-        assert mover.step()
+        while not mover.step():  # the file is being written
+            pass
         assert len(store.all(EVENTS)) == 55
         assert store.all("SELECT row_count FROM internal.segments") == [(50,)]
         assert not mover.step()
+
+
+def test_a_file_that_is_stopped_is_written_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(told(50))
+        mover = SegmentMover(store.database, lambda: NOW, SegmentRule(rows=50))
+        assert mover.step()
+        assert mover.step()
+        mover.close()
+    with Store(tmp_path / "a.duckdb") as store:
+        mover_of(store).move_all()
+        assert store.all("SELECT row_count FROM internal.segments") == [(50,)]
 
 
 def test_few_or_young_events_stay(tmp_path: Path) -> None:

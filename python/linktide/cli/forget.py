@@ -17,9 +17,9 @@ from linktide.cli.plain import plain_text
 def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: object) -> None:
     """Erase every row of a registrable domain, or of one page, as source and as target.
 
-    Links, raw events, histories, scores and the dead letters that name it, from the database file and from the
-    Parquet segments. The service must be stopped. Backups keep what they hold, and events that arrive later
-    are taken as ever. What is erased does not come back.
+    Links, raw events, histories, scores and the dead letters that name it, from the database file and from
+    the Parquet segments. The service must be stopped. Backups keep what they hold, and events that arrive
+    later are taken as ever. What is erased does not come back.
     """
     if (name is None) == (segment is None):
         raise click.UsageError("Name a domain or URL, or a segment by --segment.")
@@ -33,6 +33,7 @@ def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: obj
         return
     told = session.forget(config, str(name))
     click.echo(
-        f"Erased {told['links']:,} links, {told['events']:,} raw events, {told['dead_letters']:,} dead letters; "
+        f"Erased {told['links']:,} links, {told['events']:,} raw events, "
+        f"{told['dead_letters']:,} dead letters; "
         f"{told['segments']:,} segments were written anew."
     )

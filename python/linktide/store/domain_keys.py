@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from linktide.store.failure import write_failure
+from linktide.store.segment_files import rewrite_segments
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,10 @@ DERIVED: Final = {
 """Tables with rows a domain → their columns that hold it."""
 
 _MOVED = "linktide_moved"
+_MOVED_EVENT = (
+    "e.* REPLACE (coalesce(m.s_dom_key, e.s_dom_key) AS s_dom_key, "
+    "coalesce(m.t_dom_key, e.t_dom_key) AS t_dom_key)"
+)
 # A normalised URL has its host, and a port that is not the scheme's, between the second slash and the third.
 _HOSTS = """
 SELECT DISTINCT split_part(source_url, '/', 3) AS authority, source_domain AS domain_name FROM internal.links
@@ -208,6 +213,7 @@ def move_hosts(database: Database, moved: pa.RecordBatch, rev: int) -> None:
                 is_named = part.is_named and "target_domain" in parts.run_columns(table)
                 more = ("target_domain",) if is_named and "target_domain" not in columns else ()
                 connection.execute(_update(part.name, (*columns, *more))).fetchall()
+        rewrite_segments(connection, parts, rev, _MOVED_EVENT, "true")
         take_back_velocity(database, rev)
         for name in parts.physical("page_scores"):
             connection.execute(_PAGES.format(part=name)).fetchall()

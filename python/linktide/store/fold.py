@@ -1,8 +1,9 @@
 """Folds sealed parts into sorted runs, slice by slice, between batches.
 
-A fold writes its run into a table that no view knows. One short transaction then puts the run in the place of what
-it was made of. So every view shows each row once at every moment, and a process that dies between two slices
-leaves nothing but a table that the next start drops. No fold touches an offset or the revision of a batch.
+A fold writes its run into a table that no view knows. One short transaction then puts the run in the place
+of what it was made of. So every view shows each row once at every moment, and a process that dies between two
+slices leaves nothing but a table that the next start drops. No fold touches an offset or the revision of a
+batch.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import duckdb
 from linktide.store.domain_keys import drop_empty_domains, take_back_velocity
 from linktide.store.failure import write_failure
 from linktide.store.parts import LINK_EVENTS
-from linktide.store.segment_files import checksum, sync
+from linktide.store.segment_files import rewrite_segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _BY_LINK: Final = ("links", "link_changes", "life_changes", "attribute_changes", LINK_EVENTS)
 _BY_DOMAIN: Final = ("domain_keys", "domain_names", "domain_scores", "topic_scores", "page_scores")
-# In the columns that a rekey gives to links that move: these ones move out of every domain, so that what counted
-# them counts them no more.
+# In the columns that a rekey gives to links that move: these ones move out of every domain, so that what
+# counted them counts them no more.
 _FORGOTTEN: Final = """
 CREATE OR REPLACE TEMP TABLE moved_links AS
 SELECT link_id, source_key, target_key, s_dom_key AS old_s_dom_key, t_dom_key AS old_t_dom_key,
@@ -90,7 +90,7 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
                 "WHERE link_id IN (SELECT link_id FROM temp.moved_links)"
             )
             erased += gone if table == LINK_EVENTS else 0
-    more, replaced = _rewrite_segments(database, rev)
+    more, replaced = rewrite_segments(connection, parts, rev, "e.*", "m.link_id IS NULL")
     for part in parts.of("page_scores"):
         sides = ("source_url", "target_url") if is_url else ("source_domain", "target_domain")
         source, target = (f"{side} = $name" for side in sides)
@@ -112,43 +112,9 @@ def _forget_domain(database: Database, name: str) -> None:
     named += [(part.name, "t_dom_key") for part in parts.of("velocity_delta")]
     named += [("score_history", "domain_key")]
     named += [(part.name, "domain_key") for part in parts.of("domain_keys")]
-    keys = connection.execute(f"SELECT {key}", [name]).fetchall()  # noqa: S608 - our own names
+    keys = connection.execute(f"SELECT {key}", [name]).fetchall()
     for part_name, column in named:
         connection.execute(
             f'DELETE FROM internal."{part_name}" WHERE {column} = ?',  # noqa: S608 - our own names
             [keys[0][0]],
         ).fetchall()
-
-
-def _rewrite_segments(database: Database, rev: int) -> tuple[int, list[Path]]:
-    """Write the segments that hold forgotten links anew, under other names; return rows gone, old files."""
-    connection, folder = database.connection, database.parts.segment_folder
-    names = connection.execute("SELECT file_name, row_count FROM internal.segments").fetchall()
-    erased, replaced = 0, []
-    for number, (file_name, rows) in enumerate(names):
-        old = _quoted(folder / file_name)
-        kept = f"FROM read_parquet('{old}') WHERE link_id NOT IN (SELECT link_id FROM temp.moved_links)"
-        left = int(connection.execute(f"SELECT count(*) {kept}").fetchall()[0][0])  # noqa: S608
-        if left == rows:
-            continue
-        new = folder / f"link_events_r{rev}_{number}.parquet"
-        connection.execute(
-            f"COPY ({kept} ORDER BY t_dom_key, link_id, observed_at) TO '{_quoted(new)}' "
-            "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440)"
-        ).fetchall()
-        sync(new)
-        sync(folder)
-        connection.execute(
-            "UPDATE internal.segments SET file_name = ?, row_count = ?, byte_count = ?, checksum = ? "
-            "WHERE file_name = ?",
-            [new.name, left, new.stat().st_size, checksum(new), file_name],
-        ).fetchall()
-        erased += rows - left
-        replaced.append(folder / file_name)
-    if replaced:
-        database.parts.create_view(LINK_EVENTS)
-    return erased, replaced
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -314,7 +314,11 @@ class _Walk:
     @staticmethod
     def _check_table_function(function: dict[str, Any]) -> None:
         name = function.get("function_name", "").lower()
-        if name in MACROS and function.get("schema", "").lower() in ("", "main") and not function.get("catalog"):
+        if (
+            name in MACROS
+            and function.get("schema", "").lower() in ("", "main")
+            and not function.get("catalog")
+        ):
             return
         if name not in _TABLE_FUNCTIONS or function.get("schema") or function.get("catalog"):
             raise RefusedQueryError(f"the table function {name or 'without a name'} may not be called here")

@@ -1,7 +1,7 @@
 """Raw observations leave the file: a sealed part becomes a Parquet segment, named in the same transaction.
 
-The order on disk is write, fsync, rename, fsync of the folder, then the transaction that names the segment and
-drops the part. So a segment that is named is whole, and one that is not named is rubbish, which a start removes.
+The order on disk is write, fsync, rename, fsync of the folder, then the transaction that names the segment
+and drops the part. So a segment that is named is whole; one that is not is rubbish, which a start removes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 
 from linktide.store.failure import write_failure
 from linktide.store.parts import LINK_EVENTS, Kind
-from linktide.store.segment_files import checksum, sync
+from linktide.store.segment_files import ORDER, PARQUET, checksum, quoted, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,8 @@ SEGMENT_POINTS = (
     "segment-moved",
 )
 """The names at which `at` of a SegmentMover is called."""
+
+_STOP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class SegmentMover:
     """Write the file on a thread of its own, so that `step` does not wait for it."""
     _sealed_at: float = field(init=False, default=0.0)
     _thread: threading.Thread | None = field(init=False, default=None)
+    _cursor: duckdb.DuckDBPyConnection | None = field(init=False, default=None)
     _written: Segment | None = field(init=False, default=None)
     _failure: Exception | None = field(init=False, default=None)
 
@@ -117,9 +120,13 @@ class SegmentMover:
                 self._thread.join()
 
     def close(self) -> None:
-        """Wait for the file that is being written; it is removed at the next start if it was not named."""
-        if self._thread is not None:
-            self._thread.join()
+        """Stop the file that is being written; the next start removes it and begins again."""
+        thread, cursor = self._thread, self._cursor
+        while thread is not None and thread.is_alive():
+            if cursor is not None:
+                with suppress(duckdb.Error):
+                    cursor.interrupt()
+            thread.join(_STOP_SECONDS)
 
     def seal(self) -> None:
         """Seal the hot events and begin a new part, if there are any."""
@@ -156,7 +163,7 @@ class SegmentMover:
             self._written = self._write(self.database.connection.cursor())
             return
         # A cursor of its own reads a snapshot: commits go on meanwhile.
-        cursor = self.database.cursor()
+        cursor = self._cursor = self.database.cursor()
 
         def write() -> None:
             try:
@@ -176,11 +183,8 @@ class SegmentMover:
         folder.mkdir(exist_ok=True)
         name = f"{part.name}.parquet"
         path = folder / f"{name}.tmp"
-        quoted = str(path).replace("'", "''")
-        rows = cursor.execute(
-            f'COPY (FROM internal."{part.name}" ORDER BY t_dom_key, link_id, observed_at) '  # noqa: S608
-            f"TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440)"
-        ).fetchall()[0][0]
+        copied = f'FROM internal."{part.name}" {ORDER}'
+        rows = cursor.execute(f"COPY ({copied}) TO '{quoted(path)}' {PARQUET}").fetchall()[0][0]
         sync(path)
         self.at("segment-written")
         segment = Segment(name, int(rows), path.stat().st_size, checksum(path))

@@ -22,7 +22,7 @@ class Slicer:
     and all rows of one key in the same, since the order of a family is a function of its key.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a fold is made of
         self,
         database: Database,
         family: Family,
@@ -77,7 +77,7 @@ class Slicer:
             chosen = f'SELECT * FROM internal."{part.name}" WHERE {condition}'  # noqa: S608
             if not named:
                 chosen = (
-                    f"SELECT r.* REPLACE (d.domain_name AS target_domain) "  # noqa: S608
+                    "SELECT r.* REPLACE (d.domain_name AS target_domain) "
                     if self._family.table == "links"
                     else "SELECT r.*, d.domain_name AS target_domain "
                 ) + f"FROM ({chosen}) r JOIN internal.domain_keys d ON d.domain_key = r.t_dom_key"
