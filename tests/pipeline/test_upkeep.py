@@ -118,7 +118,7 @@ def test_forgetting_leaves_what_was_as_if_the_domain_had_never_been_named(data: 
         with whole.opened(path) as stopped:
             for table in ("links", "link_lives"):
                 seen = stopped.query(
-                    f"SELECT link_id FROM {table} WHERE '{name}' IN (source_domain, target_domain)"
+                    f"SELECT link_id FROM {table} WHERE '{name}' IN (source_domain, target_domain)"  # noqa: S608
                 )
                 assert seen == []
             left = {

@@ -134,7 +134,7 @@ class Folder:
             self.step()
 
     def seal(self) -> int:
-        """Seal the hot parts of all families that hold rows and give them new ones; return the rows sealed."""
+        """Seal the hot parts that hold rows and put new ones in their place; return the rows sealed."""
         parts = self.database.parts
         sealed = {table: parts.hot_rows[table] for table in FAMILIES if parts.hot_rows[table]}
         if not sealed:
@@ -158,11 +158,13 @@ class Folder:
 
     def _name_domains(self) -> None:
         """Make sure that every sealed link's domain has a name to be sorted by."""
+        hot = self.database.parts.hot("domain_keys")
         for part in self.database.parts.of("links", Kind.SEALED):
             self._run(
-                f'INSERT INTO internal."{self.database.parts.hot("domain_keys")}" BY NAME '  # noqa: S608
+                f'INSERT INTO internal."{hot}" BY NAME '  # noqa: S608
                 "SELECT DISTINCT t_dom_key AS domain_key, target_domain AS domain_name, 0 AS rev "
-                f'FROM internal."{part.name}" l ANTI JOIN internal.domain_keys d ON d.domain_key = l.t_dom_key'
+                f'FROM internal."{part.name}" l '
+                "ANTI JOIN internal.domain_keys d ON d.domain_key = l.t_dom_key"
             )
 
     def _begin(self) -> None:
