@@ -41,15 +41,19 @@ from linktide.suffixes import misplaced, read_suffix_list
 from linktide.upkeep import PAUSES, Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide.config import Config
     from linktide.index import LinkIndex
-    from linktide.sources.source import Source
+    from linktide.sources.source import Partition, Position, Source
 
 _LOG = logging.getLogger("linktide")
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def now_us() -> int:
@@ -180,9 +184,8 @@ class Service:
         upkeep: Upkeep | None = None
         try:
             at = self._at_fail_point or (lambda _point: None)
-            writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at)
-            upkeep = Upkeep.of(database, config, self._metrics, self._pauses, lambda: datetime.now(UTC), at)
-            upkeep_step = upkeep.step
+            writer = StoreWriter(database, now=_now, at=at)
+            upkeep = Upkeep.of(database, config, self._metrics, self._pauses, _now, at)
             options = index_options(config, database.pins.hash_seed)
             index = self._suffixes.grant(writer, options) or restore_index(database, options)
             pins = database.pins
@@ -192,19 +195,7 @@ class Service:
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
-            parts = Parts(
-                self._sources,
-                decoder,
-                index,
-                writer,
-                self._report,
-                self._counters,
-                stored,
-                between_batches=lambda: self._take_reload(database, index),
-                upkeep=lambda is_catching_up: upkeep_step(is_catching_up=is_catching_up),
-                pause_reason=self._pauses.reason,
-                is_to_leave=lambda: self._suffixes.is_asked,
-            )
+            parts = self._parts_of(writer, upkeep, decoder, index, stored)
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
@@ -233,6 +224,29 @@ class Service:
             if upkeep is not None:
                 upkeep.close()
             database.close()
+
+    def _parts_of(
+        self,
+        writer: StoreWriter,
+        upkeep: Upkeep,
+        decoder: Decoder,
+        index: LinkIndex,
+        stored: Mapping[Partition, Position],
+    ) -> Parts:
+        """Put together what a session works with."""
+        return Parts(
+            self._sources,
+            decoder,
+            index,
+            writer,
+            self._report,
+            self._counters,
+            stored,
+            between_batches=lambda: self._take_reload(writer.database, index),
+            upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
+            pause_reason=self._pauses.reason,
+            is_to_leave=lambda: self._suffixes.is_asked,
+        )
 
     def _look_at_domains(self, suffixes: SuffixList) -> None:
         """Refuse to start with a domain that is never counted; if a rekey made it so, a warning must do."""
