@@ -13,8 +13,8 @@ from kafka_broker import KafkaCluster
 from kafka_jars import KAFKA_VERSION, missing_programs
 
 from linktide.config import load
+from linktide.configured import now_us
 from linktide.index import scan_record_batches
-from linktide.service import now_us
 from linktide.sources.kafka import KafkaSource, kafka_settings
 
 if TYPE_CHECKING:

@@ -23,9 +23,10 @@ import pyarrow as pa
 import capture
 from linktide import _core
 from linktide.config import load
+from linktide.configured import now_us
 from linktide.index import Decoder, IndexOptions, LinkIndex, Seeds, scan_record_batches
 from linktide.restore import writer_row_of
-from linktide.service import Service, now_us
+from linktide.service import Service
 from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.memory import MemorySource
 from linktide.store.database import Database, PinVersions, StoreSettings

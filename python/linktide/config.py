@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CONFIG_FILE_NAME = "linktide.toml"
 DEFAULT_ORIGIN = "default"
-SECTIONS = ("kafka", "authority")
+SECTIONS = ("kafka", "authority", "retention")
 NOT_SETTINGS = {
     "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
     "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
@@ -130,6 +130,34 @@ class Config:
         600.0,
         number(0, 86_400),
         "How often the state is saved beside the database, for a fast start; also at a stop. 0: never.",
+    )
+
+    min_free_bytes: int = setting(
+        2**29,
+        size(0, 2**50),
+        "Below so much free space beside the database the sources pause until there is more.",
+    )
+    fold_rows: int = setting(
+        1_000_000,
+        whole_number(1, 10**9),
+        "Appended rows after which they are folded into sorted runs, in short slices between batches.",
+    )
+    retention_segment_rows: int = setting(
+        5_000_000,
+        whole_number(1, 10**9),
+        "Raw events after which they leave the database as a Parquet segment in the folder beside it.",
+    )
+    retention_segment_seconds: float = setting(
+        3600.0, number(1, 10**7), "They leave after so long, too, if there are at least 100,000."
+    )
+    retention_dead_letter_days: int = setting(
+        0, whole_number(0, 36_500), "Dead letters received longer ago are erased; 0: kept for ever."
+    )
+    retention_dead_letter_max_bytes: int = setting(
+        2**30, size(0, 2**50), "When the dead letters take more, the sources pause until some are erased."
+    )
+    retention_authority_days: int = setting(
+        0, whole_number(0, 36_500), "Superseded scores older than this are erased; 0: kept for ever."
     )
 
     authority_min_domains: int = setting(

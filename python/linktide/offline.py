@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from linktide.configured import now_us, open_database
 from linktide.errors import ConfigError, StopError
 from linktide.explain import audit_told, explain, instant_us, what_if
+from linktide.forget import forget_name, forget_segment
 from linktide.rekey import plan_rekey, rekey
 from linktide.restore import index_options, restore_index
-from linktide.service import Service, now_us, open_database
+from linktide.service import Service
+from linktide.setting import parse_domain
 from linktide.sources.files import FileSource
 from linktide.store.asof import StoredPast
 from linktide.store.writer import StoreWriter
+from linktide.url.scalar import normalize_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from linktide.metrics.batch import Totals
     from linktide.rekey import Rekeyed
     from linktide.store.database import Database
+    from linktide.store.forget import Forgotten
 
 
 class Progress(Protocol):
@@ -108,3 +113,50 @@ def _opened(config: Config) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def forget_stopped(
+    config: Config, name: str, *, at_fail_point: Callable[[str], None] = lambda _point: None
+) -> Forgotten:
+    """Erase what is stored of a registrable domain or a URL in a database on which no service runs.
+
+    Raises ConfigError if the name is neither, and what `open_database` and `forget_name` do.
+    """
+    is_url = "/" in name
+    wanted = _known_url(name) if is_url else _known_domain(name)
+    database = open_database(_existing(config))
+    try:
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at_fail_point)
+        return forget_name(writer, wanted, index_options(config, database.pins.hash_seed), is_url=is_url)
+    finally:
+        database.close()
+
+
+def forget_segment_stopped(config: Config, file_name: str) -> None:
+    """Give up a segment that is damaged or gone. Raises ConfigError if the manifest has no such segment."""
+    database = open_database(_existing(config), is_checking_segments=False)
+    try:
+        if not forget_segment(StoreWriter(database, now=lambda: datetime.now(UTC)), file_name):
+            raise ConfigError(f"{config.database} has no segment {file_name}; the error of `run` names it.")
+    finally:
+        database.close()
+
+
+def _existing(config: Config) -> Config:
+    if not config.database.exists():
+        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
+    return config
+
+
+def _known_domain(name: str) -> str:
+    try:
+        return parse_domain(name)
+    except ValueError as error:
+        raise ConfigError(f"{name} is no bare domain and no URL ({error}).") from error
+
+
+def _known_url(name: str) -> str:
+    found = normalize_url(name)
+    if found.url is None:
+        raise ConfigError(f"{name} is no URL that linktide takes ({found.reason}).")
+    return found.url

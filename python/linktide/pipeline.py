@@ -77,6 +77,10 @@ class Parts:
     """Where the store stood when the session began."""
     between_batches: Callable[[], bool] = lambda: False
     """Called where index and store stand still together; true if it moved scores that are to be written."""
+    upkeep: Callable[[bool], bool] = lambda _is_catching_up: False
+    """Does one slice of what keeps the store in order; true if more of it waits."""
+    pause_reason: Callable[[], str | None] = lambda: None
+    """Why no source may be read for the moment."""
     is_to_leave: Callable[[], bool] = lambda: False
     """Asked between two batches; what is not stored then is dropped, and read again by the next session."""
 
@@ -84,7 +88,6 @@ class Parts:
 @dataclass(slots=True)
 class _Fetcher:
     source: Source
-    thread: threading.Thread | None = None
     committed: dict[Partition, Position] = field(default_factory=dict)
     lag: Mapping[Partition, int] = field(default_factory=dict)
     is_done: bool = False
@@ -115,6 +118,7 @@ class Session:
         self._failure: BaseException | None = None
         self._fetchers = [_Fetcher(source) for source in parts.sources]
         self._is_settled = False
+        self._has_upkeep = False
         self._settled_at = monotonic()
         self.stored_rev = 0
         """The newest revision that this session stored; any thread may read it."""
@@ -129,8 +133,7 @@ class Session:
         threads = [threading.Thread(target=self._decode, name="linktide-decode")]
         for number, fetcher in enumerate(self._fetchers):
             name = f"linktide-fetch-{number}"
-            fetcher.thread = threading.Thread(target=self._fetch, args=(fetcher,), name=name)
-            threads.append(fetcher.thread)
+            threads.append(threading.Thread(target=self._fetch, args=(fetcher,), name=name))
         for thread in threads:
             thread.start()
         try:
@@ -155,7 +158,8 @@ class Session:
 
     def trouble(self) -> str | None:
         """Return why a source is not read for the moment; None if all are."""
-        told = (self._parts.memory.trouble, *(one.source.trouble for one in self._fetchers))
+        parts = self._parts
+        told = (parts.pause_reason(), parts.memory.trouble, *(one.trouble for one in parts.sources))
         return next((reason for reason in told if reason is not None), None)
 
     @property
@@ -169,7 +173,10 @@ class Session:
         source = fetcher.source
         try:
             while not self._is_ending() and not source.is_exhausted:
-                for chunk in source.poll(_POLL_SECONDS):
+                is_paused = self._parts.pause_reason() is not None
+                if is_paused:
+                    self._is_over.wait(_POLL_SECONDS)
+                for chunk in () if is_paused else source.poll(_POLL_SECONDS):
                     for piece in pieces(chunk, self._settings.batch_max_events):
                         self._queue.put(piece)
                 self._tell(fetcher)
@@ -310,23 +317,22 @@ class Session:
                 self._stop.wait(self._settings.idle_seconds)
                 continue
             batch, is_done = self._take()
-            if batch is not None:
+            if batch is None:
+                self._settle()
+                if is_done:
+                    return
+            else:
                 self._store(batch)
                 self._settle_if_overdue()
-            elif is_done:
-                self._settle()
-                return
-            else:
-                self._settle()
-            checkpoint = self._parts.writer.checkpoint_if_due()
-            if checkpoint is not None:
+            self._has_upkeep = self._parts.upkeep(batch is not None and batch.is_catching_up)
+            if (checkpoint := self._parts.writer.checkpoint_if_due()) is not None:
                 self._parts.report.checkpointed(checkpoint)
 
     def _take(self) -> tuple[_Batch | None, bool]:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._decoded or self._is_decoder_done or self._failure is not None,
-                self._settings.idle_seconds,
+                0.0 if self._has_upkeep else self._settings.idle_seconds,
             )
             if self._decoded:
                 batch = self._decoded.popleft()
@@ -389,7 +395,6 @@ class Session:
     def _fail(self, error: BaseException) -> None:
         with self._changed:
             # The first failure tells the story; what it brings down is noise.
-            if self._failure is None:
-                self._failure = error
+            self._failure = self._failure or error
             self._changed.notify_all()
         self._queue.close()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
+from linktide.configured import open_database
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError, StopError
 from linktide.index import Decoder
 from linktide.replay import Replayed, Slice, Wanted, replay
 from linktide.restore import index_options, restore_index
-from linktide.service import open_database
 from linktide.store.copying import FileCopy, copy_sound, sync_folder, target_of, told_failure
 from linktide.store.database import check_unlocked, wal_path
 from linktide.store.failure import open_failure

@@ -11,20 +11,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from linktide.authority_desk import AuthorityDesk
+from linktide.configured import kafka_source, now_us, open_database, pipeline_settings, reader_settings
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError
-from linktide.index import URL_POLICY_VERSION, Decoder, SuffixList, scan_record_batches
+from linktide.index import Decoder, SuffixList
 from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
-from linktide.pipeline import Parts, PipelineSettings, Session
+from linktide.pauses import PauseDesk
+from linktide.pipeline import Parts, Session
 from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
     MOST_TRACKED,
     index_options,
     read_seeds,
-    rel_weights,
     reseed_index,
     restore_index,
     warn_of_unknown,
@@ -35,44 +36,30 @@ from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
 from linktide.serve.state import ServiceState
 from linktide.snapshot import Snapshots
-from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
-from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
-from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
+from linktide.store.database import Database, check_unlocked
+from linktide.store.reader import ReaderPool
 from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
 from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
-from linktide.suffixes import misplaced, read_suffix_list
+from linktide.suffixes import misplaced
+from linktide.upkeep import PAUSES, Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide.config import Config
     from linktide.index import LinkIndex
-    from linktide.sources.source import Source
+    from linktide.sources.source import Partition, Position, Source
 
 _LOG = logging.getLogger("linktide")
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
-def now_us() -> int:
-    """Return the wall clock in Unix µs."""
-    return time.time_ns() // 1_000
-
-
-def kafka_source(config: Config, is_stopping: Callable[[], bool], metrics: Metrics) -> Source | None:
-    """Return the configured Kafka source, None if no broker is named."""
-    if not config.kafka_bootstrap_servers:
-        return None
-    return KafkaSource(
-        kafka_settings(config),
-        scan=scan_record_batches,
-        now_us=now_us,
-        is_stopping=is_stopping,
-        count=lambda what: metrics.add(f"linktide_sources_{what}_total"),
-    )
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Service:
@@ -111,6 +98,7 @@ class Service:
         self._memory = MemoryLimit(
             config.index_memory_limit, self._metrics, ends_by_itself=stop_when_exhausted
         )
+        self._pauses = PauseDesk(self._metrics, PAUSES)
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
@@ -197,10 +185,11 @@ class Service:
         config = self._config
         database = open_database(config)
         readers: ReaderPool | None = None
+        upkeep: Upkeep | None = None
         try:
-            writer = StoreWriter(
-                database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
-            )
+            at = self._at_fail_point or (lambda _point: None)
+            writer = StoreWriter(database, now=_now, at=at)
+            upkeep = Upkeep.of(database, config, self._metrics, self._pauses, _now, at)
             options = index_options(config, database.pins.hash_seed)
             began_at = time.monotonic()
             index = self._suffixes.grant(writer, options) or restore_index(
@@ -214,20 +203,9 @@ class Service:
             self._look_at_domains(SuffixList(pins.psl_text))
             decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
             stored = read_positions(database)
-            readers = ReaderPool.of(database, _reader_settings(config))
-            parts = Parts(
-                self._sources,
-                decoder,
-                index,
-                writer,
-                self._report,
-                self._counters,
-                self._memory,
-                stored,
-                between_batches=lambda: self._between_batches(writer, index),
-                is_to_leave=lambda: self._suffixes.is_asked,
-            )
-            session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
+            readers = ReaderPool.of(database, reader_settings(config))
+            parts = self._parts_of(writer, upkeep, decoder, index, stored)
+            session = Session(parts, pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
@@ -257,7 +235,33 @@ class Service:
             self._close_sources()
             if readers is not None:
                 readers.close()
+            if upkeep is not None:
+                upkeep.close()
             database.close()
+
+    def _parts_of(
+        self,
+        writer: StoreWriter,
+        upkeep: Upkeep,
+        decoder: Decoder,
+        index: LinkIndex,
+        stored: Mapping[Partition, Position],
+    ) -> Parts:
+        """Put together what a session works with."""
+        return Parts(
+            self._sources,
+            decoder,
+            index,
+            writer,
+            self._report,
+            self._counters,
+            self._memory,
+            stored,
+            between_batches=lambda: self._between_batches(writer, index),
+            upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
+            pause_reason=self._pauses.reason,
+            is_to_leave=lambda: self._suffixes.is_asked,
+        )
 
     def _look_at_domains(self, suffixes: SuffixList) -> None:
         """Refuse to start with a domain that is never counted; if a rekey made it so, a warning must do."""
@@ -365,51 +369,3 @@ class Service:
         # No lock may be taken here: the interrupted thread may hold it.
         self.stopped_by = number
         self._stop.set()
-
-
-def open_database(config: Config) -> Database:
-    """Open the configured file as its writer, or make it, pinned to the configured public suffix list.
-
-    Raises what `Database.open` does, and ConfigError if the file was made with another URL policy, or, before
-    one is made, if a domain of the configuration is none by the list.
-    """
-    if not config.database.exists():
-        for sentence in misplaced(config, read_suffix_list(config.public_suffix_list)):
-            raise ConfigError(sentence)
-    settings = StoreSettings(
-        config.database,
-        memory_limit=f"{config.memory_limit}B",
-        unverified_after_days=config.unverified_after_days,
-        rel_weights=rel_weights(config),
-    )
-
-    def first_pins() -> PinVersions:
-        suffixes = read_suffix_list(config.public_suffix_list)
-        return PinVersions(URL_POLICY_VERSION, suffixes.version, suffixes.text)
-
-    database = Database.open(settings, first_pins, datetime.now(UTC))
-    if database.pins.url_policy_version != URL_POLICY_VERSION:
-        database.close()
-        raise ConfigError(
-            f"{config.database} was made with URL policy {database.pins.url_policy_version}, this "
-            f"program applies {URL_POLICY_VERSION}: import the data into a new database."
-        )
-    return database
-
-
-def _reader_settings(config: Config) -> ReaderSettings:
-    limits = QueryLimits(
-        timeout_seconds=config.statement_timeout_seconds,
-        rows=config.query_max_rows,
-        bytes=config.query_max_bytes,
-    )
-    return ReaderSettings(size=config.reader_connections, limits=limits)
-
-
-def _pipeline_settings(config: Config) -> PipelineSettings:
-    return PipelineSettings(
-        batch_max_events=config.batch_max_events,
-        batch_max_seconds=config.batch_max_seconds,
-        catch_up_max_events=config.catch_up_max_events,
-        queue_max_bytes=config.queue_max_bytes,
-    )

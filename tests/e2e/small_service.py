@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linktide.config import load
+from linktide.configured import now_us
 from linktide.errors import LinktideError
 from linktide.index import scan_record_batches
 from linktide.logs import set_up
-from linktide.service import Service, now_us
+from linktide.service import Service
 from linktide.sources.kafka import KafkaSource, kafka_settings
 
 if TYPE_CHECKING:

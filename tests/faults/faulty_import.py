@@ -15,6 +15,7 @@ from small_service import bomb
 
 from linktide import service
 from linktide.config import load
+from linktide.configured import now_us
 from linktide.errors import LinktideError
 from linktide.logs import set_up
 from linktide.sources.files import FileSource
@@ -36,7 +37,7 @@ def main() -> int:
     set_up(config)
     if options.address_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (options.address_bytes, options.address_bytes))
-    source = FileSource([options.file], now_us=service.now_us, chunk_bytes=options.chunk_bytes)
+    source = FileSource([options.file], now_us=now_us, chunk_bytes=options.chunk_bytes)
     rule = CheckpointRule(wal_bytes=options.wal_bytes)
     vars(service)["StoreWriter"] = partial(StoreWriter, rule=rule)
     running = service.Service(

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from linktide.config import load
+from linktide.configured import open_database
 from linktide.explain import explain, what_if
 from linktide.restore import index_options, restore_index
-from linktide.service import open_database
 from linktide.store.asof import StoredPast
 from oracle.compare import query_of
 from oracle.events import Event, Origin

@@ -95,7 +95,13 @@ def fake_differences(store: FakeStore, state: State) -> list[str]:
         pair = (link["source_url"], link["target_url"])
         state_row = states.get(link_id, {})
         status = STATUSES[state_row.get("status") or 0]
-        seen[pair] = (status, state_row.get("last_seen"), lives[link_id], sorted(_told(runs[link_id])), values)
+        seen[pair] = (
+            status,
+            state_row.get("last_seen"),
+            lives[link_id],
+            sorted(_told(runs[link_id])),
+            values,
+        )
     wanted = {
         tuple(pair): (
             link.status,

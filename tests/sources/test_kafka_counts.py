@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from kafka.errors import KafkaError
 
 from linktide.config import Config
+from linktide.configured import kafka_source
 from linktide.metrics.values import Metrics
-from linktide.service import kafka_source
 from linktide.sources.kafka import KafkaSettings, KafkaSource
 from linktide.sources.kafka.commits import OffsetHints
 

@@ -57,6 +57,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "t_dom_key": U64, "hour": STAMP, "new_links": pa.int32(), "restored_links": pa.int32(),
         "lost_links": pa.int32(), "rev": U64,
     },
+    "domain_keys": {"domain_key": U64, "domain_name": TEXT, "rev": U64},
     "domain_names": {"domain_key": U64, "domain_name": TEXT, "rev": U64},
     "domain_scores": {
         "domain_key": U64, "citation": pa.float64(), "authority": pa.float64(), "trust_mass": pa.float64(),
@@ -109,6 +110,7 @@ class Story:
 
     records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sides: dict[int, tuple[str, str]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
 
     def add(self, table: str, **values: Any) -> Self:
         self.records.setdefault(table, []).append(values)
@@ -152,6 +154,7 @@ class Story:
         )  # fmt: skip
 
     def domains(self, *names: str) -> Self:
+        self.named |= set(names)
         for name in names:
             self.add("domain_names", domain_key=domain_key(name), domain_name=name)
         return self
@@ -166,17 +169,23 @@ class Store:
     def __init__(self, path: Path, **settings: Any) -> None:
         self.database = Database.open(StoreSettings(path, **settings), lambda: VERSIONS, NOW)
         self.writer = StoreWriter(self.database, now=lambda: NOW)
+        self.met = {name for (name,) in self.all("SELECT domain_name FROM internal.domain_keys")}
 
     def batch(self, story: Story | None = None, clock: datetime | None = None, **values: Any) -> StoreBatch:
         """Return the next batch; `offsets=(expected, next)` moves PARTITION."""
         rev = values.get("rev", read_writer(self.database).rev + 1)
+        story = story or Story()
+        met = {name for sides in story.sides.values() for name in sides}.union(story.named) - self.met
+        self.met |= met
+        for name in sorted(met):
+            story.add("domain_keys", domain_key=domain_key(name), domain_name=name)
         expected, following = values.get("offsets", (None, None))
         advance = Advance(
             PARTITION, self.writer.source_id_of(PARTITION), expected, following or 0, 3, 5, 1,
             micros(clock) if clock else None,
         )  # fmt: skip
         return StoreBatch(
-            {name: rows(name, records, rev) for name, records in (story or Story()).records.items()},
+            {name: rows(name, records, rev) for name, records in story.records.items()},
             [advance] if following else [],
             WriterRow(rev, micros(clock) if clock else None, 0, 0.0, values.get("is_authority_shown", True)),
         )

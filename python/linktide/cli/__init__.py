@@ -13,6 +13,7 @@ import click
 from linktide.cli.authority import authority
 from linktide.cli.check import check
 from linktide.cli.demo import demo
+from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
 from linktide.cli.plain import plain_text
@@ -111,6 +112,7 @@ def _version() -> str:
         check,
         status,
         rekey,
+        forget,
         authority,
         url,
         backup,

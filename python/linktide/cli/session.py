@@ -241,6 +241,26 @@ def _service_room() -> _ServiceRoom:
     return cast("_ServiceRoom", import_module("linktide.service"))
 
 
+def forget(config: Config, name: str) -> Mapping[str, Any]:
+    """Erase what is stored of a domain or a URL in a database on which no service runs."""
+    _check_stopped(config)
+    told: Mapping[str, Any] = asdict(import_module("linktide.offline").forget_stopped(config, name))
+    return told
+
+
+def forget_segment(config: Config, file_name: str) -> None:
+    """Give up a segment of a database on which no service runs."""
+    _check_stopped(config)
+    import_module("linktide.offline").forget_segment_stopped(config, file_name)
+
+
+def _check_stopped(config: Config) -> None:
+    service = find_service(config)
+    if service is not None:
+        with service:
+            raise ConfigError(f"A service runs on {config.database}; stop it first.")
+
+
 def query_stopped(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement on the stopped file, behind the same gate as a running service."""
     room = import_module("linktide.store.reader")

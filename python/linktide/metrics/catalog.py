@@ -106,6 +106,25 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _counter("linktide_store_checkpoints_deferred_total", "Checkpoints that an open transaction put off."),
     _gauge("linktide_store_wal_bytes", "Size of the write-ahead log."),
     _gauge("linktide_store_file_bytes", "Size of the database file."),
+    _gauge("linktide_store_segment_bytes", "Size of the Parquet segments beside the database."),
+    _gauge(
+        "linktide_store_dead_letter_bytes",
+        "About what the dead letters take; see retention.dead_letter_max_bytes.",
+    ),
+    _gauge(
+        "linktide_store_runs", "Parts of the table of links: what a query of one domain has to look into."
+    ),
+    _counter("linktide_store_folds_total", "Folds of a table's sealed rows into a sorted run."),
+    _histogram(
+        "linktide_store_fold_slice_seconds",
+        "Time of one slice of a fold; batches wait meanwhile.",
+        _TIME_BUCKETS,
+    ),
+    _gauge(
+        "linktide_pipeline_is_paused",
+        "1 while the sources rest for this reason: free_space (min_free_bytes), dead_letters.",
+        "reason",
+    ),
     _gauge("linktide_store_free_bytes", "Free space of the file system that holds the database."),
     _gauge("linktide_index_known_links", "Links ever heard of."),
     _gauge("linktide_index_live_links", "Links that live now, internal ones included."),

@@ -14,6 +14,8 @@ import duckdb
 from linktide.errors import DatabaseDamagedError, DatabaseLockedError, LinktideError
 from linktide.store.failure import open_failure
 from linktide.store.migrate import Migration, migrate, migrations, refresh_views
+from linktide.store.parts import Parts, segment_folder
+from linktide.store.segment_files import check_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,8 @@ class StoreSettings:
     """Of nofollow, ugc and sponsored links beside a followed one's 1."""
     checkpoint_threshold: str = "8GB"
     """High: the writer checkpoints between batches by its own rule; this is only the last resort."""
+    is_checking_segments: bool = True
+    """Whether a missing or damaged segment is an error; not for who gives it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,13 @@ class Pins:
 class Database:
     """The open file. One thread writes through `connection`; others read through cursors of their own."""
 
-    def __init__(self, settings: StoreSettings, connection: DuckDBPyConnection, pins: Pins) -> None:
+    def __init__(
+        self, settings: StoreSettings, connection: DuckDBPyConnection, pins: Pins, parts: Parts
+    ) -> None:
         self.path = settings.path
         self.connection = connection
         self.pins = pins
+        self.parts = parts
         self._cursors: list[DuckDBPyConnection] = []
 
     @classmethod
@@ -103,7 +110,10 @@ class Database:
             _store_setting(connection, "unverified_after_days", str(settings.unverified_after_days))
             for rel, weight in zip(("nofollow", "ugc", "sponsored"), settings.rel_weights, strict=True):
                 _store_setting(connection, f"authority_{rel}_weight", repr(weight))
-            refresh_views(connection)
+            parts = Parts(connection, segment_folder(settings.path))
+            if settings.is_checking_segments:
+                check_segments(connection, parts.segment_folder)
+            refresh_views(connection, parts)
             connection.execute("CHECKPOINT").fetchall()
         except duckdb.Error as error:
             _close_quietly(connection)
@@ -111,7 +121,7 @@ class Database:
         except LinktideError:
             _close_quietly(connection)
             raise
-        return cls(settings, connection, pins)
+        return cls(settings, connection, pins, parts)
 
     def cursor(self) -> DuckDBPyConnection:
         """Return a new cursor, closed with the database at the latest."""
@@ -164,6 +174,11 @@ class Database:
     def file_bytes(self) -> int:
         """Return the size of the file without its WAL; asks the file system only."""
         return _size(self.path)
+
+    def segment_bytes(self) -> int:
+        """Return the size of all files in the folder of the segments."""
+        folder = self.parts.segment_folder
+        return sum(_size(path) for path in folder.iterdir()) if folder.is_dir() else 0
 
     def free_bytes(self) -> int:
         """Return the free space of the file system that holds the file."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from linktide.store.failure import write_failure
+from linktide.store.segment_files import rewrite_segments
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,10 @@ DERIVED: Final = {
 """Tables with rows a domain → their columns that hold it."""
 
 _MOVED = "linktide_moved"
+_MOVED_EVENT = (
+    "e.* REPLACE (coalesce(m.s_dom_key, e.s_dom_key) AS s_dom_key, "
+    "coalesce(m.t_dom_key, e.t_dom_key) AS t_dom_key)"
+)
 # A normalised URL has its host, and a port that is not the scheme's, between the second slash and the third.
 _HOSTS = """
 SELECT DISTINCT split_part(source_url, '/', 3) AS authority, source_domain AS domain_name FROM internal.links
@@ -51,12 +56,20 @@ LEFT JOIN {_MOVED} s ON s.domain_key = l.s_dom_key AND s.authority = split_part(
 LEFT JOIN {_MOVED} t ON t.domain_key = l.t_dom_key AND t.authority = split_part(l.target_url, '/', 3)
 WHERE s.authority IS NOT NULL OR t.authority IS NOT NULL
 """  # noqa: S608
+_NEW_KEYS = """
+INSERT INTO internal."{hot}" BY NAME
+SELECT DISTINCT domain_key, domain_name, CAST($rev AS UBIGINT) AS rev
+FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM temp.moved_links
+      UNION ALL SELECT t_dom_key, target_domain FROM temp.moved_links)
+ANTI JOIN internal.domain_keys USING (domain_key)
+"""
 # A link counts in the velocity of its target's domain while its two domains differ. Its lives are folded here
 # and not read from internal.lives, which would fold those of all links.
 _VELOCITY = """
-INSERT INTO internal.velocity_delta BY NAME
+INSERT INTO internal."{hot}" BY NAME
 WITH lives AS (
-    SELECT link_id, started_at, arg_max({'confirmed_at': confirmed_at, 'is_void': is_void}, rev) AS newest
+    SELECT link_id, started_at,
+           arg_max({'confirmed_at': confirmed_at, 'is_void': is_void}, rev) AS newest
     FROM internal.life_changes
     SEMI JOIN temp.moved_links USING (link_id)
     GROUP BY link_id, started_at
@@ -102,7 +115,7 @@ FROM near
 SEMI JOIN (FROM internal.link_changes WHERE last_seen IS NOT NULL) sighted USING (link_id)
 """
 _NEW_NAMES = """
-INSERT INTO internal.domain_names BY NAME
+INSERT INTO internal."{hot}" BY NAME
 SELECT domain_key, domain_name, CAST($rev AS UBIGINT) AS rev
 FROM temp.sighted_sides ANTI JOIN internal.domain_names USING (domain_key)
 """
@@ -115,21 +128,21 @@ SELECT old_t_dom_key FROM temp.moved_links ANTI JOIN temp.sighted_sides s ON s.d
 """
 # Its history stays, should the domain come back; it must then begin where every domain does.
 _GONE_SCORES = """
-INSERT INTO internal.domain_scores BY NAME
+INSERT INTO internal."{hot}" BY NAME
 SELECT s.domain_key, 0.15 AS citation, 0.0 AS authority, 0.0 AS trust_mass, 0.0 AS trust,
        w.clock AS scored_at, CAST($rev AS UBIGINT) AS rev
 FROM internal.newest_domain_scores s SEMI JOIN temp.gone_domains USING (domain_key), internal.writer w
 WHERE s.authority <> 0 OR s.trust <> 0
 """
 _GONE_TOPICS = """
-INSERT INTO internal.topic_scores BY NAME
+INSERT INTO internal."{hot}" BY NAME
 SELECT s.domain_key, s.topic, 0.0 AS trust_mass, 0.0 AS score, w.clock AS scored_at,
        CAST($rev AS UBIGINT) AS rev
 FROM internal.newest_topic_scores s SEMI JOIN temp.gone_domains USING (domain_key), internal.writer w
 WHERE s.score <> 0
 """
 _PAGES = """
-UPDATE internal.page_scores t SET domain_key = m.domain_key
+UPDATE internal."{part}" t SET domain_key = m.domain_key
 FROM (
     SELECT source_key AS page_key, s_dom_key AS domain_key FROM temp.moved_links
     WHERE s_dom_key <> old_s_dom_key
@@ -137,7 +150,7 @@ FROM (
 ) m
 WHERE m.page_key = t.page_key
 """
-_GONE_NAMES = "DELETE FROM internal.domain_names WHERE domain_key IN (FROM temp.gone_domains)"
+_GONE_NAMES = 'DELETE FROM internal."{part}" WHERE domain_key IN (FROM temp.gone_domains)'
 _COUNTS = f"""
 WITH moves AS ({_MOVES})
 SELECT count(*) FROM moves
@@ -190,33 +203,57 @@ def move_hosts(database: Database, moved: pa.RecordBatch, rev: int) -> None:
     Touches the rows of these links alone. What is new gets the revision `rev`, which becomes that of the
     database. Scores of domains that stay are left to the core. Raises StoreFailedError or DiskFullError.
     """
-    connection = database.connection
+    connection, parts = database.connection, database.parts
     try:
         connection.register(_MOVED, moved)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE moved_links AS {_MOVES}").fetchall()
         connection.unregister(_MOVED)
+        _append(database, _NEW_KEYS, "domain_keys", rev)
         for table, columns in KEYED.items():
-            connection.execute(_update(table, columns)).fetchall()
-        connection.execute(_VELOCITY, {"rev": rev}).fetchall()
-        connection.execute(_SIGHTED).fetchall()
-        connection.execute(_NEW_NAMES, {"rev": rev}).fetchall()
-        connection.execute(_GONE).fetchall()
-        connection.execute(_GONE_SCORES, {"rev": rev}).fetchall()
-        connection.execute(_GONE_TOPICS, {"rev": rev}).fetchall()
-        connection.execute(_PAGES).fetchall()
-        connection.execute(_GONE_NAMES).fetchall()
+            for part in parts.of(table):
+                is_named = part.is_named and "target_domain" in parts.run_columns(table)
+                more = ("target_domain",) if is_named and "target_domain" not in columns else ()
+                connection.execute(_update(part.name, (*columns, *more))).fetchall()
+        rewrite_segments(connection, parts, rev, _MOVED_EVENT, "true")
+        take_back_velocity(database, rev)
+        for name in parts.physical("page_scores"):
+            connection.execute(_PAGES.format(part=name)).fetchall()
+        drop_empty_domains(database, rev)
         connection.execute("UPDATE internal.writer SET rev = ?", [rev]).fetchall()
-        for table in ("moved_links", "sighted_sides", "gone_domains"):
-            connection.execute(f"DROP TABLE temp.{table}").fetchall()
+        connection.execute("DROP TABLE temp.moved_links").fetchall()
     except duckdb.Error as error:
         raise write_failure(error, database.path, "give hosts other domains") from error
 
 
-def _update(table: str, columns: tuple[str, ...]) -> str:
+def take_back_velocity(database: Database, rev: int) -> None:
+    """Count the lives of temp.moved_links under their new target domains, and no more under the old ones."""
+    _append(database, _VELOCITY, "velocity_delta", rev)
+
+
+def drop_empty_domains(database: Database, rev: int) -> None:
+    """Take names and scores from the old domains of temp.moved_links that no sighted link has any more."""
+    connection = database.connection
+    connection.execute(_SIGHTED).fetchall()
+    _append(database, _NEW_NAMES, "domain_names", rev)
+    connection.execute(_GONE).fetchall()
+    _append(database, _GONE_SCORES, "domain_scores", rev)
+    _append(database, _GONE_TOPICS, "topic_scores", rev)
+    for name in database.parts.physical("domain_names"):
+        connection.execute(_GONE_NAMES.format(part=name)).fetchall()
+    for table in ("sighted_sides", "gone_domains"):
+        connection.execute(f"DROP TABLE temp.{table}").fetchall()
+
+
+def _append(database: Database, statement: str, table: str, rev: int) -> None:
+    text = statement.replace("{hot}", database.parts.hot(table))
+    database.connection.execute(text, {"rev": rev}).fetchall()
+
+
+def _update(part: str, columns: tuple[str, ...]) -> str:
     assignments = ", ".join(f"{column} = m.{column}" for column in columns)
     keys = [column for column in columns if column.endswith("_key")]
     is_other = " OR ".join(f"m.{key} <> m.old_{key}" for key in keys)
     return (
-        f"UPDATE internal.{table} t SET {assignments} FROM temp.moved_links m "  # noqa: S608
+        f'UPDATE internal."{part}" t SET {assignments} FROM temp.moved_links m '  # noqa: S608
         f"WHERE m.link_id = t.link_id AND ({is_other})"
     )

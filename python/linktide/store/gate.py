@@ -38,8 +38,8 @@ VIEWS = (
     "sources",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
-MACROS = ("explain_authority", "what_if")
-"""The documented table macros; their own bodies name what a reader may not."""
+MACROS = ("explain_authority", "links_of", "what_if")
+"""The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
 
 MAX_STATEMENT_BYTES = 100_000
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from linktide.store.parts import Parts
+
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 
 
@@ -94,13 +96,14 @@ def views_sql() -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in ordered)
 
 
-def refresh_views(connection: DuckDBPyConnection) -> bool:
+def refresh_views(connection: DuckDBPyConnection, parts: Parts) -> bool:
     """Recreate all views if their text is not the one in the file; return whether it did.
 
     Drops every view of the schemas main and internal first: a view we no longer have must not stay.
     """
     text = views_sql()
-    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    # The folder stands in a view: a file that was moved needs its views anew.
+    fingerprint = hashlib.sha256(f"{parts.segment_folder}\0{text}".encode()).hexdigest()
     stored = connection.execute("SELECT value FROM internal.settings WHERE name = 'views_sha256'").fetchall()
     if stored == [(fingerprint,)]:
         return False
@@ -111,6 +114,7 @@ def refresh_views(connection: DuckDBPyConnection) -> bool:
     connection.execute("BEGIN").fetchall()
     for schema, view in old:
         connection.execute(f'DROP VIEW "{schema}"."{view}"').fetchall()
+    parts.create_views()
     connection.execute(text).fetchall()
     connection.execute(
         "INSERT OR REPLACE INTO internal.settings VALUES ('views_sha256', ?)", [fingerprint]

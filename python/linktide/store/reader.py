@@ -25,6 +25,7 @@ from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
 from linktide.store.migrate import migrations, refuse_newer, stored_version
+from linktide.store.parts import segment_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,7 +119,7 @@ class ReaderPool:
         """Return a pool on the live database; it must be made anew when the database is reopened."""
         settings = settings or ReaderSettings()
         cursors = [database.cursor() for _ in range(settings.size)]
-        _lock(cursors, settings)
+        _lock(cursors, settings, database.parts.segment_folder)
         return cls(cursors, settings, database.release)
 
     def query(
@@ -221,7 +222,7 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
         _check_version(connection, path)
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
-        _lock(cursors, settings)
+        _lock(cursors, settings, segment_folder(path))
     except BaseException:
         connection.close()
         raise
@@ -235,12 +236,14 @@ def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
         raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
 
 
-def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings) -> None:
+def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings, folder: Path) -> None:
     """Set what only a reader needs on each cursor, then close the instance to everything outside it.
 
     The order holds: operator_memory_limit belongs to one connection, is not inherited by a new cursor, and
     cannot be set once the configuration is locked.
     """
+    # The folder of the segments, which views read and the writer makes; it too cannot be named later.
+    cursors[0].execute("SET GLOBAL allowed_directories = [?]", [str(folder)]).fetchall() if cursors else None
     for cursor in cursors:
         cursor.execute("SET operator_memory_limit = ?", [settings.operator_memory_limit]).fetchall()
     if not cursors:

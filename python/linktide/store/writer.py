@@ -29,6 +29,7 @@ TABLES = (
     "life_changes",
     "attribute_changes",
     "velocity_delta",
+    "domain_keys",
     "domain_names",
     "domain_scores",
     "page_scores",
@@ -61,7 +62,7 @@ _ADVANCES = pa.schema(
         ("updated_at", pa.timestamp("us", tz="UTC")),
     ]
 )
-_INSERT = f"INSERT INTO internal.{{table}} BY NAME SELECT * FROM {_BATCH_VIEW}"  # noqa: S608
+_INSERT = f'INSERT INTO internal."{{table}}" BY NAME SELECT * FROM {_BATCH_VIEW}'  # noqa: S608
 _UPSERT_OFFSETS = f"""
 INSERT INTO internal.source_offsets BY NAME SELECT * FROM {_BATCH_VIEW}
 ON CONFLICT (source_id) DO UPDATE SET
@@ -216,6 +217,7 @@ class StoreWriter:
             self._advance(batch, committed_at)
             self.at("advanced")
             inserted = self.monotonic()
+        self.database.parts.count(rows)
         return CommitTiming(
             committed_at, fenced - started, inserted - fenced, self.monotonic() - inserted, rows
         )
@@ -311,7 +313,7 @@ class StoreWriter:
         for name in TABLES:
             data = tables.get(name)
             if data is not None and not _is_empty(data):
-                rows[name] = self._insert(_INSERT.format(table=name), data)
+                rows[name] = self._insert(_INSERT.format(table=self.database.parts.hot(name)), data)
         return rows
 
     def _insert(self, statement: str, data: object) -> int:

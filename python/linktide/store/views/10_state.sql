@@ -1,74 +1,123 @@
 -- The folds of change rows into state. Not an interface: users read the views of the other files.
 
--- The newest registers of a link. One row a link and rev, so the join keeps one.
+-- A link has one target domain. It stands in every key and join nevertheless: a filter on it then reaches the
+-- sorted runs of all tables, and none is read whole.
+
+-- The newest registers of a link. Column by column: what nobody asks for is then neither read nor folded.
 CREATE VIEW internal.link_state AS
-SELECT c.*
-FROM internal.link_changes c
-JOIN (SELECT link_id, max(rev) AS rev FROM internal.link_changes GROUP BY link_id) newest USING (link_id, rev);
+SELECT link_id, target_domain,
+       arg_max_null(t_dom_key, rev) AS t_dom_key,
+       arg_max_null(status, rev) AS status,
+       arg_max_null(started_at, rev) AS started_at,
+       arg_max_null(last_seen, rev) AS last_seen,
+       arg_max_null(firm_loss_at, rev) AS firm_loss_at,
+       arg_max_null(firm_loss_reason, rev) AS firm_loss_reason,
+       arg_max_null(suspect_at, rev) AS suspect_at,
+       arg_max_null(suspect_before_at, rev) AS suspect_before_at,
+       max(rev) AS rev
+FROM internal.link_changes
+GROUP BY link_id, target_domain;
 
 -- Attribute runs beside the wide row, void ones still among them: they also void the run in the wide row.
 CREATE VIEW internal.attribute_folds AS
-SELECT link_id, field, observed_at, arg_max({'value': value, 'is_void': is_void}, rev) AS newest
+SELECT link_id, target_domain, field, observed_at,
+       arg_max_null(value, rev) AS value, arg_max_null(is_void, rev) AS is_void
 FROM internal.attribute_changes
-GROUP BY link_id, field, observed_at;
+GROUP BY link_id, target_domain, field, observed_at;
 
 -- All runs of the links that have more than their wide row, as field and text.
 CREATE VIEW internal.attribute_runs AS
 WITH wide AS (
-    SELECT l.link_id, l.attributes_at, l.anchor, l.rel, l.link_type,
+    SELECT l.link_id, l.target_domain, l.attributes_at, l.anchor, l.rel, l.link_type,
            map_entries(CAST(CAST(l.attributes AS JSON) AS MAP(VARCHAR, VARCHAR))) AS others
     FROM internal.links l
-    SEMI JOIN internal.attribute_changes c ON c.link_id = l.link_id
+    SEMI JOIN internal.attribute_changes c ON c.link_id = l.link_id AND c.target_domain = l.target_domain
     WHERE l.attributes_at IS NOT NULL
 ), wide_runs AS (
-    SELECT link_id, 'anchor' AS field, attributes_at AS observed_at, anchor AS value FROM wide
-    UNION ALL SELECT link_id, 'rel', attributes_at, rel FROM wide
-    UNION ALL SELECT link_id, 'link_type', attributes_at, link_type FROM wide
-    UNION ALL SELECT link_id, other.key, attributes_at, other.value
-              FROM (SELECT link_id, attributes_at, unnest(others) AS other FROM wide)
+    SELECT link_id, target_domain, 'anchor' AS field, attributes_at AS observed_at, anchor AS value FROM wide
+    UNION ALL SELECT link_id, target_domain, 'rel', attributes_at, rel FROM wide
+    UNION ALL SELECT link_id, target_domain, 'link_type', attributes_at, link_type FROM wide
+    UNION ALL SELECT link_id, target_domain, other.key, attributes_at, other.value
+              FROM (SELECT link_id, target_domain, attributes_at, unnest(others) AS other FROM wide)
 )
-SELECT link_id, field, observed_at, value
+SELECT link_id, target_domain, field, observed_at, value
 FROM wide_runs
-ANTI JOIN internal.attribute_folds USING (link_id, field, observed_at)
+ANTI JOIN internal.attribute_folds USING (link_id, target_domain, field, observed_at)
 WHERE value IS NOT NULL
 UNION ALL
-SELECT link_id, field, observed_at, newest.value
+SELECT link_id, target_domain, field, observed_at, value
 FROM internal.attribute_folds
-WHERE NOT newest.is_void;
+WHERE NOT is_void;
 
--- Current attributes of the links that have more than their wide row; no row if all their runs are void.
+-- Of the links that have more than their wide row: field → newest run that is not void (its instant and value), and
+-- all instants that are told of, at which the wide row says nothing any more.
 CREATE VIEW internal.attribute_overlays AS
-WITH newest AS (
-    SELECT link_id, field, max(observed_at) AS observed_at, arg_max(value, observed_at) AS value
-    FROM internal.attribute_runs
-    GROUP BY link_id, field
+SELECT link_id, target_domain, map_from_entries(list({'k': field, 'v': told})) AS fields
+FROM (
+    SELECT link_id, target_domain, field,
+           {'newest': max({'at': observed_at, 'v': value}) FILTER (NOT is_void),
+            'instants': list(observed_at)} AS told
+    FROM internal.attribute_folds
+    GROUP BY link_id, target_domain, field
 )
-SELECT link_id, max(observed_at) AS changed_at,
-       max(value) FILTER (field = 'anchor') AS anchor,
-       max(value) FILTER (field = 'rel') AS rel,
-       max(value) FILTER (field = 'link_type') AS link_type,
-       to_json(map_from_entries(list({'k': field, 'v': value} ORDER BY field)
-           FILTER (field NOT IN ('anchor', 'rel', 'link_type')))) AS attributes
-FROM newest
-GROUP BY link_id;
+GROUP BY link_id, target_domain;
 
--- Current attributes of every link.
+-- The run of a field that holds now, of what is told of it and what the wide row says; null if none does.
+CREATE OR REPLACE MACRO internal.current_run(told, wide_value, wide_at) AS
+    CASE WHEN wide_value IS NOT NULL AND wide_at IS NOT NULL
+              AND NOT coalesce(list_contains(told.instants, wide_at), false)
+              AND coalesce(wide_at > told.newest.at, true)
+         THEN {'at': wide_at, 'v': wide_value} ELSE told.newest END;
+
+-- Current attributes of every link. In stages, so that the few links with more than their wide row alone pay.
 CREATE VIEW internal.link_attributes AS
-SELECT l.link_id, l.source_key, l.target_key, l.s_dom_key, l.t_dom_key,
-       l.source_url, l.target_url, l.source_domain, l.target_domain, l.attributes_at,
-       CASE WHEN has_more THEN o.anchor ELSE l.anchor END AS anchor,
-       CASE WHEN has_more THEN o.rel ELSE l.rel END AS rel,
-       CASE WHEN has_more THEN o.link_type ELSE l.link_type END AS link_type,
-       CASE WHEN has_more THEN o.attributes ELSE CAST(l.attributes AS JSON) END AS attributes,
-       CASE WHEN has_more THEN o.changed_at ELSE l.attributes_at END AS attributes_changed_at
-FROM internal.links l
-LEFT JOIN (SELECT DISTINCT link_id, true AS has_more FROM internal.attribute_changes) m ON m.link_id = l.link_id
-LEFT JOIN internal.attribute_overlays o ON o.link_id = l.link_id;
+SELECT link_id, source_key, target_key, s_dom_key, t_dom_key,
+       source_url, target_url, source_domain, target_domain, attributes_at,
+       CASE WHEN fields IS NULL THEN anchor ELSE anchor_run.v END AS anchor,
+       CASE WHEN fields IS NULL THEN rel ELSE rel_run.v END AS rel,
+       CASE WHEN fields IS NULL THEN link_type ELSE type_run.v END AS link_type,
+       CASE WHEN fields IS NULL THEN CAST(attributes AS JSON)
+            WHEN len(other_runs) > 0
+            THEN to_json(map_from_entries(list_transform(other_runs, lambda x: {'k': x.k, 'v': x.run.v})))
+       END AS attributes,
+       CASE WHEN fields IS NULL THEN attributes_at
+            ELSE greatest(anchor_run.at, rel_run.at, type_run.at,
+                          list_max(list_transform(other_runs, lambda x: x.run.at))) END AS attributes_changed_at
+FROM (
+    SELECT *,
+           CASE WHEN fields IS NOT NULL
+                THEN internal.current_run(fields['anchor'], anchor, attributes_at) END AS anchor_run,
+           CASE WHEN fields IS NOT NULL THEN internal.current_run(fields['rel'], rel, attributes_at) END AS rel_run,
+           CASE WHEN fields IS NOT NULL
+                THEN internal.current_run(fields['link_type'], link_type, attributes_at) END AS type_run,
+           CASE WHEN fields IS NOT NULL THEN list_filter(
+               list_transform(
+                   list_sort(list_distinct(list_concat(map_keys(fields), map_keys(wide_others)))),
+                   lambda f: {'k': f, 'run': internal.current_run(fields[f], wide_others[f], attributes_at)}),
+               lambda x: x.run IS NOT NULL AND x.k NOT IN ('anchor', 'rel', 'link_type')) END AS other_runs
+    FROM (
+        SELECT l.*, o.fields,
+               CASE WHEN o.fields IS NOT NULL
+                    THEN CAST(CAST(coalesce(l.attributes, '{}') AS JSON) AS MAP(VARCHAR, VARCHAR)) END AS wide_others
+        FROM internal.links l
+        LEFT JOIN internal.attribute_overlays o ON o.link_id = l.link_id AND o.target_domain = l.target_domain
+    )
+);
 
 -- Lives that hold; the newest rev of each start, void ones gone.
 CREATE VIEW internal.lives AS
-SELECT c.*
-FROM internal.life_changes c
-JOIN (SELECT link_id, started_at, max(rev) AS rev FROM internal.life_changes GROUP BY link_id, started_at) newest
-    USING (link_id, started_at, rev)
-WHERE NOT c.is_void;
+SELECT * EXCLUDE is_void
+FROM (
+    SELECT link_id, target_domain, started_at,
+           arg_max_null(t_dom_key, rev) AS t_dom_key,
+           arg_max_null(last_alive_at, rev) AS last_alive_at,
+           arg_max_null(lost_at, rev) AS lost_at,
+           arg_max_null(confirmed_at, rev) AS confirmed_at,
+           arg_max_null(lost_reason, rev) AS lost_reason,
+           arg_max_null(is_confirmed_by_event, rev) AS is_confirmed_by_event,
+           arg_max_null(is_void, rev) AS is_void,
+           max(rev) AS rev
+    FROM internal.life_changes
+    GROUP BY link_id, target_domain, started_at
+)
+WHERE NOT is_void;

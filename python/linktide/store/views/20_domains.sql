@@ -1,20 +1,42 @@
-CREATE VIEW internal.newest_domain_names AS
+-- What is folded by key alone lies in one run (…_base) with one row a key; the newest of the rows since then
+-- (recent_…) supersede it. So looking up a few keys needs no fold of all.
+
 -- Qualified: a macro with a parameter domain_name could not read this view otherwise.
-SELECT d.domain_key, arg_max(d.domain_name, d.rev) AS domain_name, max(d.rev) AS rev
-FROM internal.domain_names d
-GROUP BY d.domain_key;
+CREATE VIEW internal.newest_domain_names AS
+SELECT d.domain_key, d.domain_name, d.rev FROM internal.domain_names d;
+
+CREATE VIEW internal.recent_domain_scores AS
+SELECT domain_key, arg_max_null(citation, rev) AS citation,
+       arg_max_null(authority, rev) AS authority,
+       arg_max_null(trust_mass, rev) AS trust_mass,
+       arg_max_null(trust, rev) AS trust,
+       arg_max_null(scored_at, rev) AS scored_at,
+       max(rev) AS rev
+FROM internal.domain_scores_new
+GROUP BY domain_key;
 
 CREATE VIEW internal.newest_domain_scores AS
-SELECT s.*
-FROM internal.domain_scores s
-JOIN (SELECT domain_key, max(rev) AS rev FROM internal.domain_scores GROUP BY domain_key) newest
-    USING (domain_key, rev);
+SELECT domain_key, citation, authority, trust_mass, trust, scored_at, rev
+FROM internal.domain_scores_base ANTI JOIN internal.domain_scores_new USING (domain_key)
+UNION ALL
+FROM internal.recent_domain_scores;
+
+CREATE VIEW internal.recent_page_scores AS
+SELECT page_key, arg_max_null(domain_key, rev) AS domain_key,
+       arg_max_null(citation, rev) AS citation,
+       arg_max_null(authority, rev) AS authority,
+       arg_max_null(trust_mass, rev) AS trust_mass,
+       arg_max_null(trust, rev) AS trust,
+       arg_max_null(scored_at, rev) AS scored_at,
+       max(rev) AS rev
+FROM internal.page_scores_new
+GROUP BY page_key;
 
 CREATE VIEW internal.newest_page_scores AS
-SELECT s.*
-FROM internal.page_scores s
-JOIN (SELECT page_key, max(rev) AS rev FROM internal.page_scores GROUP BY page_key) newest
-    USING (page_key, rev);
+SELECT page_key, domain_key, citation, authority, trust_mass, trust, scored_at, rev
+FROM internal.page_scores_base ANTI JOIN internal.page_scores_new USING (page_key)
+UNION ALL
+FROM internal.recent_page_scores;
 
 CREATE VIEW internal.newest_topic_scores AS
 SELECT s.*

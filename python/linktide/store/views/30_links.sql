@@ -1,9 +1,10 @@
 CREATE VIEW internal.life_summaries AS
-SELECT link_id, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
-       arg_max({'started_at': started_at, 'lost_at': lost_at, 'confirmed_at': confirmed_at,
-                'lost_reason': lost_reason}, started_at) AS newest
+SELECT link_id, target_domain, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
+       max(started_at) AS started_at, arg_max_null(lost_at, started_at) AS lost_at,
+       arg_max_null(confirmed_at, started_at) AS confirmed_at,
+       arg_max_null(lost_reason, started_at) AS lost_reason
 FROM internal.lives
-GROUP BY link_id;
+GROUP BY link_id, target_domain;
 
 -- All that is known of a link now, with the keys; `links` and the views of live links pick from it.
 CREATE VIEW internal.link_facts AS
@@ -19,8 +20,7 @@ SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
            WHERE v.name = 'unverified_after_days'), false) AS is_unverified,
        l.first_seen, s.last_seen,
        greatest(s.last_seen, s.firm_loss_at, s.suspect_at) AS last_checked_at,
-       l.newest.started_at AS started_at, l.newest.lost_at AS lost_at, l.newest.confirmed_at AS confirmed_at,
-       l.newest.lost_reason AS lost_reason, coalesce(l.times_lost, 0) AS times_lost,
+       l.started_at, l.lost_at, l.confirmed_at, l.lost_reason, coalesce(l.times_lost, 0) AS times_lost,
        a.anchor, a.rel, a.link_type,
        NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
             OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
@@ -29,8 +29,8 @@ SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
        internal.has_token(a.rel, 'sponsored') AS is_sponsored,
        a.attributes
 FROM internal.link_attributes a
-LEFT JOIN internal.link_state s ON s.link_id = a.link_id
-LEFT JOIN internal.life_summaries l ON l.link_id = a.link_id;
+LEFT JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
+LEFT JOIN internal.life_summaries l ON l.link_id = a.link_id AND l.target_domain = a.target_domain;
 
 CREATE VIEW main.links AS
 SELECT link_id, source_url, target_url, source_domain, target_domain, is_internal,
@@ -43,21 +43,35 @@ CREATE VIEW internal.live_links AS
 SELECT * FROM internal.link_facts WHERE is_live AND NOT is_internal;
 
 CREATE VIEW main.backlinks AS
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
-       internal.page_score(p.page_authority, w.is_authority_shown) AS page_authority, s.trust,
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(q.authority, p.authority), w.is_authority_shown) AS page_authority,
+       internal.page_score(
+           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
-LEFT JOIN internal.shown_scores s ON s.domain_key = f.s_dom_key
-LEFT JOIN internal.shown_page_scores p ON p.page_key = f.source_key
+LEFT JOIN internal.recent_domain_scores n ON n.domain_key = f.s_dom_key
+LEFT JOIN internal.domain_scores_base s ON s.domain_key = f.s_dom_key
+LEFT JOIN internal.recent_page_scores q ON q.page_key = f.source_key
+LEFT JOIN internal.page_scores_base p ON p.page_key = f.source_key
 CROSS JOIN internal.writer w;
 
 CREATE VIEW main.outgoing_links AS
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, s.domain_authority,
-       internal.page_score(p.page_authority, w.is_authority_shown) AS page_authority, s.trust,
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(coalesce(q.authority, p.authority), w.is_authority_shown) AS page_authority,
+       internal.page_score(
+           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        f.is_suspect, f.is_unverified, f.first_seen, f.last_seen, f.last_checked_at, f.started_at, f.times_lost,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes
 FROM internal.live_links f
-LEFT JOIN internal.shown_scores s ON s.domain_key = f.t_dom_key
-LEFT JOIN internal.shown_page_scores p ON p.page_key = f.target_key
+LEFT JOIN internal.recent_domain_scores n ON n.domain_key = f.t_dom_key
+LEFT JOIN internal.domain_scores_base s ON s.domain_key = f.t_dom_key
+LEFT JOIN internal.recent_page_scores q ON q.page_key = f.target_key
+LEFT JOIN internal.page_scores_base p ON p.page_key = f.target_key
 CROSS JOIN internal.writer w;
+
+-- Every link to a domain.
+CREATE OR REPLACE MACRO main.links_of(domain_name) AS TABLE
+    SELECT * FROM main.links WHERE target_domain = domain_name;

@@ -1,5 +1,8 @@
 CREATE VIEW main.refdomains AS
-SELECT p.target_domain, p.source_domain, s.domain_authority, s.trust,
+SELECT p.target_domain, p.source_domain,
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
+       internal.page_score(
+           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
        p.backlinks, p.dofollow_backlinks, p.source_pages, p.target_pages,
        p.dofollow_backlinks > 0 AS is_dofollow, p.first_seen, p.last_seen
 FROM (
@@ -10,7 +13,9 @@ FROM (
     FROM internal.live_links
     GROUP BY target_domain, source_domain, s_dom_key
 ) p
-LEFT JOIN internal.shown_scores s ON s.domain_key = p.s_dom_key;
+LEFT JOIN internal.recent_domain_scores n ON n.domain_key = p.s_dom_key
+LEFT JOIN internal.domain_scores_base s ON s.domain_key = p.s_dom_key
+CROSS JOIN internal.writer w;
 
 CREATE VIEW main.anchors AS
 SELECT target_domain, anchor, count(*) AS backlinks, count(*) FILTER (is_dofollow) AS dofollow_backlinks,
@@ -86,7 +91,10 @@ SELECT n.domain_name, s.scored_at,
        CASE WHEN (SELECT is_authority_shown FROM internal.writer) THEN s.authority END AS domain_authority,
        CASE WHEN (SELECT is_authority_shown FROM internal.writer) THEN s.trust END AS trust,
        s.citation
-FROM internal.domain_scores s
+FROM (
+    FROM internal.score_history
+    UNION ALL BY NAME FROM internal.domain_scores_new
+) s
 JOIN internal.newest_domain_names n ON n.domain_key = s.domain_key;
 
 -- Trust from the seeds of a topic; domains that hold none are left out.

@@ -125,6 +125,8 @@ pub struct Index {
     new_nodes: Vec<u32>,
     /// CPU time of all threads.
     authority_seconds: f64,
+    /// How many domains, in the order in which they were met, the tables know.
+    written_domains: u32,
     pending: Option<Pending>,
     /// What a restore needs until it is over.
     restoring: Restoring,
@@ -157,6 +159,7 @@ impl Index {
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
             authority_seconds: 0.0,
+            written_domains: 0,
             pending: None,
             restoring: Restoring::default(),
         })

@@ -173,6 +173,7 @@ impl Index {
         drop((restoring.link_revs, restoring.page_revs));
         self.build()?;
         self.new_nodes.clear();
+        self.written_domains = self.domains.len() as u32;
         self.page_graph.solve_next();
         self.domain_graph.solve_next();
         let (pages, domains) = (&mut self.page_graph, &mut self.domain_graph);

@@ -27,7 +27,7 @@ const HOUR_US: i64 = 3600 * 1_000_000;
 
 impl Index {
     pub(super) fn tables(&mut self, pending: &Pending, scores: &Moved) -> Result<Vec<Table>, CoreError> {
-        let mut tables = Vec::with_capacity(9);
+        let mut tables = Vec::with_capacity(10);
         let batch = &pending.batch;
         if !batch.is_empty() {
             tables.push(("link_events", event_rows(batch, self.rev)?));
@@ -51,9 +51,14 @@ impl Index {
             tables.push(("attribute_changes", self.run_rows(pending)?));
         }
         tables.extend(self.velocity_rows(pending)?.map(|rows| ("velocity_delta", rows)));
+        let met = self.domains.len() as u32;
+        if self.written_domains < met {
+            tables.push(("domain_keys", self.name_rows("domain_keys", self.written_domains..met)?));
+            self.written_domains = met;
+        }
         if !self.new_nodes.is_empty() {
-            tables.push(("domain_names", self.name_rows()?));
-            self.new_nodes.clear();
+            let nodes = std::mem::take(&mut self.new_nodes);
+            tables.push(("domain_names", self.name_rows("domain_names", nodes.into_iter())?));
         }
         tables.extend(self.score_tables(scores)?);
         Ok(tables)
@@ -171,8 +176,12 @@ impl Index {
         rows("velocity_delta", columns).map(Some)
     }
 
-    fn name_rows(&self) -> Result<RecordBatch, CoreError> {
-        let domains = || self.new_nodes.iter().filter_map(|&index| self.domains.get(index));
+    fn name_rows(
+        &self,
+        table: &'static str,
+        indices: impl Iterator<Item = u32> + Clone,
+    ) -> Result<RecordBatch, CoreError> {
+        let domains = || indices.clone().filter_map(|index| self.domains.get(index));
         let columns = vec![
             ("domain_key", u64s(domains().map(|domain| domain.key))),
             (
@@ -181,7 +190,7 @@ impl Index {
             ),
             ("rev", self.revs(domains().count())),
         ];
-        rows("domain_names", columns)
+        rows(table, columns)
     }
 
     pub(super) fn revs(&self, count: usize) -> ArrayRef {

@@ -1,0 +1,281 @@
+"""Folds sealed parts into sorted runs, slice by slice, between batches.
+
+A fold writes its run into a table that no view knows. One short transaction then puts the run in the place
+of what it was made of. So every view shows each row once at every moment, and a process that dies between two
+slices leaves nothing but a table that the next start drops. No fold touches an offset or the revision of a
+batch.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from linktide.store.failure import write_failure
+from linktide.store.parts import FAMILIES, Family, Kind, Part
+from linktide.store.slices import Slicer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from linktide.store.database import Database
+
+FOLD_POINTS = ("seal", "sealed", "fold", "slice", "sliced", "swap", "swapped", "folded")
+"""The names at which `at` of a Folder is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRule:
+    """When and how the tables are folded."""
+
+    seal_rows: int = 1_000_000
+    """Rows in the hot parts at which they are sealed; the raw events are not counted."""
+    slice_seconds: float = 0.15
+    """What a slice should take; its size follows from what the slices before it took."""
+    least_slice_rows: int = 30_000
+    """Below that a slice is mostly planning."""
+    cell_rows: int = 2_000
+    """Rows between two places at which a slice may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """What one step did."""
+
+    what: str
+    """sealed, slice or swapped."""
+    table: str
+    rows: int
+    seconds: float
+
+
+def _nothing(_point: str) -> None:
+    """Let the folder go on."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """A fold under way."""
+
+    family: Family
+    inputs: tuple[Part, ...]
+    output: Part
+    slicer: Slicer
+
+
+@dataclass(slots=True)
+class Folder:
+    """Folds the parts of one database; used by the writer's thread, between its transactions.
+
+    After an error the database is in an unknown state, as after a failed commit.
+    """
+
+    database: Database
+    rule: FoldRule = field(default_factory=FoldRule)
+    monotonic: Callable[[], float] = time.monotonic
+    at: Callable[[str], None] = _nothing
+    """Called at each of FOLD_POINTS; kill tests put their bomb here."""
+    void_floor: Callable[[], int] | None = None
+    """Void rows above this revision stay: who restores an older state and takes the rows since needs them."""
+    _job: _Job | None = field(init=False, default=None)
+    _slice_rows: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        """Drop what a fold that did not end left behind."""
+        self._slice_rows = float(self.rule.least_slice_rows)
+        with self._mended("drop what a fold left"):
+            for name in self._left_over():
+                self._run(f'DROP TABLE internal."{name}"')
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a fold has begun, or has to: sealed parts wait."""
+        parts = self.database.parts
+        return self._job is not None or any(parts.of(table, Kind.SEALED) for table in FAMILIES)
+
+    def is_due(self) -> bool:
+        """Tell whether `step` would do anything."""
+        hot_rows = self.database.parts.hot_rows
+        return self.is_busy or sum(hot_rows[table] for table in FAMILIES) >= self.rule.seal_rows
+
+    def step(self) -> FoldResult | None:
+        """Do the next piece of work, if any is due: seal, fold one slice, or swap.
+
+        Raises DiskFullError or StoreFailedError.
+        """
+        started = self.monotonic()
+        if self._job is None:
+            if not self.is_busy and not self.is_due():
+                return None
+            if not self.is_busy:
+                rows = self.seal()
+                return FoldResult("sealed", "", rows, self.monotonic() - started)
+            self._begin()
+        job = self._job
+        if job is None:
+            return None
+        if job.slicer.is_done:
+            rows = self._swap(job)
+            return FoldResult("swapped", job.family.table, rows, self.monotonic() - started)
+        rows = self._slice(job)
+        seconds = self.monotonic() - started
+        self._adapt(seconds)
+        return FoldResult("slice", job.family.table, rows, seconds)
+
+    def fold_all(self, *, is_sealing: bool = True) -> None:
+        """Seal and fold all there is; for tests, benches and offline work."""
+        if is_sealing and not self.is_busy:
+            self.seal()
+        while self.is_busy:
+            self.step()
+
+    def seal(self) -> int:
+        """Seal the hot parts that hold rows and put new ones in their place; return the rows sealed."""
+        parts = self.database.parts
+        sealed = {table: parts.hot_rows[table] for table in FAMILIES if parts.hot_rows[table]}
+        if not sealed:
+            return 0
+        self.at("seal")
+        with self._transaction("seal the tables"):
+            serial = parts.next_serial()
+            for table in sealed:
+                name = f"{table}_{serial}"
+                self._run(f'CREATE TABLE internal."{name}" AS FROM internal."{parts.hot(table)}" LIMIT 0')
+                self._run(
+                    "UPDATE internal.parts SET kind = 'sealed' WHERE table_name = ? AND kind = 'hot'", table
+                )
+                self._run("INSERT INTO internal.parts VALUES (?, ?, 'hot', ?)", name, table, serial)
+            parts.reload()
+            for table in sealed:
+                parts.create_view(table)
+            self._name_domains()
+        self.at("sealed")
+        return sum(sealed.values())
+
+    def _name_domains(self) -> None:
+        """Make sure that every sealed link's domain has a name to be sorted by."""
+        hot = self.database.parts.hot("domain_keys")
+        for part in self.database.parts.of("links", Kind.SEALED):
+            self._run(
+                f'INSERT INTO internal."{hot}" BY NAME '  # noqa: S608
+                "SELECT DISTINCT t_dom_key AS domain_key, target_domain AS domain_name, 0 AS rev "
+                f'FROM internal."{part.name}" l '
+                "ANTI JOIN internal.domain_keys d ON d.domain_key = l.t_dom_key"
+            )
+
+    def _begin(self) -> None:
+        parts = self.database.parts
+        table = next(table for table in FAMILIES if parts.of(table, Kind.SEALED))
+        family = FAMILIES[table]
+        inputs = self._inputs(family)
+        serial = max(part.serial for part in inputs)
+        output = Part(f"{table}_run_{parts.next_serial()}", table, Kind.RUN, serial)
+        self.at("fold")
+        with self._mended(f"begin a fold of {table}"):
+            columns = ", ".join(parts.run_columns(table))
+            self._run(
+                f'CREATE OR REPLACE TABLE internal."{output.name}" AS '  # noqa: S608 - our own names
+                f"SELECT {columns} FROM internal.{table} LIMIT 0"
+            )
+            is_oldest = inputs[0] == parts.of(table)[0]
+            floor = self._void_floor() if is_oldest else -1
+            slicer = Slicer(self.database, family, inputs, output, floor, self.rule.cell_rows)
+            self._job = _Job(family, inputs, output, slicer)
+
+    def _void_floor(self) -> int:
+        return (1 << 63) - 1 if self.void_floor is None else self.void_floor()
+
+    def _inputs(self, family: Family) -> tuple[Part, ...]:
+        """Return the sealed part and the runs to fold with it, the oldest first.
+
+        A run is taken while it is no larger than all that is newer: so runs double in size from one to the
+        next older, and each row is folded again about once a doubling.
+        """
+        parts = self.database.parts
+        runs = parts.of(family.table, Kind.RUN)
+        taken = parts.of(family.table, Kind.SEALED)
+        rows = sum(self._rows(part) for part in taken)
+        while runs and (len(runs) >= family.most_runs or self._rows(runs[-1]) <= rows):
+            taken.insert(0, runs.pop())
+            rows += self._rows(taken[0])
+        return tuple(taken)
+
+    def _rows(self, part: Part) -> int:
+        found = self._run(
+            "SELECT estimated_size FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = ?",
+            part.name,
+        )
+        return int(str(found[0][0] or 0))
+
+    def _slice(self, job: _Job) -> int:
+        self.at("slice")
+        with self._mended(f"fold a slice of {job.family.table}"):
+            rows = job.slicer.fold_next(int(self._slice_rows))
+        self.at("sliced")
+        return rows
+
+    def _adapt(self, seconds: float) -> None:
+        """Let the next slice take the time it should, but change its size by little at once."""
+        ratio = self.rule.slice_seconds / max(seconds, 1e-3)
+        least = float(self.rule.least_slice_rows)
+        self._slice_rows = min(max(self._slice_rows * min(max(ratio, 0.25), 1.5), least), 500_000.0)
+
+    def _swap(self, job: _Job) -> int:
+        parts, table = self.database.parts, job.family.table
+        self.at("swap")
+        with self._transaction(f"put a run of {table} in its place"):
+            if table == "domain_scores":
+                for part in job.inputs:
+                    if part.kind is Kind.SEALED:
+                        self._run(f'INSERT INTO internal.score_history BY NAME FROM internal."{part.name}"')
+            for part in job.inputs:
+                self._run("DELETE FROM internal.parts WHERE part_name = ?", part.name)
+            self._run(
+                "INSERT INTO internal.parts VALUES (?, ?, 'run', ?)",
+                job.output.name,
+                table,
+                job.output.serial,
+            )
+            parts.reload()
+            parts.create_view(table)
+            for part in job.inputs:
+                self._run(f'DROP TABLE internal."{part.name}"')
+            self.at("swapped")
+        self._job = None
+        self.at("folded")
+        return job.slicer.rows
+
+    def _left_over(self) -> list[str]:
+        rows = self._run(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'internal' "
+            r"AND regexp_matches(table_name, '_run_\d+$') "
+            "AND table_name NOT IN (SELECT part_name FROM internal.parts)"
+        )
+        return [str(name) for (name,) in rows]
+
+    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        return self.database.connection.execute(statement, list(values)).fetchall()
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[None]:
+        with self._mended(doing):
+            try:
+                self._run("BEGIN")
+                yield
+                self._run("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):
+                    self._run("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _mended(self, doing: str) -> Iterator[None]:
+        """Give what DuckDB raises its fate."""
+        try:
+            yield
+        except (duckdb.Error, RuntimeError, OSError) as error:
+            raise write_failure(error, self.database.path, doing) from error

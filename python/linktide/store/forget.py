@@ -1,0 +1,120 @@
+"""Erase all that is stored of a domain or of one page: from tables, runs, segments and dead letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from linktide.store.domain_keys import drop_empty_domains, take_back_velocity
+from linktide.store.failure import write_failure
+from linktide.store.parts import LINK_EVENTS
+from linktide.store.segment_files import rewrite_segments
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linktide.store.database import Database
+
+_BY_LINK: Final = ("links", "link_changes", "life_changes", "attribute_changes", LINK_EVENTS)
+_BY_DOMAIN: Final = ("domain_keys", "domain_names", "domain_scores", "topic_scores", "page_scores")
+# In the columns that a rekey gives to links that move: these ones move out of every domain, so that what
+# counted them counts them no more.
+_FORGOTTEN: Final = """
+CREATE OR REPLACE TEMP TABLE moved_links AS
+SELECT link_id, source_key, target_key, s_dom_key AS old_s_dom_key, t_dom_key AS old_t_dom_key,
+       CAST(0 AS UBIGINT) AS s_dom_key, CAST(0 AS UBIGINT) AS t_dom_key,
+       source_url, target_url, source_domain, target_domain
+FROM internal.links
+WHERE {condition}
+"""
+_OF_DOMAIN: Final = "source_domain = $name OR target_domain = $name"
+_OF_URL: Final = "source_url = $name OR target_url = $name"
+_PAGES: Final = """
+DELETE FROM internal."{part}" WHERE page_key IN (
+    SELECT source_key FROM temp.moved_links WHERE {source}
+    UNION ALL SELECT target_key FROM temp.moved_links WHERE {target})
+"""
+_LETTERS: Final = (
+    "DELETE FROM internal.dead_letters WHERE contains(lower(CAST(bytes AS VARCHAR)), lower($name)) "
+    "OR contains(lower(detail), lower($name))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was erased."""
+
+    links: int
+    events: int
+    dead_letters: int
+    segments: int
+    """Files written anew."""
+
+
+def forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[Forgotten, list[Path]]:
+    """Erase a domain or a normalised URL; inside the writer's transaction.
+
+    Returns what was erased, and the files of segments that were replaced: erase these once it is committed.
+    Raises StoreFailedError or DiskFullError.
+    """
+    try:
+        return _forget(database, name, is_url=is_url, rev=rev)
+    except (duckdb.Error, OSError) as error:
+        raise write_failure(error, database.path, f"forget {name}") from error
+
+
+def give_up_segment(database: Database, file_name: str) -> bool:
+    """Strike a segment from the manifest; inside the writer's transaction. False if there is no such one."""
+    connection = database.connection
+    found = connection.execute("DELETE FROM internal.segments WHERE file_name = ?", [file_name]).fetchall()
+    database.parts.create_view(LINK_EVENTS)
+    return bool(found[0][0])
+
+
+def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[Forgotten, list[Path]]:
+    connection, parts = database.connection, database.parts
+
+    def run(statement: str, *, has_name: bool = False) -> int:
+        rows = connection.execute(statement, {"name": name} if has_name else None).fetchall()
+        return int(rows[0][0]) if rows else 0
+
+    links = run(_FORGOTTEN.format(condition=_OF_URL if is_url else _OF_DOMAIN), has_name=True)
+    take_back_velocity(database, rev)
+    erased = 0
+    for table in _BY_LINK:
+        for part in parts.of(table):
+            gone = run(
+                f'DELETE FROM internal."{part.name}" '  # noqa: S608 - our own names
+                "WHERE link_id IN (SELECT link_id FROM temp.moved_links)"
+            )
+            erased += gone if table == LINK_EVENTS else 0
+    more, replaced = rewrite_segments(connection, parts, rev, "e.*", "m.link_id IS NULL")
+    for part in parts.of("page_scores"):
+        sides = ("source_url", "target_url") if is_url else ("source_domain", "target_domain")
+        source, target = (f"{side} = $name" for side in sides)
+        run(_PAGES.format(part=part.name, source=source, target=target), has_name=True)
+    drop_empty_domains(database, rev)
+    if not is_url:
+        _forget_domain(database, name)
+    letters = run(_LETTERS, has_name=True)
+    connection.execute("UPDATE internal.writer SET rev = ?", [rev]).fetchall()
+    connection.execute("DROP TABLE temp.moved_links").fetchall()
+    return Forgotten(links, erased + more, letters, len(replaced)), replaced
+
+
+def _forget_domain(database: Database, name: str) -> None:
+    """Erase what is stored of the domain itself; its name last, as the rows are found by it."""
+    connection, parts = database.connection, database.parts
+    key = "(SELECT domain_key FROM internal.domain_keys WHERE domain_name = ?)"
+    named = [(part.name, "domain_key") for table in _BY_DOMAIN[1:] for part in parts.of(table)]
+    named += [(part.name, "t_dom_key") for part in parts.of("velocity_delta")]
+    named += [("score_history", "domain_key")]
+    named += [(part.name, "domain_key") for part in parts.of("domain_keys")]
+    keys = connection.execute(f"SELECT {key}", [name]).fetchall()
+    for part_name, column in named:
+        connection.execute(
+            f'DELETE FROM internal."{part_name}" WHERE {column} = ?',  # noqa: S608 - our own names
+            [keys[0][0]],
+        ).fetchall()

@@ -1,0 +1,127 @@
+"""What keeps the store in order between two batches: folds, segments, retention, the watch over space."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from linktide.setting import size_text
+from linktide.store.fold import Folder, FoldRule
+from linktide.store.retention import Retention, RetentionRule
+from linktide.store.segments import SegmentMover, SegmentRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from linktide.config import Config
+    from linktide.metrics.values import Metrics
+    from linktide.pauses import PauseDesk
+    from linktide.store.database import Database
+    from linktide.store.fold import FoldResult
+
+FREE_SPACE: Final = "free_space"
+DEAD_LETTERS: Final = "dead_letters"
+PAUSES: Final = (FREE_SPACE, DEAD_LETTERS)
+"""Names of the reasons for which this room pauses the sources."""
+
+_LOOK_SECONDS: Final = 1.0
+_RESUME_SHARE: Final = 1.1
+"""So much of the floor must be free before a pause ends: no flutter at the edge."""
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Does one slice of work at a time, on the writer's thread."""
+
+    folder: Folder
+    mover: SegmentMover
+    retention: Retention
+    desk: PauseDesk
+    metrics: Metrics
+    min_free_bytes: int
+    dead_letters_max_bytes: int
+    monotonic: Callable[[], float] = time.monotonic
+    free_bytes: Callable[[], int] | None = None
+    """Of the file system of the database; replaced in tests."""
+    _looked_at: float = field(init=False, default=float("-inf"))
+
+    @classmethod
+    def of(  # noqa: PLR0913, PLR0917 - the builder takes its parts
+        cls,
+        database: Database,
+        config: Config,
+        metrics: Metrics,
+        desk: PauseDesk,
+        now: Callable[[], datetime],
+        at: Callable[[str], None],
+    ) -> Upkeep:
+        """Build it for a database as configured."""
+        events = SegmentRule(config.retention_segment_rows, config.retention_segment_seconds)
+        rule = RetentionRule(config.retention_dead_letter_days, config.retention_authority_days)
+        return cls(
+            Folder(database, FoldRule(config.fold_rows), at=at),
+            SegmentMover(database, now, events, at=at),
+            Retention(database, now, rule),
+            desk,
+            metrics,
+            config.min_free_bytes,
+            config.retention_dead_letter_max_bytes,
+        )
+
+    def step(self, *, is_catching_up: bool = False) -> bool:
+        """Do one slice of what is due; tell whether more of it waits.
+
+        While the pipeline is catching up nothing is folded. While space is short nothing is done that takes
+        more of it first. Raises DiskFullError or StoreFailedError.
+        """
+        self._look()
+        if self.retention.step():
+            return True
+        if is_catching_up or self.desk.is_paused(FREE_SPACE):
+            return False
+        if self.mover.step():
+            return True
+        result = self.folder.step()
+        if result is not None:
+            self._tell(result)
+        return self.folder.is_due()
+
+    def close(self) -> None:
+        """Wait for the file that is being written."""
+        self.mover.close()
+
+    def _look(self) -> None:
+        now = self.monotonic()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = now
+        database = self.folder.database
+        free = database.free_bytes() if self.free_bytes is None else self.free_bytes()
+        if free < self.min_free_bytes:
+            self.desk.pause(
+                FREE_SPACE,
+                f"{size_text(free)} are free beside {database.path}, fewer than min_free_bytes = "
+                f"{size_text(self.min_free_bytes)}; free some.",
+            )
+        elif free >= _RESUME_SHARE * self.min_free_bytes:
+            self.desk.resume(FREE_SPACE)
+        held = self.retention.dead_letter_bytes()
+        if held > self.dead_letters_max_bytes:
+            self.desk.pause(
+                DEAD_LETTERS,
+                f"dead letters take {size_text(held)}, more than retention.dead_letter_max_bytes = "
+                f"{size_text(self.dead_letters_max_bytes)}; look at them, then erase some or raise it.",
+            )
+        else:
+            self.desk.resume(DEAD_LETTERS)
+        self.metrics.set("linktide_store_segment_bytes", database.segment_bytes())
+        self.metrics.set("linktide_store_dead_letter_bytes", held)
+        self.metrics.set("linktide_store_runs", len(database.parts.of("links")))
+
+    def _tell(self, result: FoldResult) -> None:
+        if result.what == "slice":
+            self.metrics.observe("linktide_store_fold_slice_seconds", result.seconds)
+        elif result.what == "swapped":
+            self.metrics.add("linktide_store_folds_total")

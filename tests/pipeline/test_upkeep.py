@@ -1,0 +1,163 @@
+"""Folds and segments between any two batches, with stops in between, change no view; space and forgetting."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from linktide import service
+from linktide.config import load
+from linktide.errors import RetryError
+from linktide.offline import forget_stopped
+from linktide.store.fold import FOLD_POINTS, FoldRule
+from linktide.store.segments import SEGMENT_POINTS, SegmentRule
+from linktide.upkeep import Upkeep
+from oracle.compare import assert_same
+from oracle.model import derive
+from pipeline import whole
+from pipeline.arrivals import arrivals, side_by_side
+from pipeline.test_rekey import AFTER, BEFORE, check, crowd, rekey
+from pipeline.test_restart import Bomb
+from pipeline.test_scores import chunks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FEW = settings(
+    max_examples=int(os.environ.get("LINKTIDE_UPKEEPS", "5")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, least_slice_rows=8, cell_rows=4)
+
+
+@contextmanager
+def eager(steps: Sequence[int]) -> Iterator[None]:
+    """Let every session do so many slices of upkeep after each batch, in turn, however far it is behind."""
+    build, step = Upkeep.of, Upkeep.step
+    turns = iter(list(steps) * 1000)
+
+    def of(*parts: object, **named: object) -> Upkeep:
+        upkeep = build(*parts, **named)  # type: ignore[arg-type]
+        upkeep.folder.rule = TINY
+        upkeep.mover.rule = SegmentRule(rows=1)
+        upkeep.mover.is_alone = False
+        return upkeep
+
+    def many(self: Upkeep, *, is_catching_up: bool = False) -> bool:
+        del is_catching_up
+        for _ in range(next(turns, 0)):
+            step(self)
+        return False
+
+    with patch.object(Upkeep, "of", of), patch.object(Upkeep, "step", many):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
+
+
+@pytest.mark.timeout(900)
+@FEW
+@given(st.data())
+def test_upkeep_between_any_batches_changes_no_view(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    cuts = data.draw(st.lists(st.integers(0, len(arrival.events)), max_size=2))
+    steps = data.draw(st.lists(st.integers(0, 25), min_size=1, max_size=5))
+    with TemporaryDirectory() as folder, eager(steps):
+        path = Path(folder) / "links.duckdb"
+        for cut in sorted(cuts):
+            arrival.until(cut).run(path)
+        arrival.run(path)
+        with whole.opened(path) as stopped:
+            assert_same(stopped.query, derive(arrival.events))
+
+
+@pytest.mark.timeout(900)
+@FEW
+@given(st.data())
+def test_upkeep_that_fails_leaves_no_trace(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=3))))
+    point = data.draw(st.sampled_from((*FOLD_POINTS, *SEGMENT_POINTS)))
+    bomb = Bomb(point, frozenset({1, data.draw(st.integers(2, 5))}), RetryError)
+    with TemporaryDirectory() as folder, eager([20]):
+        path = Path(folder) / "links.duckdb"
+        arrival.run(path, bomb)
+        with whole.opened(path) as stopped:
+            assert_same(stopped.query, derive(arrival.events))
+
+
+@pytest.mark.timeout(900)
+@FEW
+@given(st.data())
+def test_forgetting_leaves_what_was_as_if_the_domain_had_never_been_named(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        with eager(data.draw(st.sampled_from(([0], [9], [25])))):
+            arrival.run(path)
+        state = derive(arrival.events)
+        names = sorted(
+            {name for link in state.links.values() for name in (link.source_domain, link.target_domain)}
+        )
+        if not names:
+            return
+        name = data.draw(st.sampled_from(names))
+        config = load(flags={"database": path}, environ={}, folder=path.parent)
+        forget_stopped(config, name)
+        with whole.opened(path) as stopped:
+            for table in ("links", "link_lives"):
+                seen = stopped.query(
+                    f"SELECT link_id FROM {table} WHERE '{name}' IN (source_domain, target_domain)"  # noqa: S608
+                )
+                assert seen == []
+            left = {
+                (link.source_url, link.target_url): link.is_live
+                for link in state.links.values()
+                if name not in (link.source_domain, link.target_domain)
+            }
+            rows = stopped.query("SELECT source_url, target_url, is_live FROM links")
+            assert {(source, target): is_live for source, target, is_live in rows} == left
+            assert stopped.query(f"FROM domains WHERE domain_name = '{name}'") == []
+            assert stopped.query(f"FROM link_velocity WHERE target_domain = '{name}'") == []
+            # What is summed equals what is listed, of the domains that stay.
+            assert stopped.query(VELOCITY) == stopped.query(TURNS)
+            known = stopped.query(
+                "SELECT domain_name FROM internal.domain_keys GROUP BY ALL HAVING count(*) > 1"
+            )
+            assert known == []
+
+
+@pytest.mark.timeout(900)
+def test_a_rekey_reaches_runs_and_segments(tmp_path: Path) -> None:
+    path, events = tmp_path / "a.duckdb", crowd(600)
+    with eager([40]):
+        whole.run(
+            path, [whole.memory_of(chunks_of(events, 200))], batch_max_events=200,
+            public_suffix_list=BEFORE.write(path.with_suffix(".dat")),
+        )  # fmt: skip
+    rekey(path, AFTER)
+    check(path, events, AFTER)
+    with whole.opened(path) as stopped:
+        assert stopped.query("SELECT count(*) > 0 FROM internal.segments") == [(True,)]
+        assert stopped.query("SELECT count(*) > 3 FROM internal.parts WHERE kind = 'run'") == [(True,)]
+
+
+VELOCITY = """
+SELECT target_domain, CAST(sum(new_links) AS BIGINT), CAST(sum(lost_links) AS BIGINT) FROM link_velocity
+GROUP BY ALL HAVING sum(new_links) <> 0 OR sum(lost_links) <> 0 ORDER BY ALL
+"""
+TURNS = """
+SELECT target_domain, count(*) FILTER (change = 'new'), count(*) FILTER (change = 'lost') FROM new_lost
+GROUP BY ALL HAVING count(*) FILTER (change <> 'restored') > 0 ORDER BY ALL
+"""

@@ -1,0 +1,91 @@
+"""A filter on the target domain reaches the sorted runs of every table: none is read whole."""
+
+# ruff: noqa: E501, S608 - SQL of the test's own
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hand_made_store import Store
+
+from linktide.store.fold import Folder, FoldRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINKS = 600_000
+DOMAINS = 5_000
+_FILL = {
+    "links": f"""
+SELECT hash(i) AS link_id, hash(i // 12) AS source_key, hash(i * 7) AS target_key, hash(i % 97) AS s_dom_key,
+       hash('d' || i % {DOMAINS}) AS t_dom_key, 'https://s/' || i AS source_url, 'https://t/' || i AS target_url,
+       's' || i % 97 || '.org' AS source_domain, 'd' || i % {DOMAINS} || '.com' AS target_domain,
+       'a' || i % 9 AS anchor, 1 AS rev
+FROM range({LINKS}) t(i)""",
+    "link_changes": "SELECT link_id, t_dom_key, 1 AS status, now() AS started_at, now() AS last_seen, 1 AS rev FROM w",
+    "life_changes": "SELECT link_id, t_dom_key, now() AS started_at, false AS is_confirmed_by_event, "
+    "false AS is_void, 1 AS rev FROM w",
+    "domain_keys": "SELECT DISTINCT t_dom_key AS domain_key, target_domain AS domain_name, 1 AS rev FROM w",
+    "velocity_delta": "SELECT t_dom_key, date_trunc('hour', now()) AS hour, 1 AS new_links, 0 AS restored_links, "
+    "0 AS lost_links, 1 AS rev FROM w",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """600,000 links in runs of several row groups, and some more that are still hot."""
+    with Store(tmp_path_factory.mktemp("reads") / "a.duckdb") as store:
+        parts = store.database.parts
+        store.all(f"CREATE TEMP TABLE w AS {_FILL['links']}")
+        for table, select in _FILL.items():
+            chosen = "FROM w" if table == "links" else select
+            store.all(f'INSERT INTO internal."{parts.hot(table)}" BY NAME {chosen}')
+        parts.reload()
+        Folder(store.database, FoldRule(least_slice_rows=400_000)).fold_all()
+        store.all("CHECKPOINT")
+        yield store
+
+
+def scanned(store: Store, query: str) -> dict[str, int]:
+    """Return the rows that each table's scan has looked at."""
+    text = store.database.connection.execute(f"EXPLAIN (ANALYZE, FORMAT json) {query}").fetchall()[0][1]
+    found: dict[str, int] = {}
+
+    def visit(node: dict[str, Any]) -> None:
+        name = node.get("extra_info", {}).get("Table", "")
+        if name:
+            table = str(name).rpartition(".")[2]
+            found[table] = found.get(table, 0) + int(node.get("rows_scanned", 0))
+        for child in node.get("children", ()):
+            visit(child)
+
+    for root in json.loads(text)["operator"]:
+        visit(root)
+    return found
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("query", "tables"),
+    [
+        ("SELECT count(source_url), count(last_seen), count(first_seen) FROM links WHERE target_domain = 'd7.com'",
+         {"links", "link_changes", "life_changes"}),
+        ("SELECT count(source_url), count(last_seen) FROM links_of('d7.com')", {"links", "link_changes"}),
+        ("SELECT sum(backlinks) FROM refdomains WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
+        ("SELECT count(started_at) FROM link_lives WHERE target_domain = 'd7.com'", {"links", "life_changes"}),
+        ("SELECT sum(new_links) FROM link_velocity WHERE target_domain = 'd7.com'", {"velocity_delta"}),
+    ],
+)  # fmt: skip
+def test_a_question_of_one_domain_looks_at_few_rows(store: Store, query: str, tables: set[str]) -> None:
+    assert store.all(query)[0][0] == LINKS // DOMAINS
+    looked_at = scanned(store, query)
+    for table in tables:
+        rows = {name: count for name, count in looked_at.items() if name.startswith(f"{table}_run")}
+        assert rows, looked_at
+        assert sum(rows.values()) <= 2 * 122_880 < LINKS, looked_at
+
+
+def test_without_a_filter_all_rows_are_there(store: Store) -> None:
+    assert store.all("SELECT count(*), count(DISTINCT link_id) FROM links") == [(LINKS, LINKS)]
