@@ -237,8 +237,11 @@ def test_what_recovery_found_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wrong.exit_code == ExitCode.FAILURE
     assert "Differs: \\x1b[31mred" in wrong.output
     asked: list[object] = []
-    monkeypatch.setattr(
-        session, "replay", lambda _, wanted: asked.append(wanted) or {"tried": 3, "events": 2}
-    )
+
+    def replay(_: object, wanted: object) -> dict[str, int]:
+        asked.append(wanted)
+        return {"tried": 3, "events": 2}
+
+    monkeypatch.setattr(session, "replay", replay)
     assert "2 of 3 dead letters are events now." in ran("replay", "--since", "2026-11-01").output
     assert asked == [{"reasons": [], "since": "2026-11-01T00:00:00+00:00"}]
