@@ -238,10 +238,10 @@ def test_what_recovery_found_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Differs: \\x1b[31mred" in wrong.output
     asked: list[object] = []
 
-    def replayed(_: object, wanted: object) -> dict[str, int]:
+    def replay(_: object, wanted: object) -> dict[str, int]:
         asked.append(wanted)
         return {"tried": 3, "events": 2}
 
-    monkeypatch.setattr(session, "replay", replayed)
+    monkeypatch.setattr(session, "replay", replay)
     assert "2 of 3 dead letters are events now." in ran("replay", "--since", "2026-11-01").output
     assert asked == [{"reasons": [], "since": "2026-11-01T00:00:00+00:00"}]

@@ -124,5 +124,5 @@ def test_what_a_client_wants_is_read_or_refused() -> None:
         {"until": "soon"},
     ]
     for wrong in wrongs:
-        with pytest.raises(ValueError, match=r"reason|since"):
+        with pytest.raises(ValueError, match=r"reason|since|until"):
             wanted_of(wrong)

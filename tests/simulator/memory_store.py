@@ -15,7 +15,7 @@ import duckdb
 from linktide.index import URL_POLICY_VERSION
 from linktide.restore import restore_index
 from linktide.store.database import Database, PinVersions, StoreSettings
-from linktide.store.rebuild import read_positions
+from linktide.store.rebuild import read_positions, read_writer
 from linktide.store.writer import StoreWriter
 from linktide.suffixes import read_suffix_list
 
@@ -63,6 +63,10 @@ class MemoryStore:
     @property
     def positions(self) -> dict[Partition, Position]:
         return read_positions(self.database)
+
+    @property
+    def rev(self) -> int:
+        return read_writer(self.database).rev
 
     def crash(self) -> None:
         """Lose what is not committed, as a killed process does."""

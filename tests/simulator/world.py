@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 STEPS = {"fetch": 8, "decode": 5, "store": 6, "settle": 1, "checkpoint": 1, "tell": 3}
 """Step → its weight."""
 FAULTS = {
-    "crash": 3, "crash in a commit": 3, "failed commit": 3, "stop": 1, "zombie": 2,
+    "crash": 3, "crash in a commit": 3, "failed commit": 3, "stop": 1, "zombie": 2, "zombie wakes": 4,
     "rebalance": 3, "pause": 2, "clock": 1,
 }  # fmt: skip
 FAULT_SHARE = 0.2
@@ -58,6 +58,8 @@ class Life:
     index: LinkIndex
     positions: dict[Partition, Position]
     """Where the decoder stands."""
+    rev: int
+    """The newest revision that it knows of."""
     queue: list[Chunk] = field(default_factory=list)
     decoded: list[_Batch] = field(default_factory=list)
 
@@ -106,7 +108,7 @@ class World:
             monotonic=lambda: self.clock_us / 1e6,
         )
         self.source.open(stored)
-        return Life(session, writer, index, dict(stored))
+        return Life(session, writer, index, dict(stored), self.store.rev)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock_us // 1_000_000, UTC)
@@ -163,12 +165,14 @@ class World:
     def store_batch(self, life: Life) -> None:
         if life.decoded:
             life.session._store(life.decoded.pop(0))  # noqa: SLF001 -- as above
+            life.rev = life.session.stored_rev
 
     def do_store(self) -> None:
         self.store_batch(self.life)
 
     def do_settle(self) -> None:
         self.life.session._settle()  # noqa: SLF001 -- as above
+        self.life.rev = max(self.life.rev, self.life.session.stored_rev)
 
     def do_checkpoint(self) -> None:
         self.life.writer.checkpoint()
@@ -196,18 +200,27 @@ class World:
         self.restart()
 
     def do_zombie(self) -> None:
-        """Let a life that was given up come back and store what it has: the fence must hold it off."""
-        if self.zombie is not None and self.zombie is not self.life and self.zombie.decoded:
-            is_news = self.zombie.session.stored_rev < self.life.session.stored_rev
-            if is_news:
-                try:
-                    self.store_batch(self.zombie)
-                except FenceError:
-                    self.counts["fenced"] += 1
-                else:
-                    raise AssertionError("a zombie wrote")
+        """Give a life up that believes it still runs, with what it has decoded."""
+        self.do_fetch()
+        self.do_decode()
         self.zombie = self.life
         self.restart()
+
+    def do_zombie_wakes(self) -> None:
+        """Let it store what it has: once another life stored anything, the fence must hold it off."""
+        zombie = self.zombie
+        if zombie is None or not zombie.decoded or zombie.rev == self.store.rev:
+            return
+        bomb, self.bomb = self.bomb, None
+        try:
+            self.store_batch(zombie)
+        except FenceError:
+            self.counts["fenced"] += 1
+            self.store.crash()
+        else:
+            raise AssertionError("a zombie wrote")
+        finally:
+            self.bomb = bomb
 
     def do_rebalance(self) -> None:
         self.source.rebalance()
