@@ -201,3 +201,23 @@ def test_void_rows_stay_while_something_older_may_need_them(tmp_path: Path) -> N
         store.put(Story(sides=first.sides).life(1, day(3)), day(4))
         folder.fold_all()
         assert store.all("SELECT is_void, rev FROM internal.life_changes") == [(False, 3)]
+
+
+def test_the_file_stops_growing_while_the_same_links_are_seen_again(tmp_path: Path) -> None:
+    sizes = []
+    with Store(tmp_path / "a.duckdb") as store:
+        folder = Folder(store.database, FoldRule(seal_rows=1))
+        story = Story()
+        for link in range(1, 401):
+            story.link(link, f"a.com/{link}", f"{DOMAINS[link % 4]}/")
+        sides = story.sides
+        for number in range(16):
+            for link in sides:
+                story.state(link, 1, last_seen=day(number + link / 1000))
+            store.put(story, day(number + 1))
+            story = Story(sides=sides)
+            folder.fold_all()
+            store.writer.checkpoint()
+            sizes.append(store.database.file_bytes())
+        assert store.all("SELECT count(*) FROM internal.link_changes") == [(400,)]
+    assert max(sizes[8:]) <= 1.1 * max(sizes[:8])
