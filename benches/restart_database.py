@@ -2,7 +2,8 @@
 
 Twelve links a page, about 0.7 pairs of domains a link, links of one page side by side as a crawl leaves
 them; three links in ten were sighted again, one in twenty is lost, one in a hundred suspect, one in fifty
-changed an attribute. Raw observations and lives are left out: a start reads neither.
+changed an attribute. No page links twice to one target. Raw observations and lives are left out: a start
+reads neither.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ WITH ends AS (
     FROM range($links) numbers(i)
 ), targets AS (
     SELECT i, page, s, CASE WHEN is_internal THEN s ELSE away END AS t,
-           CAST(floor(40 * pow(u(i, 4), 3)) AS BIGINT) AS place
+           {LINKS_PER_PAGE} * CAST(floor(4 * pow(u(i, 4), 3)) AS BIGINT) + i % {LINKS_PER_PAGE} AS place
     FROM ends
 )
 SELECT i, s, t, 'https://d' || s || '.example/p' || page AS source_url,
