@@ -1,6 +1,7 @@
 """The Rust core. Takes bytes and Arrow data, releases the GIL, returns Arrow data."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, final, type_check_only
 
 from typing_extensions import Buffer
@@ -12,12 +13,14 @@ __all__ = [
     "Changes",
     "EventBatch",
     "Index",
+    "Snapshot",
     "SuffixList",
     "UrlNormalizer",
     "dead_letter_reasons",
     "decode_event",
     "decode_only",
     "read_records",
+    "read_snapshot",
     "scan_record_batches",
     "url_flags",
     "url_parameters",
@@ -119,6 +122,22 @@ class EventBatch:
         """Return (freshness, source delay): counts by bucket, and their sum in seconds."""
 
 @final
+class Snapshot:
+    """A snapshot under way; see `Index.begin_snapshot`."""
+
+    def step(self, index: Index, budget_seconds: float) -> int | None:
+        """Save for about so many seconds, between two batches; the size of the file once it is whole.
+
+        Raises OSError, or ValueError if the vectors changed.
+        """
+
+    def finish(self, index: Index) -> int:
+        """Save all that is left and wait until it is on the disk; raises as `step`."""
+
+def read_snapshot(path: Path, facts: Sequence[tuple[str, str]]) -> tuple[str, int, int, int, int]:
+    """Return (token, base revision, newest revision, taken at µs, bytes); raises as `load_snapshot`."""
+
+@final
 class Index:
     """Link state and authority. One thread moves it; others may read its numbers.
 
@@ -138,8 +157,38 @@ class Index:
     def restore_domains(self, rows: _RecordBatch) -> None:
         """Take domains of the tables."""
 
+    def reserve_links(self, links: int) -> None:
+        """Make room for so many links of the tables."""
+
     def restore_links(self, rows: _RecordBatch) -> None:
-        """Take links of the tables, after the domains."""
+        """Take wide rows of links, after the domains."""
+
+    def restore_attributes(self, rows: _RecordBatch) -> None:
+        """Take current attributes of links that have more than their wide row, after the links."""
+
+    def restore_registers(self, rows: _RecordBatch) -> None:
+        """Take state rows of links, after the links, in any order."""
+
+    def nameless_domains(self) -> _Array:
+        """Return the keys of the domains that links brought and no domain row has named."""
+
+    def load_snapshot(self, path: Path, facts: Sequence[tuple[str, str]]) -> None:
+        """Take what a snapshot holds, into a new index whose seeds are set.
+
+        Raises ValueError if it is not to be trusted or belongs elsewhere, OSError if it cannot be read; the
+        index is of no use then.
+        """
+
+    def begin_snapshot(
+        self, path: Path, facts: Sequence[tuple[str, str]], token: str, taken_at_us: int
+    ) -> Snapshot:
+        """Begin a snapshot in a file of its own; raises OSError if it cannot be made."""
+
+    def fingerprint(self) -> dict[str, int]:
+        """Return sums of hashes of the state, by part: equal states have equal ones. Takes a while."""
+
+    def missing_timers(self) -> int:
+        """Return how many suspect links have no timer; 0 unless something is wrong."""
 
     def restore_page_scores(self, rows: _RecordBatch) -> None:
         """Take scores of pages of the tables, after the links."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -10,9 +11,11 @@ import pyarrow as pa
 from linktide import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from linktide._core import EventBatch
+    from linktide._core import Snapshot as SnapshotCore
     from linktide.sources.source import Chunk
 
 URL_POLICY_VERSION: str = str(_core.URL_POLICY_VERSION)
@@ -61,14 +64,36 @@ class IndexOptions:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the tables hold, for `LinkIndex.restore`."""
+    """What the tables hold, or hold beyond a snapshot, for `LinkIndex.restore`; see store/rebuild.py.
+
+    Streams are read in this order, each to its end before the next is begun.
+    """
 
     domains: Iterable[pa.RecordBatch]
     links: Iterable[pa.RecordBatch]
+    attributes: Iterable[pa.RecordBatch]
+    registers: Iterable[pa.RecordBatch]
+    names_of: Callable[[pa.Array], Iterable[pa.RecordBatch]]
+    """Names of domains, by key, that none of `domains` has named."""
     page_scores: Iterable[pa.RecordBatch]
     topic_scores: Iterable[pa.RecordBatch]
+    new_links: int
+    """How many rows `links` has."""
     clock_us: int | None
     rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotHead:
+    """What a snapshot says of itself."""
+
+    token: str
+    base_rev: int
+    """Everything up to this revision is in it."""
+    end_rev: int
+    """Nothing of a later revision is in it."""
+    taken_at_us: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +108,28 @@ class VectorNumbers:
     error_bound_ratio: float
     error_target: float
     edges_touched: int
+
+
+class SnapshotRefusedError(Exception):
+    """A snapshot is not to be trusted, or belongs elsewhere; the text completes "it is not used: …"."""
+
+
+@contextmanager
+def refusing_snapshots() -> Iterator[None]:
+    """Raise what the core says of a snapshot as SnapshotRefusedError."""
+    try:
+        yield
+    except ValueError as error:
+        raise SnapshotRefusedError(str(error)) from error
+
+
+def read_snapshot(path: Path, facts: Sequence[tuple[str, str]]) -> SnapshotHead:
+    """Read begin and end of a snapshot.
+
+    Raises OSError, and SnapshotRefusedError if it is damaged or not for these facts.
+    """
+    with refusing_snapshots():
+        return SnapshotHead(*_core.read_snapshot(path, list(facts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +227,64 @@ class LinkIndex:
             authority_min_domains=options.authority_min_domains,
         )
         self.topics: tuple[str, ...] = ()
+        self.is_from_snapshot = False
+        """Whether a snapshot spared it most of the tables."""
 
     @classmethod
-    def restore(cls, options: IndexOptions, stored: Stored) -> Self:
-        """Build the index from the tables."""
+    def restore(
+        cls,
+        options: IndexOptions,
+        stored: Stored,
+        snapshot: tuple[Path, Sequence[tuple[str, str]]] | None = None,
+    ) -> Self:
+        """Build the index from the tables, or from a snapshot (file, facts) and what they hold beyond it.
+
+        Raises SnapshotRefusedError if the snapshot is not to be trusted; nothing of it is used then.
+        """
         index = cls(options)
         index.set_seeds(options.seeds)
+        core = index._index
+        if snapshot is not None:
+            with refusing_snapshots():
+                core.load_snapshot(snapshot[0], list(snapshot[1]))
+            index.is_from_snapshot = True
         index.restore_domains(stored.domains)
+        core.reserve_links(int(core.numbers()["known_links"]) + stored.new_links)
         for rows in stored.links:
-            index._index.restore_links(rows)
+            core.restore_links(rows)
+        for rows in stored.attributes:
+            core.restore_attributes(rows)
+        for rows in stored.registers:
+            core.restore_registers(rows)
+        nameless = pa.array(core.nameless_domains())
+        if len(nameless):
+            index.restore_domains(stored.names_of(nameless))
         index.restore_scores(stored.page_scores, stored.topic_scores)
-        index._index.restored(stored.clock_us, stored.rev)
+        core.restored(stored.clock_us, stored.rev)
         return index
+
+    def begin_snapshot(
+        self, path: Path, facts: Sequence[tuple[str, str]], token: str, taken_at_us: int
+    ) -> SnapshotCore:
+        """Begin a snapshot in a file of its own; raises OSError if it cannot be made."""
+        return self._index.begin_snapshot(path, list(facts), token, taken_at_us)
+
+    def step_snapshot(self, snapshot: SnapshotCore, budget_seconds: float) -> int | None:
+        """Save for about so long, between two batches; return the size of the file once it is whole.
+
+        Raises OSError, and SnapshotRefusedError if the vectors of authority became others meanwhile.
+        """
+        with refusing_snapshots():
+            return snapshot.step(self._index, budget_seconds)
+
+    def finish_snapshot(self, snapshot: SnapshotCore) -> int:
+        """Save all that is left; return the size of the file. Raises as `step_snapshot`."""
+        with refusing_snapshots():
+            return snapshot.finish(self._index)
+
+    def fingerprint(self) -> Mapping[str, int]:
+        """Return sums of hashes of the state, by part: equal states have equal ones. For tests and audits."""
+        return {**self._index.fingerprint(), "missing timers": self._index.missing_timers()}
 
     def set_seeds(self, seeds: Seeds) -> None:
         """Take seeds and priors in place of those before; domains not met yet count later."""

@@ -6,14 +6,18 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from linktide.index import IndexOptions, LinkIndex, Seeds, Stored
+from linktide.index import IndexOptions, LinkIndex, Seeds, SnapshotRefusedError, Stored
 from linktide.priors import read_priors
 from linktide.store.rebuild import (
     WriterRow,
+    attribute_rows,
+    count_links,
     domain_rows,
     link_rows,
+    name_rows,
     page_score_rows,
     read_writer,
+    register_rows,
     topic_score_rows,
 )
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
     from linktide.config import Config
+    from linktide.snapshot import KeptSnapshot
     from linktide.store.database import Database
 
 _LOG = logging.getLogger("linktide")
@@ -71,18 +76,41 @@ def reseed_index(database: Database, index: LinkIndex, seeds: Seeds) -> None:
     index.restore_scores(page_score_rows(database), topic_score_rows(database))
 
 
-def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
-    """Build the index from the tables as the writer's connection sees them."""
+def restore_index(
+    database: Database, options: IndexOptions, snapshot: KeptSnapshot | None = None
+) -> LinkIndex:
+    """Build the index from the tables as the writer's connection sees them.
+
+    A snapshot spares it all rows that are older, if there is one; one that is not to be trusted is named in a
+    warning and left alone, for the tables are the truth.
+    """
+    if snapshot is not None and snapshot.path.exists():
+        try:
+            head = snapshot.head(database)
+            return LinkIndex.restore(options, _stored(database, head.base_rev + 1), snapshot.source)
+        except (SnapshotRefusedError, OSError) as error:
+            _LOG.warning(
+                "The snapshot %s is not used: %s. The index is read from the tables, which takes longer.",
+                snapshot.path,
+                error,
+            )
+    return LinkIndex.restore(options, _stored(database, 0))
+
+
+def _stored(database: Database, since: int) -> Stored:
     row = read_writer(database)
-    stored = Stored(
-        domains=domain_rows(database),
-        links=link_rows(database),
-        page_scores=page_score_rows(database),
-        topic_scores=topic_score_rows(database),
+    return Stored(
+        domains=domain_rows(database, since),
+        links=link_rows(database, since),
+        attributes=attribute_rows(database, since),
+        registers=register_rows(database, since),
+        names_of=lambda keys: name_rows(database, keys),
+        page_scores=page_score_rows(database, since),
+        topic_scores=topic_score_rows(database, since),
+        new_links=count_links(database, since),
         clock_us=row.clock_us,
         rev=row.rev,
     )
-    return LinkIndex.restore(options, stored)
 
 
 def writer_row_of(index: LinkIndex, rev: int, clock_us: int | None) -> WriterRow:

@@ -28,6 +28,7 @@ from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
 from linktide.serve.state import ServiceState
+from linktide.snapshot import Snapshots
 from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
@@ -108,12 +109,20 @@ class Service:
         self._server: HttpServer | None = None
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
         self._suffixes = SuffixDesk(watch)
+        self._snapshots = Snapshots(
+            config.database,
+            config.snapshot_every_seconds,
+            self._metrics,
+            now_us=now_us,
+            monotonic=time.monotonic,
+        )
         self.state = ServiceState(
             config,
             self._metrics,
             self._report,
             self._push,
             self._suffixes,
+            snapshot=self._snapshots.told,
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
@@ -179,7 +188,11 @@ class Service:
                 database, now=lambda: datetime.now(UTC), at=self._at_fail_point or (lambda _point: None)
             )
             options = index_options(config, database.pins.hash_seed)
-            index = self._suffixes.grant(writer, options) or restore_index(database, options)
+            began_at = time.monotonic()
+            index = self._suffixes.grant(writer, options) or restore_index(
+                database, options, self._snapshots.kept(database)
+            )
+            self._snapshots.opened(database, index, time.monotonic() - began_at)
             pins = database.pins
             warn_of_unknown(index, options.seeds)
             self._suffixes.opened(database)
@@ -195,7 +208,7 @@ class Service:
                 self._report,
                 self._counters,
                 stored,
-                between_batches=lambda: self._take_reload(database, index),
+                between_batches=lambda: self._between_batches(writer, index),
                 is_to_leave=lambda: self._suffixes.is_asked,
             )
             session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
@@ -208,7 +221,7 @@ class Service:
                 self._server.announce(datetime.now(UTC), version())
                 _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
-            self._close_store(writer)
+            self._close_store(writer, index)
         except LinktideError as error:
             self.state.is_down(str(error))
             raise
@@ -220,6 +233,7 @@ class Service:
                 else "the store is closed"
             )
             self._suffixes.closed()
+            self._snapshots.abandon()
             self._close_sources()
             if readers is not None:
                 readers.close()
@@ -233,6 +247,12 @@ class Service:
         self._has_begun = True
         for sentence in sentences:
             _LOG.warning("%s", sentence)
+
+    def _between_batches(self, writer: StoreWriter, index: LinkIndex) -> bool:
+        """Do what needs index and store to stand still together; tell whether scores are to be written."""
+        is_reseeded = self._take_reload(writer.database, index)
+        self._snapshots.step(writer, index)
+        return is_reseeded
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
         """Take the seeds and priors of the configuration anew, if SIGHUP asked for it."""
@@ -256,10 +276,11 @@ class Service:
             with suppress(LinktideError, OSError):
                 source.close()
 
-    @staticmethod
-    def _close_store(writer: StoreWriter) -> None:
+    def _close_store(self, writer: StoreWriter, index: LinkIndex) -> None:
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
         with suppress(LinktideError):
+            if not self._suffixes.is_asked:
+                self._snapshots.finish(writer, index)
             writer.checkpoint()
 
     @contextmanager

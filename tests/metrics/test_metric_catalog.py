@@ -13,7 +13,7 @@ ROOMS = ("service", "pipeline", "sources", "store", "index", "links", "authority
 UNITS = ("seconds", "bytes", "ratio", "total")
 BOUNDED = {
     "version", "event", "reason", "stage", "source", "topic", "partition", "domain", "role", "route",
-    "status", "outcome", "graph", "vector", "in_force", "staged",
+    "status", "outcome", "graph", "vector", "in_force", "staged", "kind",
 }  # fmt: skip
 each_metric = pytest.mark.parametrize("metric", CATALOG, ids=lambda metric: metric.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
@@ -69,7 +69,12 @@ class Arrival:
             self, delivery=Delivery(tuple(batch[: max(0, count - begin)] for batch, begin in batches))
         )
 
-    def run(self, path: Path, at: Callable[[str, LinkIndex], None] | None = None) -> LinkIndex:
+    def run(
+        self,
+        path: Path,
+        at: Callable[[str, LinkIndex], None] | None = None,
+        **settings: Any,  # noqa: ANN401 - as `whole.run` takes them
+    ) -> LinkIndex:
         """Run a service until it has stored what has arrived."""
         return whole.run(
             path,
@@ -77,6 +82,7 @@ class Arrival:
             at,
             self.max_batch_bytes,
             batch_max_events=self.batch_max_events,
+            **settings,
         )
 
     def sources_of(self) -> list[MemorySource]:

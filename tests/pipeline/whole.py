@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from linktide import normalize_urls, service
 from linktide.config import load
 from linktide.index import Decoder
 from linktide.restore import index_options, restore_index
+from linktide.snapshot import KeptSnapshot, facts_of, snapshot_path
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
@@ -21,7 +23,6 @@ from oracle.corpora import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from linktide.index import IndexOptions, LinkIndex
     from linktide.sources.source import Chunk, Source
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 NOW_US = 1_900_000_000_000_000
 """Record time of all memory chunks: later than every event of the test data."""
+TESTS = Path(__file__).parents[1]
 LINKS = Partition("memory", "links", "", 0)
 REASONS = {
     "SCHEME": "URL_SCHEME",
@@ -69,8 +71,8 @@ def run(
     config = load(flags=flags, environ={}, folder=path.parent)
     kept: list[LinkIndex] = []
 
-    def keep(database: Database, options: IndexOptions) -> LinkIndex:
-        kept.append(restore_index(database, options))
+    def keep(database: Database, options: IndexOptions, snapshot: KeptSnapshot | None = None) -> LinkIndex:
+        kept.append(restore_index(database, options, snapshot))
         return kept[-1]
 
     decoder = partial(Decoder, max_batch_bytes=max_batch_bytes)
@@ -101,6 +103,18 @@ def memory_of(chunks: Sequence[Chunk]) -> MemorySource:
 def none_new() -> PinVersions:
     """Be what is asked when a file is not there yet."""
     raise FileNotFoundError
+
+
+def restored_twice(path: Path, **settings: Any) -> tuple[LinkIndex, LinkIndex]:  # noqa: ANN401 - as above
+    """Restore the index of a stopped database from its tables, and as a start does, with its snapshot."""
+    database = Database.open(StoreSettings(path), none_new, datetime.now(UTC))
+    try:
+        config = load(flags={"database": path, **settings}, environ={}, folder=path.parent)
+        options = index_options(config, database.pins.hash_seed)
+        kept = KeptSnapshot(snapshot_path(path), facts_of(database.pins))
+        return restore_index(database, options), restore_index(database, options, kept)
+    finally:
+        database.close()
 
 
 @contextmanager

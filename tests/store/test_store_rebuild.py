@@ -7,11 +7,14 @@ from hand_made_store import PARTITION, Store, Story, day, domain_key, micros
 
 from linktide.sources.source import Position
 from linktide.store.rebuild import (
+    attribute_rows,
     domain_rows,
     link_rows,
+    name_rows,
     observations_of,
     read_positions,
     read_writer,
+    register_rows,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ def read_all(rows: Iterator[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(rows)
 
 
-def test_links_carry_current_attributes_and_the_newest_registers(tmp_path: Path) -> None:
+def test_wide_rows_changed_attributes_and_state_rows_come_apart(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         first = (
             Story()
@@ -43,21 +46,37 @@ def test_links_carry_current_attributes_and_the_newest_registers(tmp_path: Path)
         store.put(first, day(2))
         second = Story(sides=first.sides).attribute(1, "anchor", day(3), "new")
         store.put(second.state(1, 2, started_at=day(1), last_seen=day(3), suspect_at=day(4)), day(4))
-        found = {row["link_id"]: row for row in read_all(link_rows(store.database)).to_pylist()}
-    one, two = found[1], found[2]
-    assert (one["anchor"], one["rel"], one["attributes"]) == ("new", "ugc", '{"alt":"cat"}')
-    assert (one["attributes_at"], one["attributes_changed_at"]) == (day(1), day(3))
-    assert (one["status"], one["last_seen"], one["suspect_at"]) == (2, day(3), day(4))
-    assert (two["status"], two["firm_loss_reason"], two["attributes_changed_at"]) == (0, "notfound", None)
+        links = {row["link_id"]: row for row in read_all(link_rows(store.database)).to_pylist()}
+        changed = read_all(attribute_rows(store.database)).to_pylist()
+        states = read_all(register_rows(store.database))
+        newest = read_all(register_rows(store.database, 2)).to_pylist()
+        assert list(link_rows(store.database, 2)) == []
+        assert list(attribute_rows(store.database, 3)) == []
+    one, two = links[1], links[2]
+    assert (one["anchor"], one["rel"], one["attributes"]) == ("old", "ugc", '{"alt":"cat"}')
+    assert (one["attributes_at"], two["attributes_at"]) == (day(1), None)
+    assert [(row["link_id"], row["anchor"], row["rel"], row["attributes"]) for row in changed] == [
+        (1, "new", "ugc", '{"alt":"cat"}')
+    ]
+    assert changed[0]["attributes_changed_at"] == day(3)
+    assert states.schema.field("status").type == pa.uint8()
+    assert states.schema.field("last_seen").type == pa.timestamp("us", tz="UTC")
+    assert sorted((row["link_id"], row["rev"], row["status"]) for row in states.to_pylist()) == [
+        (1, 1, 1),
+        (1, 2, 2),
+        (2, 1, 0),
+    ]
+    assert [(row["link_id"], row["suspect_at"]) for row in newest] == [(1, day(4))]
 
 
-def test_a_link_without_registers_comes_with_nulls(tmp_path: Path) -> None:
+def test_names_of_domains_come_from_their_links(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         store.put(Story().link(1, "a.com/x", "b.com/"), day(1))
-        found = read_all(link_rows(store.database))
-    assert found.schema.field("status").type == pa.uint8()
-    assert found.schema.field("last_seen").type == pa.timestamp("us", tz="UTC")
-    assert found.to_pylist()[0]["status"] is None
+        keys = pa.array([domain_key("b.com"), 99], pa.uint64())
+        found = read_all(name_rows(store.database, keys)).to_pylist()
+    assert [(row["domain_key"], row["domain_name"], row["has_node"]) for row in found] == [
+        (domain_key("b.com"), "b.com", False)
+    ]
 
 
 def test_domains_carry_their_newest_score(tmp_path: Path) -> None:
@@ -72,7 +91,7 @@ def test_domains_carry_their_newest_score(tmp_path: Path) -> None:
         )
         found = {row["domain_name"]: row for row in read_all(domain_rows(store.database)).to_pylist()}
     assert (found["a.com"]["domain_key"], found["a.com"]["authority"]) == (key, 10.0)
-    assert found["b.com"]["citation"] is None
+    assert found["b.com"]["authority"] is None
 
 
 def test_observations_are_those_of_the_wanted_links_even_inside_the_transaction(tmp_path: Path) -> None:

@@ -114,6 +114,25 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _counter("linktide_index_rederived_links_total", "Links derived again because of late events."),
     _counter("linktide_index_history_revised_total", "Stored lives that late events revised."),
     _counter("linktide_links_backfilled_total", "Begins and ends of lives too old for the counters below."),
+    _counter(
+        "linktide_index_restores_total",
+        "Restores of the index: from a snapshot, or from the tables alone, which takes longer.",
+        "kind",
+    ),
+    _gauge("linktide_index_restore_seconds", "Time of the newest restore."),
+    _counter("linktide_index_snapshots_total", "Snapshots by outcome: written, failed.", "outcome"),
+    _gauge(
+        "linktide_index_snapshot_timestamp_seconds",
+        "When the newest snapshot was begun; 0 while there is none.",
+    ),
+    _gauge("linktide_index_snapshot_bytes", "Size of the newest snapshot."),
+    _gauge(
+        "linktide_index_snapshot_write_seconds", "From begin to end of the newest snapshot; batches go on."
+    ),
+    _gauge(
+        "linktide_index_snapshot_slice_seconds",
+        "Longest time the newest snapshot took between two batches.",
+    ),
     _gauge(
         "linktide_authority_error_bound", "Proven bound on the summed error of all scores.", "graph", "vector"
     ),

@@ -79,6 +79,7 @@ class ServiceState:
         push: PushSource | None,
         suffixes: SuffixApi,
         *,
+        snapshot: Callable[[], Mapping[str, object]],
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:
@@ -87,6 +88,7 @@ class ServiceState:
         self._report = report
         self._push = push
         self._suffixes = suffixes
+        self._snapshot = snapshot
         self._now_us = now_us
         self._is_stopping = is_stopping
         self._started_us = now_us()
@@ -186,6 +188,7 @@ class ServiceState:
             "events": self._report.totals.events,
             "dead_letters": self._report.totals.dead_letters,
             "public_suffix_list": self._suffixes.told(),
+            "snapshot": self._snapshot(),
         }
         if open_now is not None:
             facts |= self._stored(open_now)

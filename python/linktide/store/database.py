@@ -27,6 +27,7 @@ CLOSED_TO_EXTENSIONS: Final = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
+_SNAPSHOT_TOKENS: Final = "snapshot_tokens"
 _WAL_MAGIC = b"d\x00b"
 """Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
 
@@ -125,6 +126,21 @@ class Database:
         _store_setting(self.connection, "psl_version", version)
         _store_setting(self.connection, "psl_text", text)
         self.pins = replace(self.pins, psl_version=version, psl_text=text)
+
+    def snapshot_tokens(self) -> tuple[str, ...]:
+        """Return the words of the newest snapshots of which these tables have seen all, newest first."""
+        return tuple((self.setting(_SNAPSHOT_TOKENS) or "").split())
+
+    def note_snapshot(self, token: str) -> None:
+        """Store the word of a snapshot, in a transaction of its own; that of the one before it is kept.
+
+        The file of the one before is still in place until the new one has taken it.
+        """
+        _store_setting(self.connection, _SNAPSHOT_TOKENS, " ".join([token, *self.snapshot_tokens()[:1]]))
+
+    def forget_snapshots(self) -> None:
+        """Let no snapshot made so far be used again, in the transaction that makes them wrong."""
+        _store_setting(self.connection, _SNAPSHOT_TOKENS, "")
 
     def setting(self, name: str) -> str | None:
         """Return a value of internal.settings."""

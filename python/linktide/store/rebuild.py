@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,29 +20,43 @@ if TYPE_CHECKING:
     from linktide.store.database import Database
 
 _WANTED = "linktide_wanted"
+_ROWS_PER_BATCH = 65_536
 
-_LINKS = """
-SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
-       a.attributes_at, a.attributes_changed_at, a.anchor, a.rel, a.link_type,
-       CAST(a.attributes AS VARCHAR) AS attributes,
-       s.status, s.started_at, s.last_seen,
-       s.firm_loss_at, s.firm_loss_reason, s.suspect_at, s.suspect_before_at
-FROM internal.link_attributes a
-LEFT JOIN internal.link_state s ON s.link_id = a.link_id
-"""
+# What a start reads may be all there is, or what is newer than a snapshot: `$since` is the first revision.
 _DOMAINS = """
-SELECT n.domain_key, n.domain_name, true AS has_node, s.citation, s.authority, s.trust, s.scored_at
+SELECT n.domain_key, n.domain_name, true AS has_node, s.authority, s.trust
 FROM internal.newest_domain_names n
 LEFT JOIN internal.newest_domain_scores s ON s.domain_key = n.domain_key
-UNION ALL
-SELECT DISTINCT d.domain_key, d.domain_name, false,
-       NULL::DOUBLE, NULL::DOUBLE, NULL::DOUBLE, NULL::TIMESTAMPTZ
+WHERE n.rev >= $since OR s.rev >= $since
+"""
+_NAMES = f"""
+SELECT DISTINCT d.domain_key, d.domain_name, false AS has_node,
+       NULL::DOUBLE AS authority, NULL::DOUBLE AS trust
 FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM internal.links
       UNION ALL SELECT t_dom_key, target_domain FROM internal.links) d
-ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
+SEMI JOIN {_WANTED} w ON w.domain_key = d.domain_key
+"""  # noqa: S608
+# No joins here: the core puts the rows of a link together faster than a join of two large tables does.
+_LINKS = """
+SELECT link_id, source_key, target_key, s_dom_key, t_dom_key,
+       attributes_at, anchor, rel, link_type, attributes
+FROM internal.links
+WHERE rev >= $since
 """
-_PAGE_SCORES = "SELECT page_key, authority, trust FROM internal.newest_page_scores"
-_TOPIC_SCORES = "SELECT domain_key, topic, score FROM internal.newest_topic_scores"
+_ATTRIBUTES = """
+SELECT m.link_id, o.changed_at AS attributes_changed_at, o.anchor, o.rel, o.link_type,
+       CAST(o.attributes AS VARCHAR) AS attributes
+FROM (SELECT DISTINCT link_id FROM internal.attribute_changes WHERE rev >= $since) m
+LEFT JOIN internal.attribute_overlays o ON o.link_id = m.link_id
+"""
+_REGISTERS = """
+SELECT link_id, rev, status, started_at, last_seen,
+       firm_loss_at, firm_loss_reason, suspect_at, suspect_before_at
+FROM internal.link_changes
+WHERE rev >= $since
+"""
+_PAGE_SCORES = "SELECT page_key, rev, authority, trust FROM internal.page_scores WHERE rev >= $since"
+_TOPIC_SCORES = "SELECT domain_key, topic, score FROM internal.newest_topic_scores WHERE rev >= $since"
 _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
        e.source_id, e.off
@@ -107,37 +121,76 @@ def read_writer(database: Database) -> WriterRow:
     return replace(WriterRow(*numbers), topics=tuple(topics))
 
 
-def link_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Stream one row a link, in no order.
+def count_links(database: Database, since: int = 0) -> int:
+    """Return how many links became known at the revision `since` or later."""
+    return _count(database, "links", since)
 
-    link_id, source_key, target_key, s_dom_key, t_dom_key (uint64); attributes_at, attributes_changed_at
-    (the newest instant at which a run of any attribute begins); anchor, rel, link_type, attributes (current;
-    attributes is a JSON object of texts); status and the registers of its newest link_changes row, null if
-    it has none. Times are timestamp[us, UTC].
+
+def _count(database: Database, table: str, since: int) -> int:
+    query = f"SELECT count(*) FROM internal.{table} WHERE rev >= $since"  # noqa: S608 - a table of this file
+    try:
+        return int(database.connection.execute(query, {"since": since}).fetchall()[0][0])
+    except duckdb.Error as error:
+        raise write_failure(error, database.path, "read the tables") from error
+
+
+def link_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream the wide row of every link that became known at the revision `since` or later, in no order.
+
+    link_id, source_key, target_key, s_dom_key, t_dom_key (uint64); attributes_at (timestamp[us, UTC]), and of
+    that instant anchor, rel, link_type, attributes (a JSON object of texts), null where absent.
 
     Runs on the writer's connection, so inside its transaction if one is open; read it to its end before that
     connection is used again. Raises StoreFailedError.
     """
-    yield from _stream(database, _LINKS, rows_per_batch)
+    yield from _stream(database, _LINKS, since)
 
 
-def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Stream one row a domain: domain_key, domain_name, has_node, citation, authority, trust, scored_at.
+def attribute_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream the current attributes of links of which one changed at the revision `since` or later.
 
-    Scores are null where none was written; has_node tells that one of the domain's links was sighted. Else as
-    `link_rows`.
+    link_id, attributes_changed_at, anchor, rel, link_type, attributes; attributes_changed_at is the newest
+    instant at which a run of any begins; all null where none is left. Else as `link_rows`.
     """
-    yield from _stream(database, _DOMAINS, rows_per_batch)
+    # The view goes over the runs of all links, however few are wanted.
+    if _count(database, "attribute_changes", since) > 0:
+        yield from _stream(database, _ATTRIBUTES, since)
 
 
-def page_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Stream what was last written of each page: page_key, authority, trust or null. Else as `link_rows`."""
-    yield from _stream(database, _PAGE_SCORES, rows_per_batch)
+def register_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream the state rows of the revision `since` or later, in no order: the newest rev of a link wins.
+
+    link_id, rev, status, and the registers, null where there is none. Else as `link_rows`.
+    """
+    yield from _stream(database, _REGISTERS, since)
 
 
-def topic_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
+def domain_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream the domains whose name or score is of the revision `since` or later.
+
+    domain_key, domain_name, has_node, authority, trust: the scores last written, null where none was;
+    has_node is true, for one of the domain's links was sighted. Else as `link_rows`.
+    """
+    yield from _stream(database, _DOMAINS, since)
+
+
+def name_rows(database: Database, domain_keys: object) -> Iterator[pa.RecordBatch]:
+    """Stream the names of domains of which no link was ever sighted; has_node is false. As `domain_rows`.
+
+    `domain_keys` is any Arrow array of uint64.
+    """
+    with _wanted(database, "domain_key", domain_keys):
+        yield from _stream(database, _NAMES)
+
+
+def page_score_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream what was written of pages: page_key, rev, authority, trust; the newest rev of a page wins."""
+    yield from _stream(database, _PAGE_SCORES, since)
+
+
+def topic_score_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
     """Stream what was last written of each domain on each topic: domain_key, topic, score."""
-    yield from _stream(database, _TOPIC_SCORES, rows_per_batch)
+    yield from _stream(database, _TOPIC_SCORES, since)
 
 
 def observations_of(database: Database, link_ids: object) -> pa.Table:
@@ -146,22 +199,29 @@ def observations_of(database: Database, link_ids: object) -> pa.Table:
     `link_ids` is any Arrow array of uint64 (`__arrow_c_array__` or `__arrow_c_stream__`). Runs on the
     writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
     """
-    connection = database.connection
-    wanted = pa.chunked_array(link_ids) if hasattr(link_ids, "__arrow_c_stream__") else pa.array(link_ids)
     try:
-        connection.register(_WANTED, pa.table({"link_id": wanted}))
-        try:
-            return connection.sql(_OBSERVATIONS).to_arrow_table()
-        finally:
-            with suppress(duckdb.Error):  # fails in a transaction that has failed, and must not hide why
-                connection.unregister(_WANTED)
+        with _wanted(database, "link_id", link_ids):
+            return database.connection.sql(_OBSERVATIONS).to_arrow_table()
     except duckdb.Error as error:
         raise write_failure(error, database.path, "read observations") from error
 
 
-def _stream(database: Database, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+@contextmanager
+def _wanted(database: Database, name: str, keys: object) -> Iterator[None]:
+    """Let queries see these keys as the table of what is wanted."""
+    wanted = pa.chunked_array(keys) if hasattr(keys, "__arrow_c_stream__") else pa.array(keys)
+    database.connection.register(_WANTED, pa.table({name: wanted}))
     try:
-        yield from database.connection.sql(query).to_arrow_reader(rows_per_batch)
+        yield
+    finally:
+        with suppress(duckdb.Error):  # fails in a transaction that has failed, and must not hide why
+            database.connection.unregister(_WANTED)
+
+
+def _stream(database: Database, query: str, since: int | None = None) -> Iterator[pa.RecordBatch]:
+    parameters = None if since is None else {"since": since}
+    try:
+        yield from database.connection.sql(query, params=parameters).to_arrow_reader(_ROWS_PER_BATCH)
     except (duckdb.Error, pa.ArrowException) as error:
         # Rows are made as they are read, so what goes wrong shows while the caller reads.
         raise write_failure(error, database.path, "read the tables") from error

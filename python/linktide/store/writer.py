@@ -199,9 +199,19 @@ class StoreWriter:
         """
         with self._transaction("rewrite what is stored"):
             batch = change()
+            # Rows of old revisions are others now, and a snapshot would not know.
+            self.database.forget_snapshots()
             self._insert_tables(batch.tables)
             self._advance(batch, self.now())
             self.at("rewritten")
+
+    def note_snapshot(self, token: str) -> None:
+        """Store that a snapshot is whole, before it takes the place of the one before it.
+
+        Raises DiskFullError or StoreFailedError, as a commit does.
+        """
+        with self._transaction("note a snapshot"):
+            self.database.note_snapshot(token)
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:

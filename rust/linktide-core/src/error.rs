@@ -39,6 +39,9 @@ pub enum CoreError {
         /// Topics allowed.
         most: usize,
     },
+    /// A snapshot is not read, or could not be written.
+    #[error(transparent)]
+    Snapshot(#[from] crate::snapshot::SnapshotError),
     /// The public suffix list cannot be read.
     #[error(transparent)]
     SuffixList(#[from] crate::url::PslError),

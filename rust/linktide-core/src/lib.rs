@@ -3,6 +3,7 @@
 //! Rooms, in the order the data runs: [`wire`] (Kafka record batches and NDJSON lines to records),
 //! [`event`] (records to the event contract), [`url`] (identity), [`mod@batch`] (events in columns), [`links`]
 //! (link state), [`graph`] and [`authority`] (scores); [`index`] moves them all by one batch.
+//! [`snapshot`] is the file that spares a start most of the tables;
 //! [`authority_graph`] is graph and scores alone, for callers with ids of their own.
 
 pub mod authority;
@@ -13,5 +14,6 @@ pub mod event;
 pub mod graph;
 pub mod index;
 pub mod links;
+pub mod snapshot;
 pub mod url;
 pub mod wire;

@@ -1,12 +1,17 @@
 //! `Index`: state and authority of one database, behind one lock.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arrow_array::UInt64Array;
 use linktide_core::error::CoreError;
-use linktide_core::index::{BoardState, Changes, DomainNumbers, Index, IndexOptions, observations};
+use linktide_core::index::{
+    BoardState, Changes, DomainNumbers, Index, IndexOptions, Progress, SnapshotRun, observations,
+};
 use linktide_core::links::flow::RelWeights;
+use linktide_core::snapshot::{SnapshotError, SnapshotFile};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch};
@@ -16,12 +21,16 @@ use crate::batch::PyEventBatch;
 /// Add the classes of this file to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyIndex>()?;
+    module.add_class::<PySnapshot>()?;
+    module.add_function(wrap_pyfunction!(read_snapshot, module)?)?;
     module.add_class::<PyChanges>()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn raise(error: CoreError) -> PyErr {
-    PyValueError::new_err(error.to_string())
+    match error {
+        CoreError::Snapshot(SnapshotError::Io(error)) => error.into(),
+        other => PyValueError::new_err(other.to_string()),
+    }
 }
 
 /// Link state and authority. One thread moves it; others may read its numbers.
@@ -63,10 +72,65 @@ impl PyIndex {
         py.detach(|| self.lock().restore_domains(&rows)).map_err(raise)
     }
 
-    /// Take links of the tables, after the domains.
+    /// Make room for so many links of the tables.
+    fn reserve_links(&self, py: Python<'_>, links: usize) {
+        py.detach(|| self.lock().reserve_links(links));
+    }
+
+    /// Take wide rows of links, after the domains.
     fn restore_links(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
         let rows = rows.into_inner();
         py.detach(|| self.lock().restore_links(&rows)).map_err(raise)
+    }
+
+    /// Take current attributes of links that have more than their wide row, after the links.
+    fn restore_attributes(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_attributes(&rows)).map_err(raise)
+    }
+
+    /// Take state rows of links, after the links, in any order.
+    fn restore_registers(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_registers(&rows)).map_err(raise)
+    }
+
+    /// Keys of the domains that links brought and no domain row has named.
+    fn nameless_domains(&self, py: Python<'_>) -> PyArray {
+        let keys: Vec<u64> = py.detach(|| self.lock().nameless_domains().collect());
+        PyArray::from_array_ref(std::sync::Arc::new(UInt64Array::from(keys)))
+    }
+
+    /// Take what a snapshot holds, into a new index whose seeds are set; raises `ValueError` if it is not to be
+    /// trusted or belongs elsewhere, `OSError` if it cannot be read. The index is of no use then.
+    fn load_snapshot(&self, py: Python<'_>, path: PathBuf, facts: Facts) -> PyResult<()> {
+        py.detach(|| {
+            SnapshotFile::open(&path).map_err(CoreError::from).and_then(|file| self.lock().load(file, &facts))
+        })
+        .map_err(raise)
+    }
+
+    /// Begin a snapshot in a file of its own; raises `OSError` if it cannot be made.
+    fn begin_snapshot(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        facts: Facts,
+        token: &str,
+        taken_at_us: i64,
+    ) -> PyResult<PySnapshot> {
+        let run = py.detach(|| SnapshotRun::begin(&self.lock(), &path, &facts, token, taken_at_us));
+        Ok(PySnapshot { run: Mutex::new(run.map_err(raise)?) })
+    }
+
+    /// Sums of hashes of the state, by part: equal states have equal ones. Takes a while.
+    fn fingerprint(&self, py: Python<'_>) -> HashMap<&'static str, u64> {
+        py.detach(|| self.lock().fingerprint()).into_iter().collect()
+    }
+
+    /// Suspect links whose timer is not set; 0 unless something is wrong.
+    fn missing_timers(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().missing_timers())
     }
 
     /// Take scores of pages of the tables, after the links.
@@ -162,6 +226,54 @@ impl PyIndex {
             names.iter().map(|name| index.domain_numbers(name)).collect()
         })
     }
+}
+
+/// (name, value) of what a snapshot belongs to.
+type Facts = Vec<(String, String)>;
+
+/// A snapshot under way; see `Index.begin_snapshot`.
+#[pyclass(name = "Snapshot", module = "linktide._core", frozen)]
+pub(crate) struct PySnapshot {
+    run: Mutex<SnapshotRun>,
+}
+
+#[pymethods]
+impl PySnapshot {
+    /// Save for about so many seconds; call it between two batches. Returns the bytes of the file once all of it is
+    /// on the disk, None before. Raises `OSError`, or `ValueError` if the vectors changed.
+    fn step(&self, py: Python<'_>, index: &PyIndex, budget_seconds: f64) -> PyResult<Option<u64>> {
+        let budget = Duration::try_from_secs_f64(budget_seconds).unwrap_or_default();
+        let progress = py.detach(|| self.lock().step(&index.lock(), budget)).map_err(raise)?;
+        Ok(match progress {
+            Progress::Written(totals) => Some(totals.bytes),
+            Progress::Saving | Progress::Writing => None,
+        })
+    }
+
+    /// Save all that is left and wait until it is on the disk; returns the bytes of the file. Raises as `step`.
+    fn finish(&self, py: Python<'_>, index: &PyIndex) -> PyResult<u64> {
+        py.detach(|| self.lock().finish(&index.lock())).map(|totals| totals.bytes).map_err(raise)
+    }
+}
+
+impl PySnapshot {
+    fn lock(&self) -> MutexGuard<'_, SnapshotRun> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// (token, base revision, newest revision, taken at µs, bytes) of a snapshot whose begin and end are whole; raises as
+/// `Index.load_snapshot`.
+#[pyfunction]
+fn read_snapshot(py: Python<'_>, path: PathBuf, facts: Facts) -> PyResult<(String, u64, u64, i64, u64)> {
+    let opened = py.detach(|| {
+        let file = SnapshotFile::open(&path)?;
+        file.check(&facts)?;
+        Ok(file)
+    });
+    let file = opened.map_err(|error: SnapshotError| raise(error.into()))?;
+    let (header, totals) = (file.header(), file.totals());
+    Ok((header.token.clone(), header.base_rev, totals.end_rev, header.taken_at, totals.bytes))
 }
 
 /// The rows that a batch appends.

@@ -1,5 +1,7 @@
 CREATE VIEW internal.newest_domain_names AS
-SELECT domain_key, arg_max(domain_name, rev) AS domain_name FROM internal.domain_names GROUP BY domain_key;
+SELECT domain_key, arg_max(domain_name, rev) AS domain_name, max(rev) AS rev
+FROM internal.domain_names
+GROUP BY domain_key;
 
 CREATE VIEW internal.newest_domain_scores AS
 SELECT s.*

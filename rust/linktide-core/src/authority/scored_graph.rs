@@ -59,6 +59,11 @@ impl ScoredGraph {
         &mut self.trust
     }
 
+    /// All boards, to change them: citation, and the trust boards.
+    pub fn boards_mut(&mut self) -> (&mut Board, &mut [Board]) {
+        (&mut self.citation, &mut self.trust)
+    }
+
     /// Take these trust boards in place of those before.
     pub fn set_trust(&mut self, boards: Vec<Board>) {
         self.trust = boards;
@@ -112,6 +117,36 @@ impl ScoredGraph {
             }
         }
         Ok(change)
+    }
+
+    /// Take all links at once, see [`LinkGraph::load`]; boards do not follow, they are to be solved or given
+    /// estimates.
+    ///
+    /// # Errors
+    /// As [`Self::set_link`].
+    pub(crate) fn load(
+        &mut self,
+        links_of: impl FnMut(u32, &mut Vec<(WeightClass, u32)>),
+    ) -> Result<(), GraphError> {
+        self.is_loading = true;
+        self.graph.load(links_of)
+    }
+
+    /// Take the estimates of each board from an earlier time, citation first, in place of a solve; drain next.
+    /// Without any, nothing changes.
+    ///
+    /// # Errors
+    /// An estimate that is negative or not finite.
+    pub fn take_estimates(&mut self, estimates: &[Vec<f64>]) -> Result<(), AuthorityError> {
+        if estimates.is_empty() {
+            return Ok(());
+        }
+        let Self { graph, citation, trust, .. } = self;
+        for (board, estimates) in std::iter::once(citation).chain(trust).zip(estimates) {
+            board.vector_mut().restore(graph, estimates)?;
+        }
+        (self.is_loading, self.links_moved) = (false, 0);
+        Ok(())
     }
 
     /// Until the next drain boards need not follow single changes, for it solves them anew.

@@ -64,6 +64,30 @@ impl DomainPairs {
         self.shift(a, b, class, |count| count.checked_sub(1))
     }
 
+    /// As many calls of [`Self::add`] as there are page links, for a class that has none yet: each is a·2^32 + b,
+    /// and they come sorted.
+    pub(crate) fn load(&mut self, class: WeightClass, sorted: &[u64]) {
+        if !self.order.contains(&class.0) {
+            return;
+        }
+        let runs = || sorted.chunk_by(|a, b| a == b).filter_map(|run| Some((*run.first()?, run.len())));
+        let count = runs().count();
+        let is_first = self.edges == 0;
+        let is_new = |pair: u64| self.class((pair >> 32) as u32, pair as u32).is_none();
+        let new = if is_first { count } else { runs().filter(|(pair, _)| is_new(*pair)).count() };
+        self.edges += new;
+        let Some(counts) = self.by_class.get_mut(usize::from(class.0)) else { return };
+        counts.reserve(count);
+        for (pair, links) in runs() {
+            counts.set((pair >> 32) as u32, pair as u32, u32::try_from(links).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Classes in use, the heaviest first.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = WeightClass> {
+        self.order.iter().map(|&class| WeightClass(class))
+    }
+
     fn shift(
         &mut self,
         a: u32,
@@ -114,5 +138,40 @@ impl DomainPairs {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.by_class.iter().map(PairCounts::memory_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn loading_is_as_many_additions(links in prop::collection::vec((0u32..9, 0u32..9, 0u8..4), 0..200)) {
+            let weights = [0.5, 0.0, 1.0, 0.1];
+            let (mut added, mut loaded) = (DomainPairs::new(&weights), DomainPairs::new(&weights));
+            let mut by_class: Vec<Vec<u64>> = vec![Vec::new(); 4];
+            for &(a, b, class) in &links {
+                added.add(a, b, WeightClass(class));
+                by_class[usize::from(class)].push(u64::from(a) << 32 | u64::from(b));
+            }
+            for (class, pairs) in (0u8..).zip(&mut by_class) {
+                pairs.sort_unstable();
+                loaded.load(WeightClass(class), pairs);
+            }
+            prop_assert_eq!(loaded.edge_count(), added.edge_count());
+            for (a, b) in (0..9).flat_map(|a| (0..9).map(move |b| (a, b))) {
+                prop_assert_eq!(
+                    (loaded.class(a, b), loaded.links(a, b)), (added.class(a, b), added.links(a, b))
+                );
+            }
+            for (a, b, class) in links {
+                prop_assert_eq!(
+                    loaded.remove(a, b, WeightClass(class)), added.remove(a, b, WeightClass(class))
+                );
+            }
+        }
     }
 }

@@ -14,15 +14,15 @@ pub struct LinkGraph {
     weights: Vec<f64>,
     pub(super) arena: Arena,
     pub(super) lists: Vec<OutList>,
-    in_degrees: Vec<u32>,
+    pub(super) in_degrees: Vec<u32>,
     /// Sum of the out-weights by node, once links have weights of their own; empty before.
     pub(super) totals: Vec<f64>,
     /// (node, class) -> index in `extra_lists` + 1, for links outside the first class.
     extra_index: PairCounts,
     extra_lists: Vec<OutList>,
     extra_free: Vec<u32>,
-    links: u64,
-    linked_sources: usize,
+    pub(super) links: u64,
+    pub(super) linked_sources: usize,
 }
 
 impl Default for LinkGraph {
@@ -310,7 +310,7 @@ impl LinkGraph {
         self.linked_sources = self.linked_sources + sources_now(self) - before;
     }
 
-    fn is_linked_source(&self, node: u32) -> bool {
+    pub(super) fn is_linked_source(&self, node: u32) -> bool {
         self.in_degree(node) > 0 && self.out_degree(node) > 0
     }
 

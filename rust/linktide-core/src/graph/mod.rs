@@ -6,6 +6,7 @@
 mod arena;
 mod domain_pairs;
 mod link_graph;
+mod load;
 mod out_list;
 mod own_weights;
 mod pair_counts;

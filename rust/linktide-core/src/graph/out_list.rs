@@ -26,6 +26,19 @@ pub(super) struct OutList {
 impl OutList {
     pub(super) const EMPTY: Self = Self { offset: 0, len: 0, class: NO_BLOCK, flags: 0 };
 
+    /// A list of targets that differ, in the smallest block that holds it.
+    pub(super) fn of(targets: &[u32], arena: &mut Arena) -> Result<Self, GraphError> {
+        let len = targets.len() as u32;
+        let is_table = len > HUB_LEN;
+        let class = if is_table { table_class(len) } else { class_for(len) };
+        let flags = if is_table { HUB } else { 0 };
+        let list = Self { offset: arena.alloc(class)?, len, class, flags };
+        for (at, &target) in (0..).zip(targets) {
+            list.place(arena, at, target, 0.0);
+        }
+        Ok(list)
+    }
+
     pub(super) fn len(self) -> u32 {
         self.len
     }

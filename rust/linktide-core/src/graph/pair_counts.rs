@@ -14,6 +14,14 @@ impl PairCounts {
         Self::default()
     }
 
+    /// Makes room for so many more pairs, no more than that.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let slots = ((self.len + more) * 8).div_ceil(7) + 1;
+        if slots > self.keys.len() {
+            self.resize(slots);
+        }
+    }
+
     /// The count of a pair; 0 when it is not there.
     pub(super) fn get(&self, a: u32, b: u32) -> u32 {
         let at = self.probe(key(a, b));
@@ -94,7 +102,10 @@ impl PairCounts {
     }
 
     fn grow(&mut self) {
-        let slots = (self.keys.len() + self.keys.len() / 2).max(16);
+        self.resize((self.keys.len() + self.keys.len() / 2).max(16));
+    }
+
+    fn resize(&mut self, slots: usize) {
         let bigger = Self { keys: vec![0; slots], counts: vec![0; slots], len: 0 };
         let old = std::mem::replace(self, bigger);
         for (a, b, count) in old.iter() {

@@ -3,7 +3,6 @@
 use super::Index;
 use super::stage::{Pending, Tally, TallyKind};
 use crate::error::CoreError;
-use crate::graph::WeightClass;
 use crate::links::domains::Domain;
 use crate::links::flow::Passage;
 use crate::links::register::NEVER;
@@ -67,15 +66,7 @@ impl Index {
     /// Give a link its edge in the page graph, and its share in the edge between its domains.
     fn set_edges_of(&mut self, link: &Link) -> Result<(), CoreError> {
         let ends = link.ends;
-        if ends.source_page == ends.target_page {
-            return Ok(());
-        }
-        let class = match link.flow() {
-            (Passage::Nothing, _) => None,
-            (Passage::All, _) => Some(WeightClass::FIRST),
-            (Passage::Share, _) if self.pages.has_sole_link(ends.source_page) => None,
-            (Passage::Share, class) => Some(class),
-        };
+        let class = self.pages.class_of(link);
         let change = self.page_graph.set_link(ends.source_page, ends.target_page, class)?;
         if change.is_empty() || link.is_internal() {
             return Ok(());

@@ -1,5 +1,7 @@
 //! Arrow batches from the store, read column by column.
 
+use std::borrow::Cow;
+
 use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt8Type, UInt64Type};
 use arrow_array::{
     Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray, RecordBatch, StringArray,
@@ -8,7 +10,7 @@ use arrow_array::{
 
 use super::{Index, RestoredDomain, RestoredLink, StoredObservation};
 use crate::error::CoreError;
-use crate::event::{LossReason, attributes_of, texts_of};
+use crate::event::{AttributeField, LossReason, attributes_of, texts_of};
 use crate::links::attribute::Field;
 use crate::links::life::{Evidence, Observation};
 use crate::links::register::{NEVER, Registers, Status};
@@ -107,14 +109,16 @@ impl Index {
         Ok(())
     }
 
-    /// Take scores of pages, after the links: `page_key`, `authority`, `trust`.
+    /// Take scores of pages, after the links, in any order: `page_key`, `rev`, `authority`, `trust`.
     ///
     /// # Errors
     /// A column is missing or of another type.
     pub fn restore_page_scores(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
         let keys = numbers::<UInt64Type>(batch, "page_key")?;
         let shown = ShownColumns::of(batch)?;
-        (0..batch.num_rows()).for_each(|row| self.restore_page_score(keys.value(row), shown.get(row)));
+        let revs = numbers::<UInt64Type>(batch, "rev")?;
+        (0..batch.num_rows())
+            .for_each(|row| self.restore_page_score(keys.value(row), shown.get(row), revs.value(row)));
         Ok(())
     }
 
@@ -149,10 +153,11 @@ impl Index {
         self.set_priors(priors.iter().map(|(name, prior)| (name.as_str(), *prior)))
     }
 
-    /// Take links of the tables with their registers and current attributes.
+    /// Take wide rows of links with the attributes in them: `link_id`, the keys of both ends, `attributes_at` and
+    /// the attributes.
     ///
     /// # Errors
-    /// A column is missing or of another type, or the graph is full.
+    /// A column is missing or of another type.
     pub fn restore_links(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
         let link_ids = numbers::<UInt64Type>(batch, "link_id")?;
         let keys = |page, domain| -> Result<_, CoreError> {
@@ -162,28 +167,81 @@ impl Index {
         };
         let sources = keys("source_key", "s_dom_key")?;
         let targets = keys("target_key", "t_dom_key")?;
-        let changed = numbers::<TimestampMicrosecondType>(batch, "attributes_changed_at")?;
-        let registers = RegisterColumns::of(batch)?;
-        let named = [
-            (Field::ANCHOR, texts(batch, "anchor")?),
-            (Field::REL, texts(batch, "rel")?),
-            (Field::LINK_TYPE, texts(batch, "link_type")?),
-        ];
-        let others = texts(batch, "attributes")?;
+        let times = numbers::<TimestampMicrosecondType>(batch, "attributes_at")?;
+        let attributes = AttributeColumns::of(batch)?;
         for row in 0..batch.num_rows() {
             let link = RestoredLink {
                 link_id: link_ids.value(row),
                 source_keys: sources(row),
                 target_keys: targets(row),
-                registers: registers.get(row),
-                attributes_changed_at: at(changed, row).unwrap_or(NEVER),
             };
-            let more = others.get(row).map(texts_of).unwrap_or_default();
-            let more = more.iter().map(|(field, value)| (Field::from(*field), value.as_ref()));
-            let named = named.iter().filter_map(|(field, column)| Some((*field, column.get(row)?)));
-            self.restore_link(&link, named.chain(more))?;
+            let others = attributes.others(row);
+            let attributes_at = at(times, row).unwrap_or(NEVER);
+            self.restore_link(&link, attributes_at, attributes.get(row, &others));
         }
         Ok(())
+    }
+
+    /// Take the current attributes of links that have more than their wide row: `link_id`,
+    /// `attributes_changed_at` and the attributes, all null where none is left.
+    ///
+    /// # Errors
+    /// A column is missing or of another type.
+    pub fn restore_attributes(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
+        let link_ids = numbers::<UInt64Type>(batch, "link_id")?;
+        let times = numbers::<TimestampMicrosecondType>(batch, "attributes_changed_at")?;
+        let attributes = AttributeColumns::of(batch)?;
+        for row in 0..batch.num_rows() {
+            let others = attributes.others(row);
+            let changed_at = at(times, row).unwrap_or(NEVER);
+            self.restore_attributes_of(link_ids.value(row), changed_at, attributes.get(row, &others));
+        }
+        Ok(())
+    }
+
+    /// Take state rows, in any order: `link_id`, `rev`, `status` and the registers.
+    ///
+    /// # Errors
+    /// A column is missing or of another type.
+    pub fn restore_registers(&mut self, batch: &RecordBatch) -> Result<(), CoreError> {
+        let (link_ids, revs) =
+            (numbers::<UInt64Type>(batch, "link_id")?, numbers::<UInt64Type>(batch, "rev")?);
+        let registers = RegisterColumns::of(batch)?;
+        for row in 0..batch.num_rows() {
+            self.restore_registers_of(link_ids.value(row), registers.get(row), revs.value(row));
+        }
+        Ok(())
+    }
+}
+
+/// The attributes of a link, in columns.
+struct AttributeColumns<'a> {
+    named: [(Field, Texts<'a>); 3],
+    others: Texts<'a>,
+}
+
+impl<'a> AttributeColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, CoreError> {
+        let named = [
+            (Field::ANCHOR, texts(batch, "anchor")?),
+            (Field::REL, texts(batch, "rel")?),
+            (Field::LINK_TYPE, texts(batch, "link_type")?),
+        ];
+        Ok(Self { named, others: texts(batch, "attributes")? })
+    }
+
+    /// Those that share a column.
+    fn others(&self, row: usize) -> Vec<(AttributeField, Cow<'_, str>)> {
+        self.others.get(row).map(texts_of).unwrap_or_default()
+    }
+
+    fn get<'s>(
+        &'s self,
+        row: usize,
+        others: &'s [(AttributeField, Cow<'_, str>)],
+    ) -> impl Iterator<Item = (Field, &'s str)> {
+        let named = self.named.iter().filter_map(move |(field, column)| Some((*field, column.get(row)?)));
+        named.chain(others.iter().map(|(field, value)| (Field::from(*field), value.as_ref())))
     }
 }
 
@@ -230,12 +288,7 @@ impl<'a> RegisterColumns<'a> {
     fn get(&self, row: usize) -> Registers {
         let time = |column: &PrimitiveArray<TimestampMicrosecondType>| at(column, row).unwrap_or(NEVER);
         Registers {
-            status: match at(self.status, row) {
-                Some(1) => Status::Live,
-                Some(2) => Status::Suspect,
-                Some(3) => Status::Lost,
-                _ => Status::Unsighted,
-            },
+            status: Status::of_code(at(self.status, row).unwrap_or_default()),
             started_at: time(self.started_at),
             last_seen: time(self.last_seen),
             firm_at: time(self.firm_at),

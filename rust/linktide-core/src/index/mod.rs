@@ -5,15 +5,19 @@
 //! every row that the store must append. If the rows cannot be stored the index is dropped and restored from
 //! the tables: it has no way back, by design, because the tables are the truth.
 
+mod build;
 mod dead_letters;
 mod effects;
+mod fingerprint;
 mod input;
+mod load;
 mod moved_hosts;
 mod numbers;
 mod rederive;
 mod replay;
 mod restore;
 mod rows;
+mod save;
 mod score_rows;
 mod scores;
 mod seeds;
@@ -39,7 +43,9 @@ pub use input::observations;
 pub use moved_hosts::moved_hosts;
 pub use numbers::DomainNumbers;
 pub use rederive::StoredObservation;
+use restore::Restoring;
 pub use restore::{RestoredDomain, RestoredLink};
+pub use save::{Progress, SnapshotRun};
 pub use scores::{AuthorityState, BoardState, Score};
 pub use seeds::MAX_TOPICS;
 use seeds::Seeds;
@@ -109,6 +115,8 @@ pub struct Index {
     counters: IndexCounters,
     new_nodes: Vec<u32>,
     pending: Option<Pending>,
+    /// What a restore needs until it is over.
+    restoring: Restoring,
 }
 
 impl Index {
@@ -137,6 +145,7 @@ impl Index {
             counters: IndexCounters::default(),
             new_nodes: Vec::new(),
             pending: None,
+            restoring: Restoring::default(),
         })
     }
 

@@ -1,4 +1,5 @@
-//! The index from the tables: what a start, and every failed commit, comes back to.
+//! The index from the tables: what a start, and every failed commit, comes back to. After a snapshot only the rows
+//! that are newer than it need to come.
 
 use super::Index;
 use super::stage::ends_of;
@@ -6,9 +7,9 @@ use crate::authority::{Budget, ScoredGraph, drain_all};
 use crate::error::CoreError;
 use crate::links::attribute::Field;
 use crate::links::domains::Domain;
-use crate::links::register::{NEVER, Registers};
+use crate::links::register::{NEVER, Registers, Status};
 
-/// One link as the tables have it.
+/// One link as its wide row has it.
 #[derive(Debug, Clone)]
 pub struct RestoredLink {
     /// Key of the pair of URLs.
@@ -17,11 +18,6 @@ pub struct RestoredLink {
     pub source_keys: (u64, u64),
     /// Keys of the target.
     pub target_keys: (u64, u64),
-    /// Registers of the newest state row. `confirmed_at` and `has_earlier_life` are not in the tables' state
-    /// rows; they are filled in on the safe side, which costs a derivation at worst.
-    pub registers: Registers,
-    /// Latest instant at which a current attribute began to hold, µs; NEVER without attributes.
-    pub attributes_changed_at: i64,
 }
 
 /// One domain as the tables have it.
@@ -37,13 +33,42 @@ pub struct RestoredDomain<'a> {
     pub shown: (f64, f64),
 }
 
+/// What is needed until all rows are in.
+#[derive(Debug, Default)]
+pub(super) struct Restoring {
+    /// Revision of the registers taken, by link; 0 before any.
+    link_revs: Vec<u64>,
+    /// Revision of the points taken, by page.
+    page_revs: Vec<u64>,
+    /// Estimates of the snapshot by board and node; no boards without one.
+    pub(super) page_estimates: Vec<Vec<f64>>,
+    pub(super) domain_estimates: Vec<Vec<f64>>,
+}
+
+impl Restoring {
+    /// Make room for the estimates of so many (boards, nodes) of pages and of domains.
+    pub(super) fn reserve_estimates(&mut self, pages: (usize, usize), domains: (usize, usize)) {
+        let room = |(boards, nodes): (usize, usize)| (0..boards).map(|_| Vec::with_capacity(nodes)).collect();
+        (self.page_estimates, self.domain_estimates) = (room(pages), room(domains));
+    }
+}
+
 impl Index {
+    /// Make room for so many links of the tables, no more than that.
+    pub fn reserve_links(&mut self, links: usize) {
+        let more = links.saturating_sub(self.links.len());
+        self.links.reserve(more);
+        self.pages.reserve_links(more);
+        self.restoring.link_revs.reserve_exact(links);
+    }
+
     /// Take a domain; domains come before links.
     ///
     /// # Errors
     /// The graph is full.
     pub fn restore_domain(&mut self, domain: &RestoredDomain<'_>) -> Result<(), CoreError> {
         let index = self.domains.find_or_add(domain.key, domain.name);
+        self.domains.name(index, domain.name);
         if domain.has_node {
             self.ensure_node(index)?;
         }
@@ -54,9 +79,17 @@ impl Index {
         Ok(())
     }
 
-    /// Take the points last written of a page: of citation, of trust. Pages come after links.
-    pub fn restore_page_score(&mut self, page_key: u64, shown: (f64, f64)) {
-        if let Some(page) = self.pages.find(page_key) {
+    /// Keys of the domains that links brought and no domain row has named: none of their links was ever sighted.
+    pub fn nameless_domains(&self) -> impl Iterator<Item = u64> {
+        self.domains.iter().filter(|domain| domain.name.is_empty()).map(|domain| domain.key)
+    }
+
+    /// Take the points last written of a page: of citation, of trust. Pages come after links, in any order of
+    /// their revisions.
+    pub fn restore_page_score(&mut self, page_key: u64, shown: (f64, f64), rev: u64) {
+        if let Some(page) = self.pages.find(page_key)
+            && is_newest(&mut self.restoring.page_revs, page, rev)
+        {
             restore_shown(&mut self.page_graph, page, shown, self.seeds.has_trust());
         }
     }
@@ -71,52 +104,101 @@ impl Index {
         }
     }
 
-    /// Take a link and the current values of its attributes.
-    ///
-    /// # Errors
-    /// The graph is full.
+    /// Take a link and the attributes of its wide row, all of one instant.
     pub fn restore_link<'a>(
         &mut self,
         link: &RestoredLink,
+        attributes_at: i64,
         attributes: impl Iterator<Item = (Field, &'a str)>,
-    ) -> Result<(), CoreError> {
+    ) {
         let (domains, pages) = (&mut self.domains, &mut self.pages);
         let (index, is_new) = self.links.find_or_add(link.link_id, || {
             let mut end = |(page_key, domain_key)| (page_key, domains.find_or_add(domain_key, ""));
             let ends = [end(link.source_keys), end(link.target_keys)];
             ends_of(pages, ends)
         });
-        let Some(before) = self.links.get(index).copied() else { return Ok(()) };
-        if is_new {
-            self.pages.add_link(before.ends.source_page, index);
-            self.grow_pages()?;
+        if is_new && let Some(known) = self.links.get(index) {
+            self.pages.add_link(known.ends.source_page, index);
         }
-        if let Some(known) = self.links.get_mut(index) {
-            known.registers = on_the_safe_side(link.registers);
-        }
-        for (field, value) in attributes {
-            self.links.set_attribute(index, field, value, link.attributes_changed_at);
-        }
-        let Some(after) = self.links.get(index).copied() else { return Ok(()) };
-        if let Some(due) = after.registers.timer() {
-            self.timers.push(std::cmp::Reverse((due, index)));
-        }
-        self.take_link(index, &before)
+        self.set_attributes(index, attributes_at, attributes);
     }
 
-    /// Set clock and revision once all links are in, and solve authority.
+    /// Take the current attributes of a link, in place of those of its wide row; links come first.
+    pub fn restore_attributes_of<'a>(
+        &mut self,
+        link_id: u64,
+        changed_at: i64,
+        attributes: impl Iterator<Item = (Field, &'a str)>,
+    ) {
+        if let Some(index) = self.links.find(link_id) {
+            self.set_attributes(index, changed_at, attributes);
+        }
+    }
+
+    fn set_attributes<'a>(
+        &mut self,
+        index: u32,
+        changed_at: i64,
+        attributes: impl Iterator<Item = (Field, &'a str)>,
+    ) {
+        self.links.clear_attributes(index);
+        for (field, value) in attributes {
+            self.links.set_attribute(index, field, value, changed_at);
+        }
+    }
+
+    /// Take the registers of a state row; links come first, rows in any order of their revisions.
+    ///
+    /// `confirmed_at` and `has_earlier_life` are not in these rows; they are filled in on the safe side, which costs
+    /// a derivation at worst.
+    pub fn restore_registers_of(&mut self, link_id: u64, registers: Registers, rev: u64) {
+        if let Some(index) = self.links.find(link_id)
+            && is_newest(&mut self.restoring.link_revs, index, rev)
+            && let Some(link) = self.links.get_mut(index)
+        {
+            link.registers = on_the_safe_side(registers);
+        }
+    }
+
+    /// Set clock and revision once all is in, give the links their effects and bring authority to its error:
+    /// from the estimates of the snapshot, or else by a solve.
     ///
     /// # Errors
     /// The graph refused.
     pub fn restored(&mut self, clock: Option<i64>, rev: u64) -> Result<(), CoreError> {
         self.clock = clock.unwrap_or(NEVER);
         self.rev = rev;
+        let restoring = std::mem::take(&mut self.restoring);
+        let (of_pages, of_domains) = (restoring.page_estimates, restoring.domain_estimates);
+        drop((restoring.link_revs, restoring.page_revs));
+        self.build()?;
         self.new_nodes.clear();
         self.page_graph.solve_next();
         self.domain_graph.solve_next();
+        let (pages, domains) = (&mut self.page_graph, &mut self.domain_graph);
+        let taken = std::thread::scope(|scope| {
+            let by_domains = scope.spawn(|| domains.take_estimates(&of_domains));
+            let by_pages = pages.take_estimates(&of_pages);
+            by_domains
+                .join()
+                .map_or_else(|panic| std::panic::resume_unwind(panic), |taken| taken.and(by_pages))
+        });
+        taken?;
+        drop((of_pages, of_domains));
         drain_all(&mut [&mut self.page_graph, &mut self.domain_graph], Budget::Unlimited);
         Ok(())
     }
+}
+
+/// Whether nothing newer was taken at this place; then `rev` is noted there.
+fn is_newest(revs: &mut Vec<u64>, at: u32, rev: u64) -> bool {
+    let at = at as usize;
+    if at >= revs.len() {
+        revs.resize(at + 1, 0);
+    }
+    let Some(known) = revs.get_mut(at).filter(|known| **known <= rev) else { return false };
+    *known = rev;
+    true
 }
 
 fn restore_shown(graph: &mut ScoredGraph, node: u32, (citation, trust): (f64, f64), has_trust: bool) {
@@ -127,8 +209,8 @@ fn restore_shown(graph: &mut ScoredGraph, node: u32, (citation, trust): (f64, f6
 }
 
 /// Registers whose unknown parts cannot lead to a wrong O(1) step.
-fn on_the_safe_side(registers: Registers) -> Registers {
-    let is_lost = registers.status == crate::links::register::Status::Lost;
+pub(super) fn on_the_safe_side(registers: Registers) -> Registers {
+    let is_lost = registers.status == Status::Lost;
     let by_time = registers.suspect_at.saturating_add(crate::links::life::SUSPECT_WINDOW_US);
     let latest =
         if registers.suspect_at == NEVER { registers.firm_at } else { registers.firm_at.max(by_time) };

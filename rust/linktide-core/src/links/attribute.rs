@@ -31,6 +31,19 @@ impl Field {
     }
 }
 
+impl Field {
+    /// The attribute of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "anchor" => Some(Self::ANCHOR),
+            "rel" => Some(Self::REL),
+            "link_type" => Some(Self::LINK_TYPE),
+            _ => AttributeField::parse(name).map(Self::from),
+        }
+    }
+}
+
 impl From<AttributeField> for Field {
     fn from(field: AttributeField) -> Self {
         Self(field as u8 + Self::NAMED)

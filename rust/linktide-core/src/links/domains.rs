@@ -58,6 +58,13 @@ impl DomainTable {
         index
     }
 
+    /// Give a domain its name, if it has none yet.
+    pub(crate) fn name(&mut self, index: u32, name: &str) {
+        if let Some(domain) = self.domains.get_mut(index as usize).filter(|domain| domain.name.is_empty()) {
+            domain.name = name.into();
+        }
+    }
+
     /// The index of a known key.
     #[must_use]
     pub fn find(&self, key: u64) -> Option<u32> {

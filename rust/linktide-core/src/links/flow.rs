@@ -61,6 +61,20 @@ impl Passage {
             _ => Self::Share,
         }
     }
+
+    /// Its code in snapshots.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Share => 0,
+            Self::All => 1,
+            Self::Nothing => 2,
+        }
+    }
+
+    /// What has this code.
+    pub(super) fn of_code(code: u8) -> Option<Self> {
+        [Self::Share, Self::All, Self::Nothing].into_iter().find(|passage| passage.code() == code)
+    }
 }
 
 #[cfg(test)]

@@ -7,4 +7,5 @@ pub mod flow;
 pub mod life;
 pub mod pages;
 pub mod register;
+mod saved;
 pub mod table;

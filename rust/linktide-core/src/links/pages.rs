@@ -49,6 +49,28 @@ impl PageTable {
         self.pages.get(index as usize)
     }
 
+    /// Make room for so many more, no more than that.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.pages.reserve_exact(more);
+        self.by_key.reserve(more);
+    }
+
+    /// Take a page of a snapshot; pages are then found by [`Self::find_all`].
+    pub(crate) fn push(&mut self, key: u64, domain: u32) {
+        self.pages.push(Page { key, domain, newest_link: NONE });
+    }
+
+    /// Learn to find all pages by key; false if two have the same.
+    pub(crate) fn find_all(&mut self) -> bool {
+        self.by_key.extend((0..).zip(&self.pages).map(|(index, page)| (page.key, index)));
+        self.by_key.len() == self.pages.len()
+    }
+
+    /// Make room for so many more links, no more than that.
+    pub(crate) fn reserve_links(&mut self, more: usize) {
+        self.earlier.reserve_exact(more);
+    }
+
     /// All pages, in order of their index.
     pub fn iter(&self) -> impl Iterator<Item = &Page> {
         self.pages.iter()

@@ -24,6 +24,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// The status of a code, as the tables have it.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        match code {
+            1 => Self::Live,
+            2 => Self::Suspect,
+            3 => Self::Lost,
+            _ => Self::Unsighted,
+        }
+    }
+
     /// Live or suspect.
     #[must_use]
     pub fn is_live(self) -> bool {

@@ -32,18 +32,35 @@ pub struct Link {
     pub registers: Registers,
     /// Latest instant at which a current attribute began to hold; NEVER without attributes.
     pub attributes_changed_at: i64,
-    anchor_hash: u64,
-    rel_hash: u64,
+    pub(super) anchor_hash: u64,
+    pub(super) rel_hash: u64,
     /// What its rel weighs.
     pub rel_class: WeightClass,
     /// What its type does with authority.
     pub passage: Passage,
-    has_other_attributes: bool,
+    pub(super) has_other_attributes: bool,
     /// 1 + place among the links touched by the running batch; 0 if untouched.
     pub touched: u32,
 }
 
 impl Link {
+    /// A link without state.
+    #[must_use]
+    pub fn new(link_id: u64, ends: Ends) -> Self {
+        Self {
+            link_id,
+            ends,
+            registers: Registers::default(),
+            attributes_changed_at: NEVER,
+            anchor_hash: 0,
+            rel_hash: 0,
+            rel_class: WeightClass::FIRST,
+            passage: Passage::Share,
+            has_other_attributes: false,
+            touched: 0,
+        }
+    }
+
     /// Both pages are of one registrable domain.
     #[must_use]
     pub fn is_internal(&self) -> bool {
@@ -104,19 +121,39 @@ impl LinkTable {
         if index < next {
             return (index, false);
         }
-        self.links.push(Link {
-            link_id,
-            ends: ends(),
-            registers: Registers::default(),
-            attributes_changed_at: NEVER,
-            anchor_hash: 0,
-            rel_hash: 0,
-            rel_class: WeightClass::FIRST,
-            passage: Passage::Share,
-            has_other_attributes: false,
-            touched: 0,
-        });
+        self.links.push(Link::new(link_id, ends()));
         (index, true)
+    }
+
+    /// The index of a known link.
+    #[must_use]
+    pub fn find(&self, link_id: u64) -> Option<u32> {
+        self.by_id.get(&link_id).copied()
+    }
+
+    /// Make room for so many more, no more than that.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.links.reserve_exact(more);
+        self.by_id.reserve(more);
+    }
+
+    /// Take a link of a snapshot, whose ids are then found by [`Self::find_all`].
+    pub(crate) fn push(&mut self, link: Link, others: Vec<(Field, u64)>) {
+        if !others.is_empty() {
+            self.others.insert(self.links.len() as u32, others);
+        }
+        self.links.push(link);
+    }
+
+    /// Learn to find all links by id; false if two have the same.
+    pub(crate) fn find_all(&mut self) -> bool {
+        self.by_id.extend((0..).zip(&self.links).map(|(index, link)| (link.link_id, index)));
+        self.by_id.len() == self.links.len()
+    }
+
+    /// Attributes other than anchor and rel, with the hashes of their current values.
+    pub(crate) fn other_attributes(&self, index: u32) -> &[(Field, u64)] {
+        self.others.get(&index).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The link at an index that this table gave.

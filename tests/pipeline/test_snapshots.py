@@ -1,0 +1,110 @@
+"""An index restored with a snapshot equals one restored from the tables, and goes on like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from linktide import snapshot
+from linktide.errors import StopError
+from oracle.compare import assert_same
+from oracle.model import derive
+from pipeline import whole
+from pipeline.arrivals import arrivals, side_by_side
+from pipeline.test_restart import Bomb
+from pipeline.test_scores import chunks_of
+from pipeline.test_trust import SETTINGS, web
+
+if TYPE_CHECKING:
+    from linktide.index import LinkIndex
+
+ALWAYS: dict[str, Any] = {"snapshot_every_seconds": 1e-6}
+RUNS = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_block_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Links, pages and domains of one snapshot are then of three different moments.
+    monkeypatch.setattr(snapshot, "SLICE_SECONDS", 0.0)
+
+
+def scores_of(index: LinkIndex) -> dict[str, float]:
+    rows = index.scores().to_pylist()
+    return {row["domain_name"]: row["citation"] for row in rows}
+
+
+def check_equal(from_tables: LinkIndex, with_snapshot: LinkIndex) -> None:
+    assert from_tables.fingerprint() == with_snapshot.fingerprint()
+    assert from_tables.fingerprint()["missing timers"] == 0
+    numbers = [dict(index.numbers()) for index in (from_tables, with_snapshot)]
+    for name in ("known_links", "live_links", "pages", "domains", "suspect_timers", "authority_links"):
+        assert numbers[0][name] == numbers[1][name], name
+    one, other = scores_of(from_tables), scores_of(with_snapshot)
+    assert one.keys() == other.keys()
+    bound = sum(each["authority_error_bound"] for each in numbers)
+    assert sum(abs(one[name] - other[name]) for name in one) <= bound + 1e-9
+    for vector in with_snapshot.vectors():
+        assert vector.error_bound <= vector.error_target * 1.000001
+
+
+@RUNS
+@given(st.data())
+def test_whatever_came_after_the_snapshot_is_brought_in(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    bomb = Bomb("committed", frozenset({data.draw(st.integers(1, 12))}), StopError)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        try:
+            arrival.run(path, bomb, **ALWAYS)
+        except StopError:
+            assert bomb.raised == 1
+        has_snapshot = snapshot.snapshot_path(path).exists()
+        from_tables, with_snapshot = whole.restored_twice(path)
+        assert with_snapshot.is_from_snapshot == has_snapshot
+        check_equal(from_tables, with_snapshot)
+        index = arrival.run(path, **ALWAYS)
+        from_tables, with_snapshot = whole.restored_twice(path)
+        assert with_snapshot.is_from_snapshot
+        check_equal(from_tables, with_snapshot)
+        assert index.fingerprint()["links"] == from_tables.fingerprint()["links"]
+        with whole.opened(path) as stopped:
+            assert_same(stopped.query, derive(arrival.events))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_weights_redirects_seeds_and_topics_come_back(tmp_path: Path, seed: int) -> None:
+    events = web(seed)
+    path = tmp_path / "links.duckdb"
+    bomb = Bomb("committed", frozenset({9 + seed}), StopError)
+    more: dict[str, Any] = {**SETTINGS, **ALWAYS, "batch_max_events": 100}
+    with pytest.raises(StopError):
+        whole.run(path, [whole.memory_of(chunks_of(events, 50))], bomb, **more)
+    for _ in range(2):
+        from_tables, with_snapshot = whole.restored_twice(path, **SETTINGS)
+        assert with_snapshot.is_from_snapshot
+        check_equal(from_tables, with_snapshot)
+        whole.run(path, [whole.memory_of(chunks_of(events, 50))], **more)
+
+
+def test_a_snapshot_of_other_weights_or_seeds_is_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "links.duckdb"
+    whole.run(path, [whole.memory_of(chunks_of(web(1), 50))], **SETTINGS)
+    for change in ({"authority_ugc_weight": 0.25}, {"authority_topics": {"news": ["d1.example"]}}):
+        caplog.clear()
+        from_tables, other = whole.restored_twice(path, **{**SETTINGS, **change})
+        assert not other.is_from_snapshot
+        check_equal(from_tables, other)
+        assert str(snapshot.snapshot_path(path)) in caplog.text
+    from_tables, same = whole.restored_twice(path, **SETTINGS)
+    assert same.is_from_snapshot
