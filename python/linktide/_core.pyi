@@ -89,9 +89,12 @@ class BatchDecoder:
     @property
     def public_suffix_list_version(self) -> str: ...
     def decode(
-        self, chunks: Sequence[tuple[int, str, bytes, int, int, Sequence[tuple[int, int]]]]
+        self, chunks: Sequence[tuple[int, str, bytes, int, int, Sequence[tuple[int, int]], bool]]
     ) -> EventBatch:
-        """Decode chunks: (source_id, codec, data, first_offset, received_at_us, aborted) each."""
+        """Decode chunks.
+
+        Each is (source_id, codec, data, first_offset, received_at_us, aborted, accepts_losses).
+        """
 
 @final
 class EventBatch:
@@ -99,6 +102,10 @@ class EventBatch:
 
     def __len__(self) -> int:
         """Return the number of accepted events."""
+
+    @property
+    def links(self) -> int:
+        """Return the number of link events and of links that pages list."""
 
     @property
     def ended_at(self) -> tuple[int, int] | None:
@@ -141,6 +148,12 @@ class Index:
     def restore_links(self, rows: _RecordBatch) -> None:
         """Take links of the tables, after the domains."""
 
+    def restore_pages(self, rows: _RecordBatch) -> None:
+        """Take loss registers of pages of the tables, before the links."""
+
+    def restore_page_sets(self, rows: _RecordBatch) -> None:
+        """Take the ids of the contents of pages that are stored."""
+
     def restore_page_scores(self, rows: _RecordBatch) -> None:
         """Take scores of pages of the tables, after the links."""
 
@@ -156,8 +169,8 @@ class Index:
     def restored(self, clock: int | None, rev: int) -> None:
         """Set clock (µs) and revision once all links are in; authority is solved."""
 
-    def begin(self, batch: EventBatch) -> _Array:
-        """Take a batch; returns the ids of links whose stored observations `finish` needs."""
+    def begin(self, batch: EventBatch) -> _RecordBatch:
+        """Take a batch; returns link_id and page_key of links whose stored observations `finish` needs."""
 
     def finish(self, stored: Sequence[_RecordBatch] = ()) -> Changes:
         """Complete the batch with the observations of the links that `begin` named."""

@@ -12,7 +12,9 @@ from linktide.store.rebuild import (
     WriterRow,
     domain_rows,
     link_rows,
+    page_rows,
     page_score_rows,
+    page_set_rows,
     read_writer,
     topic_score_rows,
 )
@@ -76,6 +78,8 @@ def restore_index(database: Database, options: IndexOptions) -> LinkIndex:
     row = read_writer(database)
     stored = Stored(
         domains=domain_rows(database),
+        pages=page_rows(database),
+        page_sets=page_set_rows(database),
         links=link_rows(database),
         page_scores=page_score_rows(database),
         topic_scores=topic_score_rows(database),

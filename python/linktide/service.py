@@ -184,7 +184,12 @@ class Service:
             warn_of_unknown(index, options.seeds)
             self._suffixes.opened(database)
             self._look_at_domains(SuffixList(pins.psl_text))
-            decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
+            decoder = Decoder(
+                pins.psl_text,
+                pins.hash_seed,
+                config.max_event_bytes,
+                sightings_only_topics=config.sightings_only_topics,
+            )
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
             parts = Parts(

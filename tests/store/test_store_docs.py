@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hand_made_store import Store
 
-from linktide.store.gate import VIEWS
+from linktide.store.gate import MACROS, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ Columns = list[tuple[str, str]]
 
 
 def sections() -> dict[str, str]:
-    parts = re.split(r"^## (\w+)\n", DOC.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^## (\w+)(?:\(.*\))?\n", DOC.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -53,12 +53,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def test_the_gate_knows_just_the_documented_views(store: Store) -> None:
     there = store.all("SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal")
-    assert tuple(sections()) == VIEWS
+    assert tuple(sections()) == VIEWS + MACROS
     assert {name for (name,) in there} == set(VIEWS)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+def test_the_gate_knows_just_the_documented_macros(store: Store) -> None:
+    there = dict(
+        store.all(
+            "SELECT function_name, parameters FROM duckdb_functions()"
+            " WHERE schema_name = 'main' AND function_type = 'table_macro' AND NOT internal"
+        )
+    )
+    told = dict(re.findall(r"^## (\w+)\((.*)\)$", DOC.read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(there) == set(MACROS)
+    assert {name: ", ".join(parameters) for name, parameters in there.items()} == told
+
+
+@pytest.mark.parametrize("view", VIEWS + MACROS)
 def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
-    relation = store.database.connection.sql(f"FROM {view}")
+    called = {"backlinks_asof": "('2026-01-01')"}
+    relation = store.database.connection.sql(f"FROM {view}{called.get(view, '')}")
     real = list(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
     assert documented()[view] == real

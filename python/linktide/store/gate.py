@@ -34,10 +34,14 @@ VIEWS = (
     "link_velocity",
     "authority_history",
     "topical_authority",
+    "target_status",
+    "referrals",
     "dead_letters",
     "sources",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
+MACROS = ("backlinks_asof",)
+"""The documented table macros; their own bodies name what a reader may not."""
 
 MAX_STATEMENT_BYTES = 100_000
 
@@ -311,7 +315,10 @@ class _Walk:
     @staticmethod
     def _check_table_function(function: dict[str, Any]) -> None:
         name = function.get("function_name", "").lower()
-        if name not in _TABLE_FUNCTIONS or function.get("schema") or function.get("catalog"):
+        schema, catalog = (function.get(key, "").lower() for key in ("schema", "catalog"))
+        is_known = name in _TABLE_FUNCTIONS and not schema
+        is_known = is_known or (name in MACROS and schema in ("", "main"))
+        if not is_known or catalog:
             raise RefusedQueryError(f"the table function {name or 'without a name'} may not be called here")
 
     @staticmethod

@@ -41,13 +41,25 @@ FROM (SELECT s_dom_key AS domain_key, source_domain AS domain_name FROM internal
       UNION ALL SELECT t_dom_key, target_domain FROM internal.links) d
 ANTI JOIN internal.domain_names n ON n.domain_key = d.domain_key
 """
+_PAGES = "SELECT * FROM internal.page_registers"
+_PAGE_SETS = "SELECT DISTINCT set_id FROM internal.page_snapshots WHERE set_id IS NOT NULL"
 _PAGE_SCORES = "SELECT page_key, authority, trust FROM internal.newest_page_scores"
 _TOPIC_SCORES = "SELECT domain_key, topic, score FROM internal.newest_topic_scores"
 _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
-       e.source_id, e.off
+       NULL::VARCHAR AS listed_attributes
 FROM internal.link_events e
-SEMI JOIN (SELECT link_id FROM {_WANTED}) w ON w.link_id = e.link_id
+SEMI JOIN {_WANTED} w ON w.link_id = e.link_id
+UNION ALL
+SELECT w.link_id, 4::UTINYINT, s.observed_at, NULL, g.rel, g.anchor, g.link_type, NULL, g.attributes
+FROM {_WANTED} w
+JOIN internal.page_snapshots s ON s.page_key = w.page_key
+JOIN internal.page_sets g ON g.set_id = s.set_id AND g.link_id = w.link_id
+UNION ALL
+SELECT w.link_id, 3::UTINYINT, s.observed_at, s.loss_reason, NULL, NULL, NULL, NULL, NULL
+FROM {_WANTED} w
+JOIN internal.page_losses s ON s.page_key = w.page_key
+ANTI JOIN internal.page_sets g ON g.set_id = s.set_id AND g.link_id = w.link_id
 """  # noqa: S608
 
 
@@ -130,6 +142,19 @@ def domain_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa
     yield from _stream(database, _DOMAINS, rows_per_batch)
 
 
+def page_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Stream the loss registers of pages.
+
+    page_key, firm_loss_at, firm_loss_reason, suspect_at, suspect_before_at; else as `link_rows`.
+    """
+    yield from _stream(database, _PAGES, rows_per_batch)
+
+
+def page_set_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Stream the set_id of every content of a page that is stored. Else as `link_rows`."""
+    yield from _stream(database, _PAGE_SETS, rows_per_batch)
+
+
 def page_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream what was last written of each page: page_key, authority, trust or null. Else as `link_rows`."""
     yield from _stream(database, _PAGE_SCORES, rows_per_batch)
@@ -140,16 +165,15 @@ def topic_score_rows(database: Database, rows_per_batch: int = 65_536) -> Iterat
     yield from _stream(database, _TOPIC_SCORES, rows_per_batch)
 
 
-def observations_of(database: Database, link_ids: object) -> pa.Table:
-    """Return every stored observation of the links, in no order, by one semi-join.
+def observations_of(database: Database, wanted: pa.RecordBatch) -> pa.Table:
+    """Return every stored observation of links, by events and by their pages, in no order.
 
-    `link_ids` is any Arrow array of uint64 (`__arrow_c_array__` or `__arrow_c_stream__`). Runs on the
-    writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
+    One query with a semi-join of each. `wanted` has link_id and page_key (uint64), each link once. Runs on
+    the writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
     """
     connection = database.connection
-    wanted = pa.chunked_array(link_ids) if hasattr(link_ids, "__arrow_c_stream__") else pa.array(link_ids)
     try:
-        connection.register(_WANTED, pa.table({"link_id": wanted}))
+        connection.register(_WANTED, wanted)
         try:
             return connection.sql(_OBSERVATIONS).to_arrow_table()
         finally:

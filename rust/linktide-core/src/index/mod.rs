@@ -10,6 +10,11 @@ mod effects;
 mod input;
 mod moved_hosts;
 mod numbers;
+mod page_input;
+mod page_rows;
+mod page_stage;
+#[cfg(test)]
+mod page_tests;
 mod rederive;
 mod replay;
 mod restore;
@@ -31,6 +36,7 @@ use crate::batch::EventBatch;
 use crate::graph::DomainPairs;
 use crate::links::domains::DomainTable;
 use crate::links::flow::RelWeights;
+use crate::links::page_register::PageRegisters;
 use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
@@ -38,8 +44,9 @@ use crate::links::table::LinkTable;
 pub use input::observations;
 pub use moved_hosts::moved_hosts;
 pub use numbers::DomainNumbers;
-pub use rederive::StoredObservation;
+pub use rederive::{StoredObservation, Wanted};
 pub use restore::{RestoredDomain, RestoredLink};
+pub use rows::wanted_rows;
 pub use scores::{AuthorityState, BoardState, Score};
 pub use seeds::MAX_TOPICS;
 use seeds::Seeds;
@@ -96,6 +103,7 @@ pub struct Index {
     options: IndexOptions,
     links: LinkTable,
     pages: PageTable,
+    page_registers: PageRegisters,
     domains: DomainTable,
     pairs: DomainPairs,
     page_graph: ScoredGraph,
@@ -125,6 +133,7 @@ impl Index {
             options,
             links: LinkTable::new(options.seed, rel_weights),
             pages: PageTable::default(),
+            page_registers: PageRegisters::default(),
             domains: DomainTable::default(),
             pairs: DomainPairs::new(&weights),
             page_graph: ScoredGraph::new(&weights, pages)?,
@@ -140,8 +149,8 @@ impl Index {
         })
     }
 
-    /// Take a batch; returns the ids of links whose stored observations [`Index::finish`] needs.
-    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
+    /// Take a batch; returns the links whose stored observations [`Index::finish`] needs.
+    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<Wanted> {
         self.stage(batch)
     }
 
@@ -210,6 +219,7 @@ impl Index {
     pub fn memory_bytes(&self) -> usize {
         self.links.memory_bytes()
             + self.pages.memory_bytes()
+            + self.page_registers.memory_bytes()
             + self.page_graph.memory_bytes()
             + self.domain_graph.memory_bytes()
     }

@@ -6,6 +6,7 @@ use crate::authority::{Budget, ScoredGraph, drain_all};
 use crate::error::CoreError;
 use crate::links::attribute::Field;
 use crate::links::domains::Domain;
+use crate::links::page_register::Losses;
 use crate::links::register::{NEVER, Registers};
 
 /// One link as the tables have it.
@@ -91,8 +92,9 @@ impl Index {
             self.pages.add_link(before.ends.source_page, index);
             self.grow_pages()?;
         }
+        let page = self.page_registers.losses(link.source_keys.0);
         if let Some(known) = self.links.get_mut(index) {
-            known.registers = on_the_safe_side(link.registers);
+            known.registers = on_the_safe_side(with_page(link.registers, page));
         }
         for (field, value) in attributes {
             self.links.set_attribute(index, field, value, link.attributes_changed_at);
@@ -124,6 +126,19 @@ fn restore_shown(graph: &mut ScoredGraph, node: u32, (citation, trust): (f64, f6
     if let Some(board) = graph.trust_mut().first_mut().filter(|_| has_trust) {
         board.restore_shown(node, trust);
     }
+}
+
+/// Add what the page of the link said. While a link lives its page listed it in its last complete answer.
+fn with_page(registers: Registers, page: Option<&Losses>) -> Registers {
+    let Some(page) = page else { return registers };
+    let mut losses = registers.losses();
+    losses.join(page);
+    let mut joined = registers;
+    joined.set_losses(&losses);
+    if registers.status.is_live() {
+        joined.last_seen = registers.last_seen.max(page.firm_at);
+    }
+    joined
 }
 
 /// Registers whose unknown parts cannot lead to a wrong O(1) step.
