@@ -330,9 +330,7 @@ class Session:
     def _store(self, batch: _Batch) -> None:
         parts = self._parts
         started = self._monotonic()
-        rows = parts.index.apply(
-            batch.events, lambda link_ids: observations_of(parts.writer.database, link_ids)
-        )
+        rows = parts.index.apply(batch.events, lambda wanted: observations_of(parts.writer.database, wanted))
         applied = self._monotonic()
         timing = self._commit(rows, batch.advances)
         self._is_settled = False

@@ -208,7 +208,12 @@ class Service:
             self._suffixes.opened(database)
             self._authority.opened(database, index, options)
             self._look_at_domains(SuffixList(pins.psl_text))
-            decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
+            decoder = Decoder(
+                pins.psl_text,
+                pins.hash_seed,
+                config.max_event_bytes,
+                sightings_only_topics=config.sightings_only_topics,
+            )
             stored = read_positions(database)
             readers = ReaderPool.of(database, _reader_settings(config))
             parts = Parts(

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 TABLES = (
     "link_events",
+    "page_snapshots",
+    "page_sets",
+    "target_status",
+    "referrals",
     "links",
     "link_changes",
     "life_changes",
