@@ -92,7 +92,12 @@ def as_markdown(run: Run) -> str:
         told = ", ".join(f"{value:,.0f} {name}" for name, value in facts.items())
         samples = [sample for sample in run.samples if sample.corpus == corpus]
         lines += [f"### {corpus}: {told}", "", *_stage_table(samples), "", *_whole_table(samples), ""]
-        lines += [*_link_rates(facts, samples), *_part_table(samples), *_authority(samples), *_floors(samples)]
+        lines += [
+            *_link_rates(facts, samples),
+            *_part_table(samples),
+            *_authority(samples),
+            *_floors(samples),
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 

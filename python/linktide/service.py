@@ -17,7 +17,8 @@ from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
-from linktide.pipeline import Parts, PipelineSettings, Session
+from linktide.part_settings import pipeline_settings, reader_settings
+from linktide.pipeline import Parts, Session
 from linktide.restore import (
     MOST_TRACKED,
     index_options,
@@ -36,7 +37,7 @@ from linktide.snapshot import Snapshots
 from linktide.sources.kafka import KafkaSource, kafka_settings
 from linktide.sources.push import PushSource
 from linktide.store.database import Database, PinVersions, StoreSettings, check_unlocked
-from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
+from linktide.store.reader import ReaderPool
 from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
@@ -215,7 +216,7 @@ class Service:
                 sightings_only_topics=config.sightings_only_topics,
             )
             stored = read_positions(database)
-            readers = ReaderPool.of(database, _reader_settings(config))
+            readers = ReaderPool.of(database, reader_settings(config))
             parts = Parts(
                 self._sources,
                 decoder,
@@ -228,7 +229,7 @@ class Service:
                 between_batches=lambda: self._between_batches(writer, index),
                 is_to_leave=lambda: self._suffixes.is_asked,
             )
-            session = Session(parts, _pipeline_settings(config), stop=self._stop, now_us=now_us)
+            session = Session(parts, pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
             self.state.is_up(session, index, database, readers)
@@ -393,21 +394,3 @@ def open_database(config: Config) -> Database:
             f"program applies {URL_POLICY_VERSION}: import the data into a new database."
         )
     return database
-
-
-def _reader_settings(config: Config) -> ReaderSettings:
-    limits = QueryLimits(
-        timeout_seconds=config.statement_timeout_seconds,
-        rows=config.query_max_rows,
-        bytes=config.query_max_bytes,
-    )
-    return ReaderSettings(size=config.reader_connections, limits=limits)
-
-
-def _pipeline_settings(config: Config) -> PipelineSettings:
-    return PipelineSettings(
-        batch_max_events=config.batch_max_events,
-        batch_max_seconds=config.batch_max_seconds,
-        catch_up_max_events=config.catch_up_max_events,
-        queue_max_bytes=config.queue_max_bytes,
-    )
