@@ -213,5 +213,20 @@ mod tests {
             two.join(&one);
             prop_assert_eq!(two, losses);
         }
+
+        #[test]
+        fn what_is_saved_is_loaded(list in proptest::collection::vec((any::<i64>(), 0_u8..3), 0..4)) {
+            let reasons = ["pageerror", "notfound", "dropped:vendor_1"];
+            let mut losses = Losses::default();
+            for (at, reason) in list {
+                losses.note(at, LossReason::parse(reasons[usize::from(reason)]).unwrap());
+            }
+            let mut bytes = Vec::new();
+            losses.save(&mut bytes);
+            prop_assert_eq!(Losses::load(&mut Reader::new(&bytes)), Some(losses));
+            for cut in 0..bytes.len() {
+                prop_assert_eq!(Losses::load(&mut Reader::new(&bytes[..cut])), None);
+            }
+        }
     }
 }
