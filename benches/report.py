@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+LINKS_AN_EVENT = "links an event"
+"""The fact of a corpus whose events hold many links."""
 FLOOR_EVENTS_PER_SECOND = 60_000
 """What the whole pipeline from Kafka must reach."""
 PARTS = ("decode", "apply", "insert", "fence", "commit", "checkpoint")
@@ -90,7 +92,12 @@ def as_markdown(run: Run) -> str:
         told = ", ".join(f"{value:,.0f} {name}" for name, value in facts.items())
         samples = [sample for sample in run.samples if sample.corpus == corpus]
         lines += [f"### {corpus}: {told}", "", *_stage_table(samples), "", *_whole_table(samples), ""]
-        lines += [*_part_table(samples), *_authority(samples), *_floors(samples)]
+        lines += [
+            *_link_rates(facts, samples),
+            *_part_table(samples),
+            *_authority(samples),
+            *_floors(samples),
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -101,6 +108,15 @@ def _stage_table(samples: Iterable[Sample]) -> list[str]:
         cpu = _spread([sample.cpu_us() for sample in group], "{:.2f}")
         rows.append(f"| {_STAGES[stage]} | {rate} | {cpu} |")
     return rows
+
+
+def _link_rates(facts: Mapping[str, float], samples: Iterable[Sample]) -> list[str]:
+    """Tell links a second of the whole pipeline, where an event holds many."""
+    links = facts.get(LINKS_AN_EVENT)
+    if links is None:
+        return []
+    whole = [links * sample.rate() for sample in samples if sample.stage == "memory"]
+    return [f"Whole pipeline: {_spread(whole, '{:,.0f}')} links/s.", ""] if whole else []
 
 
 def _whole_table(samples: Iterable[Sample]) -> list[str]:

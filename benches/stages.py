@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _MAX_EVENT_BYTES = 1 << 20
 _SEED = 7
 _BATCH_EVENTS = 20_000
+_BATCH_BYTES = 16 << 20
 _MEMCPY_ROUNDS = 20
 _SEED_DOMAINS = 50
 _GAUGES = ("linktide_authority_error_bound", "linktide_authority_error_target")
@@ -295,15 +296,16 @@ def _config(request: Request, **flags: object) -> Config:
 
 
 def _batches(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
-    """Cut chunks into batches of the default size."""
+    """Cut chunks into batches of the default size, and well below what fills a batch of whole pages."""
     batch: list[Chunk] = []
-    events = 0
+    events = size_bytes = 0
     for chunk in chunks:
         batch.append(chunk)
         events += chunk.next_offset - chunk.first_offset
-        if events >= _BATCH_EVENTS:
+        size_bytes += len(chunk.data)
+        if events >= _BATCH_EVENTS or size_bytes >= _BATCH_BYTES:
             yield batch
-            batch, events = [], 0
+            batch, events, size_bytes = [], 0, 0
     if batch:
         yield batch
 

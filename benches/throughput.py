@@ -22,6 +22,7 @@ import broker
 import capture
 import events
 import measure
+import page_events
 import report
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _HERE = Path(__file__).resolve().parent
 _MADE_UP = "made-up crawl"
 _ALL_STAGES = ("unpack", "decode", "normalise", "parts", "authority", "floor", "memory", "kafka")
 _REAL_STAGES = ("normalise", "parts", "authority", "floor", "memory")
+_PAGE_STAGES = ("decode", "normalise", "parts", "floor", "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def main() -> int:
     ):
         folder = Path(name)
         corpora = [_made_up(plan, folder, stack, has_broker=not given.no_broker)]
+        corpora.append(_pages(page_events.PagePlan(2_000 if given.quick else given.pages), folder))
         if not given.quick:
             corpora += _real(folder)
         samples = list(_measure(corpora, rounds))
@@ -109,6 +112,21 @@ def _real(folder: Path) -> Iterator[Corpus]:
         yield Corpus(name, path, _REAL_STAGES, _facts(len(lines), size, size))
 
 
+def _pages(plan: page_events.PagePlan, folder: Path) -> Corpus:
+    """Make a crawl of whole pages. A figure of links is that of events times the links a page has."""
+    lines = page_events.page_lines(plan)
+    path = folder / "pages.bin"
+    capture.write_lines(path, lines)
+    size = sum(map(len, lines)) / len(lines)
+    facts = _facts(len(lines), size, size)
+    return Corpus(
+        "made-up pages",
+        path,
+        _PAGE_STAGES,
+        facts | {report.LINKS_AN_EVENT: plan.links, "% unchanged": 100 * plan.unchanged_share},
+    )
+
+
 def _facts(count: int, text_bytes: float, read_bytes: float) -> dict[str, float]:
     return {
         "events": count,
@@ -138,6 +156,7 @@ def _sample(corpus: Corpus, stage: str, number: int) -> report.Sample:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure the pipeline by stage.", allow_abbrev=False)
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the made-up crawl")
+    parser.add_argument("--pages", type=int, default=30_000, help="events of the made-up crawl of pages")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one small round: a smoke test, no figures")
     parser.add_argument("--no-broker", action="store_true", help="leave Kafka out")

@@ -97,9 +97,12 @@ class BatchDecoder:
     @property
     def public_suffix_list_version(self) -> str: ...
     def decode(
-        self, chunks: Sequence[tuple[int, str, bytes, int, int, Sequence[tuple[int, int]]]]
+        self, chunks: Sequence[tuple[int, str, bytes, int, int, Sequence[tuple[int, int]], bool]]
     ) -> EventBatch:
-        """Decode chunks: (source_id, codec, data, first_offset, received_at_us, aborted) each."""
+        """Decode chunks.
+
+        Each is (source_id, codec, data, first_offset, received_at_us, aborted, accepts_losses).
+        """
 
 @final
 class EventBatch:
@@ -107,6 +110,10 @@ class EventBatch:
 
     def __len__(self) -> int:
         """Return the number of accepted events."""
+
+    @property
+    def links(self) -> int:
+        """Return the number of link events and of links that pages list."""
 
     @property
     def ended_at(self) -> tuple[int, int] | None:
@@ -195,6 +202,12 @@ class Index:
     def missing_timers(self) -> int:
         """Return how many suspect links have no timer; 0 unless something is wrong."""
 
+    def restore_pages(self, rows: _RecordBatch) -> None:
+        """Take loss registers of pages of the tables, before the links."""
+
+    def restore_page_sets(self, rows: _RecordBatch) -> None:
+        """Take the ids of the contents of pages that are stored."""
+
     def restore_page_scores(self, rows: _RecordBatch) -> None:
         """Take scores of pages of the tables, after the links."""
 
@@ -210,8 +223,8 @@ class Index:
     def restored(self, clock: int | None, rev: int) -> None:
         """Set clock (µs) and revision once all links are in; authority is solved."""
 
-    def begin(self, batch: EventBatch) -> _Array:
-        """Take a batch; returns the ids of links whose stored observations `finish` needs."""
+    def begin(self, batch: EventBatch) -> _RecordBatch:
+        """Take a batch; returns link_id and page_key of links whose stored observations `finish` needs."""
 
     def finish(self, stored: Sequence[_RecordBatch] = ()) -> Changes:
         """Complete the batch with the observations of the links that `begin` named."""

@@ -123,6 +123,9 @@ class Config:
         "Bytes fetched ahead, and of pushes not yet stored; when full, fetching pauses, pushes get 429.",
     )
     max_event_bytes: int = setting(2**20, size(2**10, 2**26), "A longer event becomes a dead letter.")
+    sightings_only_topics: tuple[str, ...] = setting(
+        (), texts(), "Topics or file names of capped exports and samples: what they leave out is not lost."
+    )
     unverified_after_days: int = setting(
         90, whole_number(1, 36_500), "A live link not sighted for so long is shown as unverified."
     )

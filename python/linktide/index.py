@@ -11,7 +11,7 @@ import pyarrow as pa
 from linktide import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from linktide._core import EventBatch
@@ -75,6 +75,9 @@ class Stored:
     """
 
     domains: Iterable[pa.RecordBatch]
+    pages: Iterable[pa.RecordBatch]
+    """Loss registers of pages."""
+    page_sets: Iterable[pa.RecordBatch]
     links: Iterable[pa.RecordBatch]
     attributes: Iterable[pa.RecordBatch]
     registers: Iterable[pa.RecordBatch]
@@ -194,12 +197,19 @@ class Decoder:
     """Turns chunks into batches of accepted events and dead letters; never fails on their content.
 
     A batch is full when its unpacked records take `max_batch_bytes` (the columns and the store make several
-    copies of it); see `EventBatch.ended_at`.
+    copies of it); see `EventBatch.ended_at`. Losses that come from one of `sightings_only_topics` are
+    accepted and count for nothing.
     """
 
     def __init__(
-        self, public_suffix_list: str, seed: int, max_event_bytes: int, max_batch_bytes: int = 96 << 20
+        self,
+        public_suffix_list: str,
+        seed: int,
+        max_event_bytes: int,
+        max_batch_bytes: int = 96 << 20,
+        sightings_only_topics: Collection[str] = (),
     ) -> None:
+        self._sightings_only = frozenset(sightings_only_topics)
         self._decoder = _core.BatchDecoder(public_suffix_list, seed, max_event_bytes, max_batch_bytes)
 
     def decode(self, chunks: Sequence[tuple[int, Chunk]]) -> EventBatch:
@@ -213,6 +223,7 @@ class Decoder:
                     one.first_offset,
                     one.received_at_us,
                     list(one.aborted),
+                    one.partition.topic not in self._sightings_only,
                 )
                 for source_id, one in chunks
             ]
@@ -256,6 +267,10 @@ class LinkIndex:
                 core.load_snapshot(snapshot[0], list(snapshot[1]))
             index.is_from_snapshot = True
         index.restore_domains(stored.domains)
+        for rows in stored.pages:
+            core.restore_pages(rows)
+        for rows in stored.page_sets:
+            core.restore_page_sets(rows)
         core.reserve_links(int(core.numbers()["known_links"]) + stored.new_links)
         for rows in stored.links:
             core.restore_links(rows)
@@ -316,12 +331,13 @@ class LinkIndex:
         for rows in domains:
             self._index.restore_domains(rows)
 
-    def apply(self, batch: EventBatch, observations_of: Callable[[pa.Array], pa.Table]) -> Rows:
+    def apply(self, batch: EventBatch, observations_of: Callable[[pa.RecordBatch], pa.Table]) -> Rows:
         """Take a batch and return its rows.
 
-        `observations_of` is asked, at most once, for the stored observations of links with late evidence.
+        `observations_of` is asked, at most once, for the stored observations of links with late evidence,
+        given as link_id and page_key.
         """
-        late_links = pa.array(self._index.begin(batch))
+        late_links = pa.record_batch(self._index.begin(batch))
         stored = observations_of(late_links).to_batches() if len(late_links) else []
         changes = self._index.finish(stored)
         return Rows(changes.tables(), changes.rev, changes.clock_us)

@@ -16,7 +16,9 @@ from linktide.store.rebuild import (
     domain_rows,
     link_rows,
     name_rows,
+    page_rows,
     page_score_rows,
+    page_set_rows,
     read_writer,
     register_rows,
     topic_score_rows,
@@ -111,6 +113,8 @@ def _stored(database: Database, since: int) -> Stored:
     row = read_writer(database)
     return Stored(
         domains=domain_rows(database, since),
+        pages=page_rows(database, since),
+        page_sets=page_set_rows(database, since),
         links=link_rows(database, since),
         attributes=attribute_rows(database, since),
         registers=register_rows(database, since),

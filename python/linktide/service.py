@@ -189,7 +189,9 @@ class Service:
         try:
             at = self._at_fail_point or (lambda _point: None)
             writer = StoreWriter(database, now=_now, at=at)
-            upkeep = Upkeep.of(database, config, self._metrics, self._pauses, _now, at)
+            upkeep = Upkeep.of(
+                database, config, self._metrics, self._pauses, _now, at, self._snapshots.void_floor
+            )
             options = index_options(config, database.pins.hash_seed)
             began_at = time.monotonic()
             index = self._suffixes.grant(writer, options) or restore_index(
@@ -201,7 +203,12 @@ class Service:
             self._suffixes.opened(database)
             self._authority.opened(database, index, options)
             self._look_at_domains(SuffixList(pins.psl_text))
-            decoder = Decoder(pins.psl_text, pins.hash_seed, config.max_event_bytes)
+            decoder = Decoder(
+                pins.psl_text,
+                pins.hash_seed,
+                config.max_event_bytes,
+                sightings_only_topics=config.sightings_only_topics,
+            )
             stored = read_positions(database)
             readers = ReaderPool.of(database, reader_settings(config))
             parts = self._parts_of(writer, upkeep, decoder, index, stored)

@@ -128,6 +128,15 @@ class Snapshots:
         """Whether snapshots are written and read at all."""
         return self._every_seconds > 0
 
+    def void_floor(self) -> int:
+        """Return the revision up to which no start needs the void rows of the tables.
+
+        A start takes the rows since the snapshot that lies there; of one that is not known it may be any.
+        """
+        if self._saved_rev is not None:
+            return self._saved_rev
+        return 0 if self.path.exists() else (1 << 63) - 1
+
     def kept(self, database: Database) -> KeptSnapshot | None:
         """Return what a start may begin with; None if snapshots are off."""
         return KeptSnapshot(self.path, facts_of(database.pins)) if self.is_on else None

@@ -56,12 +56,13 @@ class Upkeep:
         desk: PauseDesk,
         now: Callable[[], datetime],
         at: Callable[[str], None],
+        void_floor: Callable[[], int] | None = None,
     ) -> Upkeep:
-        """Build it for a database as configured."""
+        """Build it for a database as configured; `void_floor` is that of `Folder`."""
         events = SegmentRule(config.retention_segment_rows, config.retention_segment_seconds)
         rule = RetentionRule(config.retention_dead_letter_days, config.retention_authority_days)
         return cls(
-            Folder(database, FoldRule(config.fold_rows), at=at),
+            Folder(database, FoldRule(config.fold_rows), at=at, void_floor=void_floor),
             SegmentMover(database, now, events, at=at),
             Retention(database, now, rule),
             desk,

@@ -39,7 +39,7 @@ BAD_VALUES: tuple[tuple[bytes | None, str], ...] = (
     (event_bytes(rel={"no": "follow"}), "WRONG_TYPE"),
     (event_bytes(link_type="teleport"), "WRONG_VALUE"),
     (event_bytes(event="DISCOVERED"), "UNKNOWN_EVENT"),
-    (event_bytes(event="page", links=[]), "UNSUPPORTED_EVENT"),
+    (event_bytes(event="page", links=[{}]), "MISSING_FIELD"),
     (event_bytes(version=2), "UNSUPPORTED_VERSION"),
     (event_bytes(observed_at="yesterday"), "TIME_FORMAT"),
     (event_bytes(observed_at="2099-01-01T00:00:00Z"), "TIME_RANGE"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bad_values import BAD_VALUES
 
-from oracle import histories
+from oracle import deliveries, histories
 from oracle.events import DeadLetter, Event, Kind, Origin
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def number_of(value: bytes | None) -> int:
 
 
 def render(event: Event, number: int) -> bytes:
-    return histories.render(event)[:-1] + b', "event_id": %d}' % number
+    return deliveries.render(event)[:-1] + b', "event_id": %d}' % number
 
 
 def draw_stream(chance: random.Random, records: int, links: int) -> EventStream:

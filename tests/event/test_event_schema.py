@@ -47,6 +47,34 @@ def test_examples_are_events(example: dict[str, Any]) -> None:
     assert is_accepted(example)
 
 
+PAGE = {"event": "page", "observed_at": "2026-01-01T00:00:00Z", "source_url": "a"}
+OTHERS: tuple[dict[str, Any], ...] = (
+    PAGE,
+    PAGE | {"complete": True, "links": []},
+    PAGE | {"complete": True, "http_code": 404},
+    PAGE | {"complete": True, "lost_reason": "pageerror"},
+    {"event": "target", "observed_at": "2026-01-01T00:00:00Z", "target_url": "b"},
+    BASE | {"event": "referral", "day": "2026-01-01", "visits": 1},
+)
+entries = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(("target_url", "url_to", "anchor", "rel", "noindex", "http_code", "x"), values),
+)
+
+
+@pytest.mark.parametrize(
+    "field", sorted({*SCHEMA["properties"], "unknown"} - {"observed_at", "day", "event"})
+)
+@given(base=st.sampled_from(OTHERS), value=values | st.lists(entries, max_size=2))
+def test_a_field_of_a_page_or_another_event_is_valid_where_the_decoder_takes_it(
+    field: str, base: dict[str, Any], value: object
+) -> None:
+    event = base | {field: value}
+    assert VALIDATOR.is_valid(event) == is_accepted(event), event
+    without = {name: value for name, value in base.items() if name != field}
+    assert VALIDATOR.is_valid(without) == is_accepted(without), without
+
+
 # The range of observed_at hangs on the record's time; test_event_time.py looks into it.
 @pytest.mark.parametrize("field", sorted({*SCHEMA["properties"], "unknown"} - {"observed_at"}))
 @given(value=values)
@@ -55,7 +83,7 @@ def test_a_field_is_valid_where_the_decoder_takes_it(field: str, value: object) 
     assert VALIDATOR.is_valid(event) == is_accepted(event)
 
 
-@pytest.mark.parametrize("field", SCHEMA["required"])
+@pytest.mark.parametrize("field", [*SCHEMA["required"], "source_url", "target_url"])
 def test_required_fields_are_required(field: str) -> None:
     event = {name: value for name, value in BASE.items() if name != field}
     assert not VALIDATOR.is_valid(event)

@@ -83,6 +83,7 @@ def query_of(connection: duckdb.DuckDBPyConnection) -> Query:
 def select(view: View) -> str:
     """Write the SELECT of a view's compared columns: times as Unix µs, JSON as text."""
     forms = {Form.PLAIN: "{}", Form.TIME: "epoch_us({})", Form.JSON: "CAST({} AS VARCHAR)"}
+    forms[Form.TEXT] = forms[Form.JSON]
     return f"SELECT {', '.join(forms[form].format(name) for name, form in view.columns)} FROM {view.name}"  # noqa: S608
 
 

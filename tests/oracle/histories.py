@@ -1,24 +1,23 @@
-"""Generated histories: few links, times where the rules change, and the ways they may be delivered.
+"""Generated histories: few links, and times where the rules change.
 
-`histories()` draws a set of events, `deliveries(events)` one way in which it arrives: late, repeated and
-in batches, with offsets. `render` writes an event as contract JSON, `frame` packs it for the core.
+`histories()` draws a set of events; `deliveries.py` has the ways it may arrive, and writes events as JSON.
 """
 
 from __future__ import annotations
 
-import json
-import struct
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
-from itertools import pairwise
+import random
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from oracle.events import DAY_US, FIRM_REASONS, HOUR_US, PAGE_ERROR, Event, Kind, Origin
+from oracle.page_events import Entry, PageEvent, ReferralEvent, TargetEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
+
+    from oracle.page_events import AnyEvent
 
 BASE_US = 1_709_251_200_000_000
 """2024-03-01T00:00:00Z: every generated history begins here."""
@@ -106,111 +105,109 @@ def events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int) -> Ev
     )
 
 
+ANSWERS: tuple[dict[str, Any], ...] = (
+    *[{"is_complete": True}] * 8,
+    *[{"is_complete": True, "http_code": 200}] * 3,
+    *[{}] * 3,
+    {"is_complete": True, "lost_reason": "dropped:x"},
+    {"is_complete": True, "lost_reason": PAGE_ERROR, "http_code": 200},
+    {"is_complete": True, "http_code": 404},
+    {"http_code": 410, "is_noindex": True},
+    {"http_code": 301, "redirect": True},
+    {"http_code": 302},
+    {"is_noindex": True},
+    {"is_complete": True, "is_noindex": True, "canonical": "other"},
+    {"canonical": "other"},
+    {"is_complete": True, "canonical": "own"},
+    {"http_code": 404, "lost_reason": PAGE_ERROR},
+    {"http_code": 503, "is_noindex": True},
+    {"http_code": 429, "is_complete": True},
+    *[{"lost_reason": PAGE_ERROR}] * 2,
+    {"http_code": 0, "lost_reason": PAGE_ERROR, "is_complete": True},
+)
+"""How a page may answer; `redirect` and `canonical` are filled in."""
+
+
 @st.composite
-def histories(draw: st.DrawFn, max_events: int = 50, max_links: int = 5) -> tuple[Event, ...]:
-    """Draw a set of events of at most `max_links` links; offsets are their places in it."""
+def page_events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int) -> PageEvent:
+    """Draw one page event; what its entries carry comes from one seed, as draws are what costs time."""
+    source = draw(st.sampled_from(pairs))[0]
+    targets = sorted({target for page, target in pairs if page == source})
+    listed = [target for target in targets if draw(st.booleans())]
+    chance = random.Random(draw(st.integers(0, 5_000)))
+    # Some targets stand there twice or more.
+    listed += [chance.choice(listed) for _ in range(chance.choice((0, 0, 0, 1, 2)))] if listed else []
+    answer = dict(draw(st.sampled_from(ANSWERS)))
+    if answer.get("redirect"):
+        answer["redirect"] = PAGES[chance.choice(targets)]
+    if "canonical" in answer:
+        url, domain = PAGES[source] if answer["canonical"] == "own" else PAGES[source - 1]
+        answer["canonical"] = (url.replace("https://", chance.choice(("http://", "https://"))), domain)
+    return PageEvent(
+        observed_at=draw(st.sampled_from(TIMES)),
+        source_url=PAGES[source][0],
+        source_domain=PAGES[source][1],
+        origin=Origin("memory", "links", 0, number),
+        record_at=RECORD_AT_US,
+        entries=tuple(make_entry(target, chance) for target in listed),
+        **answer,
+    )
+
+
+def make_entry(target: int, chance: random.Random) -> Entry:
+    fields = {name: chance.choice(VALUES[name]) for name in chance.choice(CARRIED)}
+    return Entry(
+        *PAGES[target],
+        rel=fields.pop("rel", None),
+        anchor=fields.pop("anchor", None),
+        link_type=fields.pop("link_type", None),
+        attributes=fields,
+    )
+
+
+@st.composite
+def target_events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int) -> TargetEvent:
+    """Draw how one of the targets answered."""
+    return TargetEvent(
+        observed_at=draw(st.sampled_from(TIMES)),
+        target_url=PAGES[draw(st.sampled_from(pairs))[1]][0],
+        origin=Origin("memory", "links", 0, number),
+        record_at=RECORD_AT_US,
+        http_code=draw(st.sampled_from((None, 200, 404, 999))),
+        fields=draw(st.sampled_from(({}, {"note": "a"}, {"note": "b"}))),
+    )
+
+
+@st.composite
+def referral_events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int) -> ReferralEvent:
+    """Draw the visits over one of the links."""
+    source, target = draw(st.sampled_from(pairs))
+    return ReferralEvent(
+        observed_at=draw(st.sampled_from(TIMES)),
+        source_url=PAGES[source][0],
+        target_url=PAGES[target][0],
+        day=date(2024, 3, draw(st.integers(1, 2))),
+        visits=draw(st.integers(0, 12)),
+        origin=Origin("memory", "links", 0, number),
+        record_at=RECORD_AT_US,
+        fields=draw(st.sampled_from(({}, {"conversions": 1}, {"conversions": 2}))),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, max_events: int = 50, max_links: int = 5) -> tuple[AnyEvent, ...]:
+    """Draw a set of events of at most `max_links` links, redirects aside; offsets are their places in it."""
     page = st.integers(0, len(PAGES) - 1)
     pairs = draw(st.lists(st.tuples(page, page), min_size=1, max_size=max_links, unique=True))
     count = draw(st.integers(0, max_events))
-    return tuple(draw(events(pairs, number)) for number in range(count))
+    sorts = draw(st.lists(st.sampled_from(SORTS), min_size=count, max_size=count))
+    return tuple(draw(sort(pairs, number)) for number, sort in enumerate(sorts))
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One way in which a history arrives; the offsets of each partition rise from 0."""
-
-    batches: tuple[tuple[Event, ...], ...]
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        return tuple(event for batch in self.batches for event in batch)
-
-
-@st.composite
-def deliveries(draw: st.DrawFn, history: Sequence[Event], partitions: int = 2) -> Delivery:
-    """Draw an order, repetitions and batches: in order of time, with a few late ones, or shuffled."""
-    repeated = draw(st.lists(st.sampled_from(history), max_size=5)) if history else []
-    arriving = sorted([*history, *repeated], key=lambda event: event.observed_at)
-    order = draw(st.sampled_from(("in order", "some late", "shuffled")))
-    if order == "some late" and arriving:
-        for _ in range(draw(st.integers(1, 4))):
-            late = arriving.pop(draw(st.integers(0, len(arriving) - 1)))
-            arriving.append(late)
-    if order == "shuffled":
-        arriving = draw(st.permutations(arriving))
-    numbered = number_offsets(arriving, [draw(st.integers(0, partitions - 1)) for _ in arriving])
-    cuts = sorted(draw(st.lists(st.integers(0, len(numbered)), max_size=8)))
-    edges = [0, *cuts, len(numbered)]
-    return Delivery(tuple(tuple(numbered[begin:end]) for begin, end in pairwise(edges)))
-
-
-def number_offsets(arriving: Iterable[Event], partitions: Iterable[int]) -> list[Event]:
-    """Give each event the next offset of its partition."""
-    next_offsets: dict[int, int] = {}
-    numbered = []
-    for event, partition in zip(arriving, partitions, strict=True):
-        offset = next_offsets.get(partition, 0)
-        next_offsets[partition] = offset + 1
-        origin = event.origin._replace(partition=partition, offset=offset)
-        numbered.append(replace(event, origin=origin))
-    return numbered
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How an event is written; every style of one event means the same."""
-
-    is_aliased: bool = False
-    """`type, ts, url_from, url_to` for the names of the contract."""
-    time_form: str = "utc"
-    """utc, offset (another offset than 0), or epoch_ms where that loses nothing."""
-    is_rel_untidy: bool = False
-    """rel in capitals, reversed, one token twice."""
-    is_order_reversed: bool = False
-
-
-def styles() -> st.SearchStrategy[Style]:
-    """Draw plain styles more often than the others."""
-    rarely = st.sampled_from((False, False, True))
-    return st.builds(Style, rarely, st.sampled_from(("utc", "utc", "offset", "epoch_ms")), rarely, rarely)
-
-
-ALIASES = {"event": "type", "observed_at": "ts", "source_url": "url_from", "target_url": "url_to"}
-
-
-def render(event: Event, style: Style | None = None) -> bytes:
-    """Write an event as contract JSON, in UTF-8 without a line end."""
-    chosen = style or Style()
-    body: dict[str, Any] = {
-        "event": event.kind.value,
-        "observed_at": render_time(event.observed_at, chosen.time_form),
-        "source_url": event.source_url,
-        "target_url": event.target_url,
-    }
-    if event.lost_reason is not None:
-        body["lost_reason"] = event.lost_reason
-    if event.rel is not None:
-        tokens = event.rel.split()
-        body["rel"] = (
-            [token.upper() for token in reversed(tokens + tokens[:1])] if chosen.is_rel_untidy else tokens
-        )
-    body |= {name: text for name, text in event.carried.items() if name != "rel"}
-    if chosen.is_aliased:
-        body = {ALIASES.get(name, name): value for name, value in body.items()}
-    if chosen.is_order_reversed:
-        body = dict(reversed(body.items()))
-    return json.dumps(body, ensure_ascii=False).encode()
-
-
-def render_time(time: int, form: str) -> str | int:
-    """Write Unix µs as the contract allows; all digits are kept."""
-    if form == "epoch_ms" and time % 1_000 == 0:
-        return time // 1_000
-    zone = timezone(timedelta(hours=5, minutes=30)) if form == "offset" else UTC
-    moment = datetime.fromtimestamp(time // 1_000_000, zone).replace(microsecond=time % 1_000_000)
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def frame(records: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """Pack (offset, record time in µs, bytes) as the framed codec of a chunk does."""
-    return b"".join(struct.pack("<qqi", offset, at, len(data)) + data for offset, at, data in records)
+SORTS: tuple[Callable[..., st.SearchStrategy[AnyEvent]], ...] = (
+    *[events] * 12,
+    *[page_events] * 9,
+    target_events,
+    referral_events,
+)
+"""What an event may be, the likely ones more often."""

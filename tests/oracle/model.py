@@ -6,6 +6,7 @@ Written from the section "Specification" of the state design by sorting and walk
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,11 +21,13 @@ from oracle.events import (
     is_suspect_reason,
     reason_rank,
 )
+from oracle.page_events import ReferralEvent, TargetEvent, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from oracle.events import DeadLetter, Event, Origin, Pair
+    from oracle.page_events import AnyEvent
 
 
 class Strength(StrEnum):
@@ -136,10 +139,14 @@ class State:
     links: Mapping[Pair, Link]
     dead_letters: tuple[DeadLetter, ...]
     sources: tuple[SourceCount, ...]
+    targets: tuple[TargetEvent, ...] = ()
+    """Of each target the answer that holds."""
+    referrals: tuple[ReferralEvent, ...] = ()
+    """Of each link, day and source the one that holds."""
 
 
 def derive(
-    events: Iterable[Event], dead_letters: Iterable[DeadLetter] = (), *, clock: int | None = None
+    events: Iterable[AnyEvent], dead_letters: Iterable[DeadLetter] = (), *, clock: int | None = None
 ) -> State:
     """Derive the state of a set of events, in any order, with any duplicates.
 
@@ -151,13 +158,48 @@ def derive(
     greatest = max((event.observed_at for event in accepted), default=None)
     now = greatest if clock is None else clock
     by_pair: defaultdict[Pair, list[Event]] = defaultdict(list)
-    for event in accepted:
+    for event in expand(accepted):
         by_pair[event.pair].append(event)
     links = {} if now is None else {pair: derive_link(of_pair, now) for pair, of_pair in by_pair.items()}
-    return State(now, links, refused, count_sources(accepted, refused))
+    return State(
+        now, links, refused, count_sources(accepted, refused), newest_targets(accepted), newest_days(accepted)
+    )
 
 
-def derive_as_of(events: Iterable[Event], time: int) -> State:
+def newest_targets(events: Iterable[AnyEvent]) -> tuple[TargetEvent, ...]:
+    """Keep of each target the greatest `observed_at`, then the greatest content by bytes."""
+    held: dict[str, TargetEvent] = {}
+    for event in events:
+        if isinstance(event, TargetEvent):
+            held[event.target_url] = max(event, held.get(event.target_url, event), key=target_rank)
+    return tuple(held.values())
+
+
+def target_rank(event: TargetEvent) -> tuple[int, bytes]:
+    return event.observed_at, content({"http_code": event.http_code} | dict(event.fields))
+
+
+def newest_days(events: Iterable[AnyEvent]) -> tuple[ReferralEvent, ...]:
+    """Keep of each link, day and source the greatest `observed_at`, then visits, then content."""
+    held: dict[tuple[object, ...], ReferralEvent] = {}
+    for event in events:
+        if isinstance(event, ReferralEvent):
+            key = (event.source_url, event.target_url, event.day, event.origin[:2])
+            held[key] = max(event, held.get(key, event), key=referral_rank)
+    return tuple(held.values())
+
+
+def referral_rank(event: ReferralEvent) -> tuple[int, int, bytes]:
+    return event.observed_at, event.visits, content(event.fields)
+
+
+def content(fields: Mapping[str, object]) -> bytes:
+    """Write fields as the product keeps them: names in byte order, null as absent."""
+    there = {name: value for name, value in sorted(fields.items()) if value is not None}
+    return json.dumps(there, separators=(",", ":"), ensure_ascii=False).encode() if there else b""
+
+
+def derive_as_of(events: Iterable[AnyEvent], time: int) -> State:
     """Replay the events not later than `time`, with the clock at `time`."""
     return derive([event for event in events if event.observed_at <= time], clock=time)
 
@@ -271,7 +313,7 @@ def walk(observations: Sequence[Observation], clock: int) -> tuple[tuple[Life, .
 def attribute_runs(sightings: Iterable[Event]) -> tuple[Run, ...]:
     """List the values of each field over time: a run where the value differs from the one before it."""
     runs: list[Run] = []
-    current: dict[str, str] = {}
+    current = {"occurrences": "1"}
     for at, same in by_instant(sightings):
         carried = [event.carried for event in same]
         for name in sorted({name for fields in carried for name in fields}):
@@ -289,10 +331,12 @@ def merge(name: str, values: Sequence[str]) -> str:
     if name == "anchor":
         longest = max(len(anchor.encode()) for anchor in values)
         return min((anchor for anchor in values if len(anchor.encode()) == longest), key=str.encode)
+    if name == "occurrences":
+        return max(values, key=int)
     return max(values, key=str.encode)
 
 
-def count_sources(events: Iterable[Event], dead_letters: Iterable[DeadLetter]) -> tuple[SourceCount, ...]:
+def count_sources(events: Iterable[AnyEvent], dead_letters: Iterable[DeadLetter]) -> tuple[SourceCount, ...]:
     """Count distinct offsets of each partition: a replayed offset is stored once."""
     accepted = {event.origin for event in events}
     refused = {letter.origin for letter in dead_letters}

@@ -17,6 +17,16 @@ State
 10. Attributes of a `lost` event are kept with the event and change nothing.
 11. The clock is the greatest `observed_at` of any accepted event, of internal links and of losses, too.
 
+Pages
+21. A page's own fields are no attributes of its links; what its entries carry is.
+22. `occurrences` is carried by page events alone, and is 1 before the first that says otherwise.
+23. "The entries in content if any" are among those that carry an anchor.
+24. The answer is judged in this order: 404/410, 3xx, other codes from 400, pageerror without a code, noindex,
+    canonical, `complete`. `http_code` 0 without pageerror says nothing; 304 is left to the decoder's tests.
+25. A complete answer of 200 with `lost_reason: pageerror` is a suspect loss of what it does not list.
+26. What a page says of all its links counts for every link of it that any event makes known, before or after.
+27. A `referral` does not make its link known; `target` and `referral` move the clock like every event.
+
 Views
 12. A link is unverified from exactly `unverified_after_days` after its last sighting on (<=, as suspects).
 13. A link without rel is followed, also one that was only ever lost.

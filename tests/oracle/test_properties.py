@@ -12,15 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.corpora import observed_us
+from oracle.deliveries import ALIASES, Style, deliveries, render, styles
 from oracle.events import SUSPECT_WINDOW_US, Event
 from oracle.graph import ALPHA, solve
-from oracle.histories import ALIASES, Style, deliveries, histories, render, styles
+from oracle.histories import histories
 from oracle.model import Link, State, Status, derive, derive_as_of
 from oracle.registers import registers_of
 from oracle.views import VIEWS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from oracle.page_events import AnyEvent
 
 
 def without_origins(link: Link) -> Link:
@@ -36,11 +39,11 @@ def statuses(state: State) -> dict[tuple[str, str], Status]:
     return {pair: link.status for pair, link in state.links.items()}
 
 
-def register_statuses(events: Iterable[Event], clock: int) -> dict[tuple[str, str], Status]:
+def register_statuses(events: Iterable[AnyEvent], clock: int) -> dict[tuple[str, str], Status]:
     return {pair: of.status(clock) for pair, of in registers_of(events).items()}
 
 
-def turning_points(events: Iterable[Event], clock: int) -> list[int]:
+def turning_points(events: Iterable[AnyEvent], clock: int) -> list[int]:
     """List each instant at which a status can change, and those 1 µs beside it, up to the clock."""
     times = {event.observed_at for event in events}
     times |= {time + SUSPECT_WINDOW_US for time in times}
@@ -51,7 +54,7 @@ def turning_points(events: Iterable[Event], clock: int) -> list[int]:
 
 @settings(max_examples=300, deadline=None)
 @given(histories())
-def test_registers_give_the_same_status(events: tuple[Event, ...]) -> None:
+def test_registers_give_the_same_status(events: tuple[AnyEvent, ...]) -> None:
     state = derive(events)
     if state.clock is not None:
         assert statuses(state) == register_statuses(events, state.clock)
@@ -61,14 +64,14 @@ def test_registers_give_the_same_status(events: tuple[Event, ...]) -> None:
 @given(st.data())
 def test_order_and_repetition_do_not_matter(data: st.DataObject) -> None:
     events = data.draw(histories())
-    delivered = data.draw(deliveries(events)).events
+    delivered = data.draw(deliveries(events, may_sample=False)).events
     assert links_of(derive(delivered)) == links_of(derive(events))
     assert derive(delivered).clock == derive(events).clock
 
 
 @settings(max_examples=100, deadline=None)
 @given(histories(max_events=30))
-def test_as_of_is_replay(events: tuple[Event, ...]) -> None:
+def test_as_of_is_replay(events: tuple[AnyEvent, ...]) -> None:
     state = derive(events)
     for time in turning_points(events, state.clock) if state.clock is not None else []:
         by_lives = {pair for pair, link in state.links.items() if link.is_live_at(time)}
@@ -80,7 +83,7 @@ def test_as_of_is_replay(events: tuple[Event, ...]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(histories())
-def test_lives_are_in_order_and_apart(events: tuple[Event, ...]) -> None:
+def test_lives_are_in_order_and_apart(events: tuple[AnyEvent, ...]) -> None:
     for link in derive(events).links.values():
         ends = [end for life in link.lives for end in (life.started_at, life.confirmed_at)]
         closed = [end for end in ends if end is not None]
@@ -96,7 +99,7 @@ def test_lives_are_in_order_and_apart(events: tuple[Event, ...]) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(histories())
-def test_no_view_has_two_rows_of_one_key(events: tuple[Event, ...]) -> None:
+def test_no_view_has_two_rows_of_one_key(events: tuple[AnyEvent, ...]) -> None:
     state = derive(events)
     for view in VIEWS:
         rows = view.rows(state, Settings())
@@ -106,9 +109,11 @@ def test_no_view_has_two_rows_of_one_key(events: tuple[Event, ...]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(histories(max_events=5), styles())
-def test_every_style_says_the_same(events: tuple[Event, ...], style: Style) -> None:
+def test_every_style_says_the_same(events: tuple[AnyEvent, ...], style: Style) -> None:
     names = {alias: name for name, alias in ALIASES.items()}
     for event in events:
+        if not isinstance(event, Event):
+            continue  # what the product makes of them, test_histories.py compares
         body: dict[str, Any] = {
             names.get(key, key): value for key, value in json.loads(render(event, style)).items()
         }

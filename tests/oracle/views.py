@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from oracle.events import DAY_US, HOUR_US, is_followed
 from oracle.graph import known_domains, known_pages
+from oracle.told_views import referrals, target_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,6 +40,7 @@ class Form(StrEnum):
     PLAIN = "plain"
     TIME = "time"
     JSON = "json"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,9 @@ class Change:
 
 
 def columns(text: str) -> tuple[tuple[str, Form], ...]:
-    """Read column names; `@` marks a time, `{}` marks JSON."""
-    forms = {"@": Form.TIME, "{": Form.JSON}
-    return tuple((word.strip("@{}"), forms.get(word[0], Form.PLAIN)) for word in text.split())
+    """Read column names; `@` marks a time, `{}` marks JSON, `'` what is read as text."""
+    forms = {"@": Form.TIME, "{": Form.JSON, "'": Form.TEXT}
+    return tuple((word.strip("@{}'"), forms.get(word[0], Form.PLAIN)) for word in text.split())
 
 
 def is_unverified(link: Link, state: State, settings: Settings) -> bool:
@@ -367,6 +369,13 @@ VIEWS = (
         columns("target_domain @hour new_links restored_links lost_links net_links"),
         2,
         link_velocity,
+    ),
+    View("target_status", columns("target_url http_code @observed_at {}extra"), 1, target_status),
+    View(
+        "referrals",
+        columns("source_url target_url 'day source_name topic visits @observed_at {}extra"),
+        5,
+        referrals,
     ),
     View(
         "dead_letters",

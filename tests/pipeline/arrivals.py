@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from linktide.sources.memory import MemorySource
 from linktide.sources.source import Chunk, Codec, Partition
-from oracle.histories import RECORD_AT_US, Delivery, deliveries, frame, histories, render, styles
+from oracle.deliveries import SAMPLE, Delivery, deliveries, frame, render, styles
+from oracle.histories import PAGES, RECORD_AT_US, histories
+from oracle.page_events import PageEvent, TargetEvent, rewrite
 from pipeline import whole
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linktide.index import LinkIndex
-    from oracle.events import Event, Origin
-    from oracle.histories import Style
+    from oracle.deliveries import Style
+    from oracle.events import Origin
+    from oracle.page_events import AnyEvent
 
 SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda url: url,
@@ -49,16 +52,16 @@ class Arrival:
     """1, or 2: then the partitions come from sources of their own, in no order between them."""
 
     @property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[AnyEvent, ...]:
         return self.delivery.events
 
     def chunks(self) -> list[Chunk]:
         """Pack each batch, its runs of one partition a chunk each; no batch of the pipeline cuts a chunk."""
         lines = {event.origin: self.line(event, number) for number, event in enumerate(self.events)}
         return [
-            pack(Partition("memory", "links", "", number), list(run), lines, self.codec)
+            pack(Partition("memory", topic, "", number), list(run), lines, self.codec)
             for batch in self.delivery.batches
-            for number, run in groupby(batch, key=lambda event: event.origin.partition)
+            for (topic, number), run in groupby(batch, key=lambda event: event.origin[1:3])
         ]
 
     def until(self, count: int) -> Arrival:
@@ -82,6 +85,7 @@ class Arrival:
             at,
             self.max_batch_bytes,
             batch_max_events=self.batch_max_events,
+            sightings_only_topics=(SAMPLE,),
             **settings,
         )
 
@@ -93,15 +97,27 @@ class Arrival:
             for number in range(self.sources)
         ]
 
-    def line(self, event: Event, number: int) -> bytes:
+    def line(self, event: AnyEvent, number: int) -> bytes:
         """Write an event in the style of its place."""
         style, spelling = self.styles[number % len(self.styles)]
-        respell = SPELLINGS[spelling]
-        spelt = replace(event, source_url=respell(event.source_url), target_url=respell(event.target_url))
-        return render(spelt, style)
+        return render(with_urls(event, SPELLINGS[spelling]), style)
 
 
-def pack(partition: Partition, run: Sequence[Event], lines: Mapping[Origin, bytes], codec: Codec) -> Chunk:
+def with_urls(event: AnyEvent, change: Callable[[str], str]) -> AnyEvent:
+    """Return the event with every URL changed, but a canonical, whose spellings may be of other clusters."""
+    if isinstance(event, TargetEvent):
+        return replace(event, target_url=change(event.target_url))
+    if isinstance(event, PageEvent):
+        return replace(
+            event,
+            source_url=change(event.source_url),
+            entries=tuple(replace(entry, target_url=change(entry.target_url)) for entry in event.entries),
+            redirect=event.redirect and (change(event.redirect[0]), event.redirect[1]),
+        )
+    return replace(event, source_url=change(event.source_url), target_url=change(event.target_url))
+
+
+def pack(partition: Partition, run: Sequence[AnyEvent], lines: Mapping[Origin, bytes], codec: Codec) -> Chunk:
     """Pack events of one partition that follow one another."""
     first, last = run[0].origin.offset, run[-1].origin.offset
     if codec is Codec.FRAMED:
@@ -111,22 +127,22 @@ def pack(partition: Partition, run: Sequence[Event], lines: Mapping[Origin, byte
     return Chunk(partition, codec, data, first, last + 1, RECORD_AT_US)
 
 
-def move(history: Sequence[Event], number: int) -> tuple[Event, ...]:
+DOMAINS = dict(PAGES)
+"""Registrable domain of each page of the histories."""
+
+
+def move(history: Sequence[AnyEvent], number: int) -> tuple[AnyEvent, ...]:
     """Give a history domains that no history of another number has."""
-    return tuple(
-        replace(
-            event,
-            source_url=event.source_url.replace(event.source_domain, f"h{number}{event.source_domain}"),
-            target_url=event.target_url.replace(event.target_domain, f"h{number}{event.target_domain}"),
-            source_domain=f"h{number}{event.source_domain}",
-            target_domain=f"h{number}{event.target_domain}",
-        )
-        for event in history
-    )
+
+    def place(url: str) -> tuple[str, str]:
+        domain = f"h{number}{DOMAINS[url]}"
+        return url.replace(DOMAINS[url], domain), domain
+
+    return tuple(rewrite(event, place) for event in history)
 
 
 @st.composite
-def side_by_side(draw: st.DrawFn, most: int) -> tuple[Event, ...]:
+def side_by_side(draw: st.DrawFn, most: int) -> tuple[AnyEvent, ...]:
     """Draw 1 to `most` histories of different domains as one set of events; they share the clock."""
     count = draw(st.integers(1, most))
     drawn = [draw(histories(max_events=2 * EVENTS_OF_ONE // (1 + count))) for _ in range(count)]
@@ -134,7 +150,7 @@ def side_by_side(draw: st.DrawFn, most: int) -> tuple[Event, ...]:
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, history: Sequence[Event]) -> Arrival:
+def arrivals(draw: st.DrawFn, history: Sequence[AnyEvent]) -> Arrival:
     """Draw one way in which a set of events arrives."""
     spelling = st.sampled_from((0, *range(len(SPELLINGS))))
     return Arrival(

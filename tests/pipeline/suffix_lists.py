@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -10,12 +10,13 @@ from publicsuffixlist import PublicSuffixList
 
 from linktide.suffixes import LEAST_RULES
 from oracle.histories import PAGES
+from oracle.page_events import rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from oracle.events import Event
+    from oracle.page_events import AnyEvent
 
 RULES = (
     "com",
@@ -99,33 +100,17 @@ def rule_sets(draw: st.DrawFn) -> RuleSet:
     return RuleSet(tuple(rule for rule in RULES if rule in chosen))
 
 
-def rehost(history: Sequence[Event], hosts: Sequence[str], rules: RuleSet) -> tuple[Event, ...]:
+def rehost(history: Sequence[AnyEvent], hosts: Sequence[str], rules: RuleSet) -> tuple[AnyEvent, ...]:
     """Give each page of a generated history a host of these, and the domain of it by these rules."""
     domains = rules.domains()
     placed = {
         url: (url.replace(url.split("/")[2], host), domains[host])
         for (url, _), host in zip(PAGES, hosts, strict=True)
     }
-    return tuple(
-        replace(
-            event,
-            source_url=placed[event.source_url][0],
-            target_url=placed[event.target_url][0],
-            source_domain=placed[event.source_url][1],
-            target_domain=placed[event.target_url][1],
-        )
-        for event in history
-    )
+    return tuple(rewrite(event, placed.__getitem__) for event in history)
 
 
-def judged(events: Iterable[Event], rules: RuleSet) -> tuple[Event, ...]:
+def judged(events: Iterable[AnyEvent], rules: RuleSet) -> tuple[AnyEvent, ...]:
     """Give events the domains that these rules give their hosts."""
     domains = rules.domains()
-    return tuple(
-        replace(
-            event,
-            source_domain=domains[event.source_url.split("/")[2]],
-            target_domain=domains[event.target_url.split("/")[2]],
-        )
-        for event in events
-    )
+    return tuple(rewrite(event, lambda url: (url, domains[url.split("/")[2]])) for event in events)

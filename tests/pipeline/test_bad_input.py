@@ -12,8 +12,9 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from linktide.sources.source import Chunk, Codec
 from oracle.compare import assert_same
+from oracle.deliveries import render
 from oracle.events import HOUR_US, DeadLetter, Event, Kind, Origin
-from oracle.histories import BASE_US, render
+from oracle.histories import BASE_US
 from oracle.model import derive
 from pipeline import whole
 from pipeline.bad_input import ALL, Bad, written

@@ -26,6 +26,7 @@ from linktide.store.domain_keys import DERIVED, KEYED
 from linktide.store.writer import REWRITE_POINTS
 from linktide.suffixes import read_suffix_list
 from oracle.compare import assert_same, shown_rows
+from oracle.deliveries import SAMPLE
 from oracle.events import HOUR_US, Event, Kind, Origin
 from oracle.histories import BASE_US, PAGES, RECORD_AT_US, histories
 from oracle.model import derive
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from linktide.rekey import Rekeyed
     from oracle.compare import Query
+    from oracle.page_events import AnyEvent
     from pipeline.arrivals import Arrival
 
 RUNS = settings(
@@ -67,7 +69,11 @@ def run(path: Path, arrival: Arrival, rules: RuleSet) -> None:
     """Take all of an arrival; only a new file follows these rules."""
     suffixes = rules.write(path.with_suffix(".dat"))
     index = whole.run(
-        path, arrival.sources_of(), batch_max_events=arrival.batch_max_events, public_suffix_list=suffixes
+        path,
+        arrival.sources_of(),
+        batch_max_events=arrival.batch_max_events,
+        public_suffix_list=suffixes,
+        sightings_only_topics=(SAMPLE,),
     )
     assert index is not None
 
@@ -80,7 +86,7 @@ def rekey(
     return rekey_stopped(config, suffixes, is_dry_run=is_dry_run, at_fail_point=at)
 
 
-def check(path: Path, events: Sequence[Event], rules: RuleSet) -> None:
+def check(path: Path, events: Sequence[AnyEvent], rules: RuleSet) -> None:
     """The file is what these events make under these rules, in views, scores, numbers and keys."""
     state = derive(judged(events, rules))
     with whole.opened(path) as stopped:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linktide.sources.source import Chunk, Codec
+from oracle.deliveries import frame, render
 from oracle.events import HOUR_US, Event, Kind, Origin
 from oracle.graph import ALPHA, domain_edges, known_domains, known_pages, page_edges, solve
-from oracle.histories import BASE_US, RECORD_AT_US, frame, render
+from oracle.histories import BASE_US, RECORD_AT_US
 from oracle.model import State, derive
 from pipeline import whole
 from pipeline.real_runs import RealRun, needs_data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from oracle.compare import assert_same
 from oracle.model import derive
 from pipeline import whole
 from pipeline.arrivals import arrivals, side_by_side
+from pipeline.test_pages import LINKS, counts, page
+from pipeline.test_pages import run as run_pages
 from pipeline.test_restart import Bomb
 from pipeline.test_scores import chunks_of
 from pipeline.test_trust import SETTINGS, web
@@ -108,3 +111,42 @@ def test_a_snapshot_of_other_weights_or_seeds_is_not_read(
         assert str(snapshot.snapshot_path(path)) in caplog.text
     from_tables, same = whole.restored_twice(path, **SETTINGS)
     assert same.is_from_snapshot
+
+
+GONE = "https://d.example/gone"
+LATE = {
+    "event": "seen", "observed_at": "2026-01-01T12:00:00Z", "source_url": GONE, "target_url": "https://b.example/",
+}  # fmt: skip
+ERROR: dict[str, Any] = {"http_code": 503, "complete": False}
+ANSWERS = [
+    page(1, LINKS),
+    page(2, [], source_url=GONE, http_code=404, complete=False),
+    page(3, LINKS[::-1]),
+    page(4, [], **ERROR),
+    page(5, LINKS[:1]),
+    json.dumps(LATE).encode(),
+    page(6, LINKS),
+    page(7, [], **ERROR),
+]
+MORE = [page(8, LINKS), page(9, LINKS[:1]), page(10, [], **ERROR), page(10, LINKS, source_url=GONE)]
+
+
+@pytest.mark.parametrize("saved", range(1, len(ANSWERS) + 1))
+def test_what_pages_said_comes_back(tmp_path: Path, saved: int) -> None:
+    path, straight = tmp_path / "links.duckdb", tmp_path / "straight.duckdb"
+    run_pages(path, ANSWERS[:saved], **ALWAYS)
+    # The snapshot stays where it is, so all that is newer comes from the tables.
+    run_pages(path, ANSWERS, snapshot_every_seconds=0)
+    from_tables, with_snapshot = whole.restored_twice(path)
+    assert with_snapshot.is_from_snapshot
+    check_equal(from_tables, with_snapshot)
+    run_pages(path, [*ANSWERS, *MORE], **ALWAYS)
+    from_tables, with_snapshot = whole.restored_twice(path)
+    check_equal(from_tables, with_snapshot)
+    run_pages(straight, [*ANSWERS, *MORE], snapshot_every_seconds=0)
+    never_restarted, _ = whole.restored_twice(straight)
+    hashes_of_straight = never_restarted.fingerprint()
+    assert min(hashes_of_straight["page losses"], hashes_of_straight["page sets"]) > 0
+    tables = counts(path)
+    for name in ("links", "page_snapshots", "page_sets", "life_changes", "attribute_changes"):
+        assert tables[name] == counts(straight)[name], name

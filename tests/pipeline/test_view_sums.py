@@ -17,7 +17,8 @@ from pipeline.real_runs import RealRun, needs_data
 
 if TYPE_CHECKING:
     from oracle.compare import Query
-    from oracle.events import Event, Pair
+    from oracle.events import Pair
+    from oracle.page_events import AnyEvent
 
 LIVE = "SELECT count(*), count(*) FILTER (is_dofollow) FROM backlinks"
 SUMS_OF_LIVE = (
@@ -125,7 +126,7 @@ def live_at(query: Query, time: int) -> set[tuple[str, str]]:
     return {(source_url, target_url) for source_url, target_url in rows}
 
 
-def replayed(events: tuple[Event, ...], time: int) -> set[Pair]:
+def replayed(events: tuple[AnyEvent, ...], time: int) -> set[Pair]:
     return {pair for pair, link in derive_as_of(events, time).links.items() if link.is_live}
 
 
@@ -149,4 +150,4 @@ def test_lives_tell_what_was_live_at_any_time(data: st.DataObject) -> None:
             check_sums(stopped.query)
             check_lives(stopped.query)
             for time in times:
-                assert live_at(stopped.query, time) == replayed(history, time)
+                assert live_at(stopped.query, time) == replayed(arrival.events, time)

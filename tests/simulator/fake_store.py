@@ -81,6 +81,8 @@ class FakeStore:
         clock = None if self.row is None else self.row.clock_us
         stored = Stored(
             domains=_batch(self.domains(), self.schemas.domains),
+            pages=(),
+            page_sets=(),
             links=_batch(self.tables["links"], self.schemas.links),
             attributes=_batch(self.attributes(), self.schemas.attributes),
             registers=_batch(self.tables["link_changes"], self.schemas.registers),
@@ -162,8 +164,9 @@ class FakeWriter:
     def source_id_of(self, partition: Partition) -> int:
         return self.store.ids.setdefault(partition, len(self.store.ids) + 1)
 
-    def observations_of(self, link_ids: Any) -> pa.Table:  # noqa: ANN401 -- an Arrow array
-        wanted = set(pa.array(link_ids).to_pylist())
+    def observations_of(self, wanted_rows: pa.RecordBatch) -> pa.Table:
+        # Its topics hold events of links alone.
+        wanted = set(wanted_rows.column("link_id").to_pylist())
         rows = [one for one in self.store.tables["link_events"] if one["link_id"] in wanted]
         return pa.Table.from_pylist(rows, schema=OBSERVATIONS)
 
@@ -215,7 +218,7 @@ OBSERVATIONS = pa.schema(
     [
         ("link_id", pa.uint64()), ("kind", pa.uint8()), ("observed_at", pa.timestamp("us", "UTC")),
         ("lost_reason", pa.string()), ("rel", pa.string()), ("anchor", pa.string()),
-        ("link_type", pa.string()), ("extra", pa.string()), ("source_id", pa.uint32()), ("off", pa.uint64()),
+        ("link_type", pa.string()), ("extra", pa.string()), ("listed_attributes", pa.string()),
     ]
 )  # fmt: skip
 

@@ -9,8 +9,9 @@ from bad_values import BAD_VALUES
 from event_stream import draw_event
 
 from linktide.sources.source import Chunk, Codec, Partition, Position
+from oracle.deliveries import frame, render
 from oracle.events import DeadLetter, Event, Origin
-from oracle.histories import PAGES, RECORD_AT_US, TIMES, frame, render
+from oracle.histories import PAGES, RECORD_AT_US, TIMES
 
 if TYPE_CHECKING:
     import random

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from urllib.parse import urlsplit
@@ -95,7 +95,8 @@ def test_time_never_goes_back_and_lies_between_history_and_the_last_step(seed: i
 def test_only_reserved_names_and_every_line_says_synthetic(history: list[dict[str, object]]) -> None:
     for told in history:
         assert told["provenance"] == PROVENANCE
-        for url in (told["source_url"], told["target_url"]):
+        targets = [link["target_url"] for link in told.get("links", [told])]  # type: ignore[attr-defined]
+        for url in (told["source_url"], *targets):
             assert (urlsplit(str(url)).hostname or "").endswith((".example", ".test"))
 
 
@@ -116,12 +117,31 @@ def test_domains_link_to_one_another_and_a_few_get_most(history: list[dict[str, 
 def test_links_decay_for_many_reasons_and_errors_are_among_them(history: list[dict[str, object]]) -> None:
     kinds = Counter(str(told["event"]) for told in history)
     reasons = Counter(str(told["lost_reason"]) for told in history if told["event"] == "lost")
-    assert set(kinds) == {"discovered", "lost", "seen"}
+    assert set(kinds) == {"discovered", "lost", "seen", "page"}
     assert {"removedfromhtml", "notfound", "pageredirected", "noindex", "notcanonical", "pageerror"} < set(
         reasons
     )
     assert 0.05 < kinds["lost"] / len(history) < 0.3
     assert reasons["pageerror"] > 0.1 * kinds["lost"]
+
+
+def test_pages_are_crawled_whole_and_list_what_lives(history: list[dict[str, object]]) -> None:
+    live: defaultdict[object, set[object]] = defaultdict(set)
+    answers: Counter[tuple[object, int]] = Counter()
+    for told in history:
+        source, target = told["source_url"], told.get("target_url")
+        match told["event"]:
+            case "discovered" | "seen":
+                live[source].add(target)
+            case "lost":
+                live[source].discard(target)
+            case "page":
+                listed = {link["target_url"] for link in told["links"]}  # type: ignore[attr-defined]
+                assert listed <= live[source]
+                answers[told["http_code"], len(live[source] - listed)] += 1
+                live[source] = listed
+    assert answers[200, 0] > answers[200, 1] > answers[404, 1] > 0
+    assert {code for code, gone in answers if gone > 1} <= {404}
 
 
 def test_a_burst_and_a_spam_farm_are_in_history(history: list[dict[str, object]]) -> None:

@@ -33,6 +33,25 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "lost_reason": TEXT, "rel": TEXT, "anchor": TEXT, "link_type": TEXT, "extra": TEXT,
         "raw_source_url": TEXT, "raw_target_url": TEXT, "rev": U64,
     },
+    "page_snapshots": {
+        "page_key": U64, "observed_at": STAMP, "record_at": STAMP, "source_id": pa.uint32(), "off": U64,
+        "loss_reason": TEXT, "accepts_losses": pa.bool_(), "set_id": U64, "page_url": TEXT,
+        "raw_page_url": TEXT, "extra": TEXT, "rev": U64,
+    },
+    "page_sets": {
+        "set_id": U64, "link_id": U64, "anchor": TEXT, "rel": TEXT, "link_type": TEXT, "attributes": TEXT,
+        "extra": TEXT, "raw_target_url": TEXT, "rev": U64,
+    },
+    "target_status": {
+        "target_key": U64, "target_url": TEXT, "raw_target_url": TEXT, "observed_at": STAMP,
+        "record_at": STAMP, "source_id": pa.uint32(), "off": U64, "http_code": pa.uint16(), "extra": TEXT,
+        "rev": U64,
+    },
+    "referrals": {
+        "link_id": U64, "source_key": U64, "target_key": U64, "source_url": TEXT, "target_url": TEXT,
+        "day": pa.date32(), "visits": U64, "observed_at": STAMP, "record_at": STAMP,
+        "source_id": pa.uint32(), "off": U64, "extra": TEXT, "rev": U64,
+    },
     "links": {
         "link_id": U64, "source_key": U64, "target_key": U64, "s_dom_key": U64, "t_dom_key": U64,
         "source_url": TEXT, "target_url": TEXT, "source_domain": TEXT, "target_domain": TEXT,
@@ -152,6 +171,10 @@ class Story:
             "link_events", link_id=link_id, source_key=1, target_key=2, s_dom_key=domain_key(s_domain),
             t_dom_key=domain_key(t_domain), kind=kind, observed_at=observed_at, off=off, **given,
         )  # fmt: skip
+
+    def page(self, page_key: int, observed_at: datetime, off: int, **values: Any) -> Self:
+        given = {"record_at": observed_at, "source_id": 1, "accepts_losses": True} | values
+        return self.add("page_snapshots", page_key=page_key, observed_at=observed_at, off=off, **given)
 
     def domains(self, *names: str) -> Self:
         self.named |= set(names)

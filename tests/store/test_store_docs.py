@@ -71,7 +71,11 @@ def test_the_gate_knows_just_the_documented_macros(store: Store) -> None:
 
 @pytest.mark.parametrize("view", VIEWS + MACROS)
 def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
-    called = {"explain_authority": "('a.com', now(), now())", "what_if": "('a.com', ['b.com'], [])"}
+    called = {
+        "backlinks_asof": "('2026-01-01')",
+        "explain_authority": "('a.com', now(), now())",
+        "what_if": "('a.com', ['b.com'], [])",
+    }
     relation = store.database.connection.sql(f"FROM {view}{called.get(view, '')}")
     real = list(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
     assert documented()[view] == real

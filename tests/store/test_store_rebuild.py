@@ -12,6 +12,8 @@ from linktide.store.rebuild import (
     link_rows,
     name_rows,
     observations_of,
+    page_rows,
+    page_set_rows,
     read_positions,
     read_writer,
     register_rows,
@@ -100,13 +102,73 @@ def test_observations_are_those_of_the_wanted_links_even_inside_the_transaction(
     with Store(tmp_path / "a.duckdb") as store:
         store.put(story)
         store.all("BEGIN")
-        table = observations_of(store.database, pa.array([1, 99], pa.uint64()))
+        table = observations_of(store.database, wanted((1, 7), (99, 8)))
         store.all("ROLLBACK")
-        empty = observations_of(store.database, pa.array([], pa.uint64()))
-    found = sorted((row["off"], row["kind"], row["rel"], row["lost_reason"]) for row in table.to_pylist())
-    assert found == [(0, 1, "", None), (2, 3, None, "notfound")]
+        empty = observations_of(store.database, wanted())
+    found = sorted((row["kind"], row["rel"], row["lost_reason"]) for row in table.to_pylist())
+    assert found == [(1, "", None), (3, None, "notfound")]
     assert empty.num_rows == 0
     assert table.schema.field("observed_at").type == pa.timestamp("us", tz="UTC")
+
+
+def wanted(*links: tuple[int, int]) -> pa.RecordBatch:
+    """Return links as (link_id, page_key)."""
+    columns = {name: [link[place] for link in links] for place, name in enumerate(("link_id", "page_key"))}
+    return pa.record_batch({name: pa.array(values, pa.uint64()) for name, values in columns.items()})
+
+
+def test_pages_tell_of_the_wanted_links_whether_they_list_them_or_not(tmp_path: Path) -> None:
+    story = Story().add("page_sets", set_id=5, link_id=1, anchor="a", attributes='{"alt":"b"}')
+    story.add("page_sets", set_id=5, link_id=3)
+    story.page(7, day(1), 0, set_id=5).page(7, day(2), 1, set_id=5, loss_reason="removedfromhtml")
+    story.page(7, day(3), 2, loss_reason="notfound").page(7, day(3), 3, loss_reason="pageerror")
+    story.page(7, day(4), 4, loss_reason="noindex", accepts_losses=False).page(8, day(5), 5, loss_reason="x")
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(story)
+        table = observations_of(store.database, wanted((1, 7), (2, 7)))
+    columns = ("link_id", "kind", "observed_at", "lost_reason", "anchor", "listed_attributes")
+    found = sorted((tuple(row[name] for name in columns) for row in table.to_pylist()), key=repr)
+    assert found == sorted(
+        [
+            (1, 4, day(1), None, "a", '{"alt":"b"}'),
+            (1, 4, day(2), None, "a", '{"alt":"b"}'),
+            *[
+                (link, 3, day(3), reason, None, None)
+                for link in (1, 2)
+                for reason in ("notfound", "pageerror")
+            ],
+            (2, 3, day(2), "removedfromhtml", None, None),
+        ],
+        key=repr,
+    )
+
+
+def test_registers_of_pages_are_maxima_and_two_times_apart(tmp_path: Path) -> None:
+    story = Story().page(7, day(2), 0, loss_reason="noindex").page(7, day(2), 1, loss_reason="notfound")
+    story.page(7, day(2), 2, loss_reason="dropped:x").page(7, day(1), 3, loss_reason="pageredirected")
+    for off, number in enumerate((5, 3, 5, 4)):
+        story.page(7, day(number), 10 + off, loss_reason="pageerror", set_id=off % 2)
+    story.page(7, day(9), 20, loss_reason="notfound", accepts_losses=False).page(7, day(9), 21)
+    story.page(8, day(1), 22, loss_reason="dropped:a").page(8, day(1), 23, loss_reason="dropped:b")
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(story)
+        found = {row.pop("page_key"): row for row in read_all(page_rows(store.database)).to_pylist()}
+        sets = read_all(page_set_rows(store.database)).column("set_id").to_pylist()
+    assert found == {
+        7: {
+            "firm_loss_at": day(2),
+            "firm_loss_reason": "notfound",
+            "suspect_at": day(5),
+            "suspect_before_at": day(4),
+        },
+        8: {
+            "firm_loss_at": day(1),
+            "firm_loss_reason": "dropped:b",
+            "suspect_at": None,
+            "suspect_before_at": None,
+        },
+    }
+    assert sorted(sets) == [0, 1]
 
 
 def test_writer_row_and_positions_are_those_of_the_newest_batch(tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def full_story() -> Story:
         "authority_contributions", domain_key=domain_key("b.com"), contribution=0.0, links=0, prior=0.15,
         citation=0.15, scored_at=day(1),
     )  # fmt: skip
+    came = {"observed_at": day(1), "record_at": day(1), "source_id": 1}
+    story.page(7, day(1), 2, set_id=5).add("page_sets", set_id=5, link_id=1)
+    story.add("target_status", target_key=3, target_url="https://b.com/", off=3, **came)
+    urls = {"source_url": "https://a.com/x", "target_url": "https://b.com/"}
+    story.add(
+        "referrals", link_id=1, source_key=7, target_key=3, day=day(1).date(), visits=5, off=4, **urls, **came
+    )
     return story.add(
         "dead_letters", source_id=1, off=1, reason="JSON", detail="no JSON", record_at=day(1),
         received_at=NOW, bytes=b"\x00\xff", byte_length=2, bytes_hash=2**64 - 1,

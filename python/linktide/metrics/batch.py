@@ -69,6 +69,7 @@ class BatchReport:
         for reason, count in events.by_reason():
             refused += count
             metrics.add("linktide_pipeline_dead_letters_total", count, reason)
+        metrics.add("linktide_pipeline_links_total", events.links)
         metrics.add("linktide_pipeline_batches_total")
         metrics.observe("linktide_pipeline_batch_events", len(events))
         store_seconds = timing.begin_seconds + timing.insert_seconds + timing.commit_seconds

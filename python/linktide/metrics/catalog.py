@@ -54,6 +54,9 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "linktide_service_restarts_total", "Times the store was closed and rebuilt after a failed commit."
     ),
     _counter("linktide_pipeline_events_total", "Events accepted and stored.", "event"),
+    _counter(
+        "linktide_pipeline_links_total", "Links that accepted events name: one each, as many as a page lists."
+    ),
     _counter("linktide_pipeline_dead_letters_total", "Records refused and stored as dead letters.", "reason"),
     _counter("linktide_pipeline_replayed_dead_letters_total", "Dead letters that a replay made events of."),
     _counter("linktide_pipeline_batches_total", "Batches stored."),

@@ -61,6 +61,7 @@ _SUSPECT_HOURS, _SUSPECT_LIVE_SECONDS = 60, 60
 class _Move(StrEnum):
     DISCOVER = "discover"
     SEE = "see"
+    CRAWL = "crawl"
     SUSPECT = "suspect"
     RESTORE = "restore"
     LOSE = "lose"
@@ -69,7 +70,8 @@ class _Move(StrEnum):
 # Tables of chance: (upper bound of the cumulated share, outcome).
 _MOVES = (
     (0.64, _Move.DISCOVER),
-    (0.81, _Move.SEE),
+    (0.77, _Move.SEE),
+    (0.81, _Move.CRAWL),
     (0.85, _Move.SUSPECT),
     (0.88, _Move.RESTORE),
     (1.00, _Move.LOSE),
@@ -90,6 +92,8 @@ _REASONS = (
 )
 # What becomes of a link whose check failed: seen again, found gone, or never heard of again.
 _FATES = ((0.5, "back"), (0.8, "gone"), (1.0, "silent"))
+# What a crawled page answers: all its links, all but one, or that it is gone.
+_ANSWERS = ((0.8, "whole"), (0.98, "one less"), (1.0, "gone"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,8 @@ class SyntheticWeb:
         self._sources = sorted(self.domains, key=lambda _: self._random())
         self._live: list[Link] = []
         self._place: dict[tuple[str, str], int] = {}
+        self._of_page: dict[str, dict[str, Link]] = {}
+        """Live links by source and target."""
         self._lost: deque[Link] = deque(maxlen=_LOST_KEPT)
         self._later: list[tuple[int, int, Callable[[int], bytes | None]]] = []
         self._sequence = count()
@@ -231,6 +237,8 @@ class SyntheticWeb:
         match move:
             case _Move.SEE:
                 return _event("seen", at_us, link)
+            case _Move.CRAWL:
+                return self._crawl(link, at_us)
             case _Move.SUSPECT:
                 return self._suspect(link, at_us, is_live_part=is_live_part)
         self._forget(link)
@@ -242,10 +250,31 @@ class SyntheticWeb:
             return _event("seen", at_us, self._live[self._place[key]])
         self._place[key] = len(self._live)
         self._live.append(link)
+        self._of_page.setdefault(link.source_url, {})[link.target_url] = link
         return _event("discovered", at_us, link)
+
+    def _crawl(self, link: Link, at_us: int) -> bytes:
+        """Report the whole page of a link."""
+        answer = self._weighed(_ANSWERS)
+        page = list(self._of_page[link.source_url].values())
+        for gone in {"whole": [], "one less": [link], "gone": page}[answer]:
+            self._forget(gone)
+        told: dict[str, object] = {
+            "event": "page",
+            "observed_at": iso_time(at_us),
+            "source_url": link.source_url,
+            "http_code": 404 if answer == "gone" else 200,
+            "complete": True,
+        }
+        left = self._of_page.get(link.source_url, {})
+        return _line(told | {"links": [found.described() for found in left.values()]})
 
     def _forget(self, link: Link) -> None:
         place = self._place.pop((link.source_url, link.target_url))
+        of_page = self._of_page[link.source_url]
+        del of_page[link.target_url]
+        if not of_page:
+            del self._of_page[link.source_url]
         last = self._live.pop()
         if last is not link:
             self._live[place] = last

@@ -36,6 +36,30 @@ DELETE FROM internal."{part}" WHERE page_key IN (
     SELECT source_key FROM temp.moved_links WHERE {source}
     UNION ALL SELECT target_key FROM temp.moved_links WHERE {target})
 """
+# A set lists links of one page. What is left of it is another: a crawl that lists all again is no repetition.
+_CUT_SETS: Final = (
+    """CREATE OR REPLACE TEMP TABLE cut_sets AS
+    SELECT DISTINCT set_id FROM internal.page_sets SEMI JOIN temp.moved_links USING (link_id)""",
+    "DELETE FROM internal.page_sets WHERE link_id IN (SELECT link_id FROM temp.moved_links)",
+    "UPDATE internal.page_sets SET set_id = hash(set_id, $rev) WHERE set_id IN (FROM temp.cut_sets)",
+    "UPDATE internal.page_snapshots SET set_id = hash(set_id, $rev) WHERE set_id IN (FROM temp.cut_sets)",
+    "DROP TABLE temp.cut_sets",
+)
+# The host of a URL that stands in no link tells its domain, unless a longer known domain has it.
+_IN_DOMAIN: Final = """
+(CASE WHEN {url} IS NOT NULL THEN
+    split_part(split_part({url}, '/', 3), ':', 1) = $name
+    OR (ends_with(split_part(split_part({url}, '/', 3), ':', 1), '.' || $name)
+        AND NOT EXISTS (FROM internal.domain_keys d WHERE ends_with(d.domain_name, '.' || $name)
+            AND ends_with('.' || split_part(split_part({url}, '/', 3), ':', 1), '.' || d.domain_name)))
+ ELSE false END)
+"""
+_OF_PAGES: Final = {
+    "page_snapshots": ("page_url",),
+    "target_status": ("target_url",),
+    "referrals": ("source_url", "target_url"),
+}
+"""Tables of what is told of pages beside links → their columns of URLs."""
 _LETTERS: Final = (
     "DELETE FROM internal.dead_letters WHERE contains(lower(CAST(bytes AS VARCHAR)), lower($name)) "
     "OR contains(lower(detail), lower($name))"
@@ -95,6 +119,7 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
         sides = ("source_url", "target_url") if is_url else ("source_domain", "target_domain")
         source, target = (f"{side} = $name" for side in sides)
         run(_PAGES.format(part=part.name, source=source, target=target), has_name=True)
+    _forget_pages(database, name, is_url=is_url, rev=rev)
     drop_empty_domains(database, rev)
     if not is_url:
         _forget_domain(database, name)
@@ -104,6 +129,26 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
     return Forgotten(links, erased + more, letters, len(replaced)), replaced
 
 
+def _forget_pages(database: Database, name: str, *, is_url: bool, rev: int) -> None:
+    """Erase what pages, targets and referrals told: by their links, and where no link stood by their URLs."""
+    connection = database.connection
+    for statement in _CUT_SETS:
+        connection.execute(statement, {"rev": rev} if "$rev" in statement else None).fetchall()
+    side = "source_url" if is_url else "source_domain"
+    connection.execute(
+        "DELETE FROM internal.page_snapshots WHERE page_key IN "  # noqa: S608 - our own names
+        f"(SELECT source_key FROM temp.moved_links WHERE {side} = $name)",
+        {"name": name},
+    ).fetchall()
+    for table, columns in _OF_PAGES.items():
+        for column in columns:
+            condition = f"{column} = $name" if is_url else _IN_DOMAIN.format(url=column)
+            connection.execute(
+                f"DELETE FROM internal.{table} WHERE {condition}",  # noqa: S608 - our own names
+                {"name": name},
+            ).fetchall()
+
+
 def _forget_domain(database: Database, name: str) -> None:
     """Erase what is stored of the domain itself; its name last, as the rows are found by it."""
     connection, parts = database.connection, database.parts
@@ -111,6 +156,7 @@ def _forget_domain(database: Database, name: str) -> None:
     named = [(part.name, "domain_key") for table in _BY_DOMAIN[1:] for part in parts.of(table)]
     named += [(part.name, "t_dom_key") for part in parts.of("velocity_delta")]
     named += [("score_history", "domain_key")]
+    named += [("authority_contributions", "domain_key"), ("authority_contributions", "source_dom_key")]
     named += [(part.name, "domain_key") for part in parts.of("domain_keys")]
     keys = connection.execute(f"SELECT {key}", [name]).fetchall()
     for part_name, column in named:

@@ -34,11 +34,13 @@ VIEWS = (
     "link_velocity",
     "authority_history",
     "topical_authority",
+    "target_status",
+    "referrals",
     "dead_letters",
     "sources",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
-MACROS = ("explain_authority", "links_of", "what_if")
+MACROS = ("backlinks_asof", "explain_authority", "links_of", "what_if")
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
 
 MAX_STATEMENT_BYTES = 100_000

@@ -62,11 +62,37 @@ FROM internal.authority_contributions
 WHERE source_dom_key IS NULL
 GROUP BY domain_key
 """
+# Maxima: those of the newest rows, joined with those of a snapshot, are those of all rows.
+_PAGES = """
+SELECT page_key, firm_loss_at, firm_loss_reason, suspects[1] AS suspect_at, suspects[2] AS suspect_before_at
+FROM (
+    SELECT page_key, max(observed_at) FILTER (is_firm) AS firm_loss_at,
+           arg_max(loss_reason, {'at_time': observed_at, 'rank': internal.reason_rank(loss_reason),
+                                 'reason': loss_reason}) FILTER (is_firm) AS firm_loss_reason,
+           list(DISTINCT observed_at ORDER BY observed_at DESC) FILTER (NOT is_firm) AS suspects
+    FROM internal.page_losses
+    WHERE rev >= $since
+    GROUP BY page_key
+)
+"""
+_PAGE_SETS = """
+SELECT DISTINCT set_id FROM internal.page_snapshots WHERE set_id IS NOT NULL AND rev >= $since
+"""
 _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
-       e.source_id, e.off
+       NULL::VARCHAR AS listed_attributes
 FROM internal.link_events e
-SEMI JOIN (SELECT link_id FROM {_WANTED}) w ON w.link_id = e.link_id
+SEMI JOIN {_WANTED} w ON w.link_id = e.link_id
+UNION ALL
+SELECT w.link_id, 4::UTINYINT, s.observed_at, NULL, g.rel, g.anchor, g.link_type, NULL, g.attributes
+FROM {_WANTED} w
+JOIN internal.page_snapshots s ON s.page_key = w.page_key
+JOIN internal.page_sets g ON g.set_id = s.set_id AND g.link_id = w.link_id
+UNION ALL
+SELECT w.link_id, 3::UTINYINT, s.observed_at, s.loss_reason, NULL, NULL, NULL, NULL, NULL
+FROM {_WANTED} w
+JOIN internal.page_losses s ON s.page_key = w.page_key
+ANTI JOIN internal.page_sets g ON g.set_id = s.set_id AND g.link_id = w.link_id
 """  # noqa: S608
 
 
@@ -170,6 +196,19 @@ def register_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch
     yield from _stream(database, _REGISTERS, since)
 
 
+def page_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream the loss registers of pages that spoke of all their links at the revision `since` or later.
+
+    page_key, firm_loss_at, firm_loss_reason, suspect_at, suspect_before_at; null where there is none.
+    """
+    yield from _stream(database, _PAGES, since)
+
+
+def page_set_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
+    """Stream the set_id of every content that a page answered with at the revision `since` or later."""
+    yield from _stream(database, _PAGE_SETS, since)
+
+
 def domain_rows(database: Database, since: int = 0) -> Iterator[pa.RecordBatch]:
     """Stream the domains whose name or score is of the revision `since` or later.
 
@@ -184,7 +223,9 @@ def name_rows(database: Database, domain_keys: object) -> Iterator[pa.RecordBatc
 
     `domain_keys` is any Arrow array of uint64.
     """
-    with _wanted(database, "domain_key", domain_keys):
+    is_chunked = hasattr(domain_keys, "__arrow_c_stream__")
+    keys = pa.chunked_array(domain_keys) if is_chunked else pa.array(domain_keys)
+    with _wanted(database, pa.table({"domain_key": keys})):
         yield from _stream(database, _NAMES)
 
 
@@ -203,24 +244,23 @@ def contributed_rows(database: Database) -> Iterator[pa.RecordBatch]:
     yield from _stream(database, _CONTRIBUTED)
 
 
-def observations_of(database: Database, link_ids: object) -> pa.Table:
-    """Return every stored observation of the links, in no order, by one semi-join.
+def observations_of(database: Database, wanted: pa.RecordBatch) -> pa.Table:
+    """Return every stored observation of links, by events and by their pages, in no order.
 
-    `link_ids` is any Arrow array of uint64 (`__arrow_c_array__` or `__arrow_c_stream__`). Runs on the
-    writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
+    One query with a semi-join of each. `wanted` has link_id and page_key (uint64), each link once. Runs on
+    the writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
     """
     try:
-        with _wanted(database, "link_id", link_ids):
+        with _wanted(database, wanted):
             return database.connection.sql(_OBSERVATIONS).to_arrow_table()
     except duckdb.Error as error:
         raise write_failure(error, database.path, "read observations") from error
 
 
 @contextmanager
-def _wanted(database: Database, name: str, keys: object) -> Iterator[None]:
+def _wanted(database: Database, keys: pa.Table | pa.RecordBatch) -> Iterator[None]:
     """Let queries see these keys as the table of what is wanted."""
-    wanted = pa.chunked_array(keys) if hasattr(keys, "__arrow_c_stream__") else pa.array(keys)
-    database.connection.register(_WANTED, pa.table({name: wanted}))
+    database.connection.register(_WANTED, keys)
     try:
         yield
     finally:

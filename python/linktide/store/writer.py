@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 TABLES = (
     "link_events",
+    "page_snapshots",
+    "page_sets",
+    "target_status",
+    "referrals",
     "links",
     "link_changes",
     "life_changes",
@@ -192,9 +196,9 @@ class StoreWriter:
             self._source_ids[partition] = max(self._source_ids.values(), default=0) + 1
         return self._source_ids[partition]
 
-    def observations_of(self, link_ids: object) -> pa.Table:
+    def observations_of(self, wanted: pa.RecordBatch) -> pa.Table:
         """Return every stored observation of the links, as `rebuild.observations_of` does."""
-        return observations_of(self.database, link_ids)
+        return observations_of(self.database, wanted)
 
     def commit(self, batch: StoreBatch) -> CommitTiming:
         """Store a batch in one transaction.

@@ -24,8 +24,8 @@ pub(crate) struct PyBatchDecoder {
     public_suffix_list_version: String,
 }
 
-/// (`source_id`, codec, data, `first_offset`, `received_at_us`, aborted) of one chunk.
-type ChunkTuple = (u32, String, PyBackedBytes, i64, i64, Vec<(i64, i64)>);
+/// (`source_id`, codec, data, `first_offset`, `received_at_us`, aborted, `accepts_losses`) of one chunk.
+type ChunkTuple = (u32, String, PyBackedBytes, i64, i64, Vec<(i64, i64)>, bool);
 
 #[pymethods]
 impl PyBatchDecoder {
@@ -45,7 +45,8 @@ impl PyBatchDecoder {
         Ok(Self { decoder: Mutex::new(decoder), public_suffix_list_version })
     }
 
-    /// Decode chunks, given as (`source_id`, codec, data, `first_offset`, `received_at_us`, aborted).
+    /// Decode chunks, given as (`source_id`, codec, data, `first_offset`, `received_at_us`, aborted,
+    /// `accepts_losses`).
     #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
     fn decode(&self, py: Python<'_>, chunks: Vec<ChunkTuple>) -> PyResult<PyEventBatch> {
         let chunks = chunks.iter().map(chunk).collect::<PyResult<Vec<_>>>()?;
@@ -58,13 +59,13 @@ impl PyBatchDecoder {
 }
 
 fn chunk(tuple: &ChunkTuple) -> PyResult<Chunk<'_>> {
-    let (source_id, codec, data, first_offset, received_at_us, aborted) = tuple;
+    let (source_id, codec, data, first_offset, received_at_us, aborted, accepts_losses) = tuple;
     let codec = Codec::from_name(codec).ok_or_else(|| {
         PyValueError::new_err(format!("codec {codec:?} is not known, want kafka, ndjson or framed"))
     })?;
     let records =
         ChunkRef { codec, data, first_offset: *first_offset, received_at_us: *received_at_us, aborted };
-    Ok(Chunk { source_id: *source_id, records })
+    Ok(Chunk { source_id: *source_id, accepts_losses: *accepts_losses, records })
 }
 
 /// Accepted events and dead letters of some chunks.
@@ -78,6 +79,12 @@ impl PyEventBatch {
     /// Accepted events.
     fn __len__(&self) -> usize {
         self.batch.len()
+    }
+
+    /// Link events, and links that pages list.
+    #[getter]
+    fn links(&self) -> usize {
+        self.batch.rows()
     }
 
     /// Where the batch was full: (place of the chunk, first offset not read), or None if all was read.

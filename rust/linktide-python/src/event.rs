@@ -70,6 +70,13 @@ fn fields<'py>(py: Python<'py>, event: &Event<'_>) -> PyResult<Bound<'py, PyDict
     fields.set_item("attributes", attributes)?;
     fields.set_item("event_id", event.event_id.as_deref())?;
     fields.set_item("extra", event.extra.as_deref())?;
+    if let Some(page) = &event.page {
+        fields.set_item("links", page.entries.len())?;
+    }
+    if let Some(referral) = event.referral {
+        fields.set_item("day", referral.day)?;
+        fields.set_item("visits", referral.visits)?;
+    }
     Ok(fields)
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow_array::UInt64Array;
 use linktide_core::error::CoreError;
 use linktide_core::index::{
-    BoardState, Changes, DomainNumbers, Index, IndexOptions, Progress, SnapshotRun, observations,
+    BoardState, Changes, DomainNumbers, Index, IndexOptions, Progress, SnapshotRun, observations, wanted_rows,
 };
 use linktide_core::links::flow::RelWeights;
 use linktide_core::snapshot::{SnapshotError, SnapshotFile};
@@ -133,6 +133,18 @@ impl PyIndex {
         py.detach(|| self.lock().missing_timers())
     }
 
+    /// Take loss registers of pages of the tables, before the links.
+    fn restore_pages(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_pages(&rows)).map_err(raise)
+    }
+
+    /// Take the ids of the contents of pages that are stored.
+    fn restore_page_sets(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
+        let rows = rows.into_inner();
+        py.detach(|| self.lock().restore_page_sets(&rows)).map_err(raise)
+    }
+
     /// Take scores of pages of the tables, after the links.
     fn restore_page_scores(&self, py: Python<'_>, rows: PyRecordBatch) -> PyResult<()> {
         let rows = rows.into_inner();
@@ -216,11 +228,10 @@ impl PyIndex {
         py.detach(|| self.lock().restored(clock, rev)).map_err(raise)
     }
 
-    /// Take a batch; returns the ids of links whose stored observations `finish` needs.
-    fn begin(&self, py: Python<'_>, batch: &PyEventBatch) -> PyArray {
+    /// Take a batch; returns `link_id` and `page_key` of links whose stored observations `finish` needs.
+    fn begin(&self, py: Python<'_>, batch: &PyEventBatch) -> PyResult<PyRecordBatch> {
         let batch = batch.batch.clone();
-        let link_ids = py.detach(|| self.lock().begin(&batch));
-        PyArray::from_array_ref(std::sync::Arc::new(UInt64Array::from(link_ids)))
+        py.detach(|| wanted_rows(&self.lock().begin(&batch))).map(PyRecordBatch::new).map_err(raise)
     }
 
     /// Complete the batch; `stored` holds the observations of the links that `begin` named.

@@ -1,3 +1,7 @@
+-- A live link was listed by the last whole answer of its page, else that had ended it.
+CREATE OR REPLACE MACRO internal.last_seen(status, stored, page_firm_at) AS
+    CASE WHEN status IN (1, 2) THEN greatest(stored, page_firm_at) ELSE stored END;
+
 CREATE VIEW internal.life_summaries AS
 SELECT link_id, target_domain, min(started_at) AS first_seen, count(confirmed_at) AS times_lost,
        max(started_at) AS started_at, arg_max_null(lost_at, started_at) AS lost_at,
@@ -14,12 +18,12 @@ SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
        coalesce(s.status, 0) <> 0 AS is_sighted,
        coalesce(s.status IN (1, 2), false) AS is_live,
        coalesce(s.status = 2, false) AS is_suspect,
-       coalesce(s.status IN (1, 2) AND s.last_seen <= (
+       coalesce(s.status IN (1, 2) AND internal.last_seen(s.status, s.last_seen, p.firm_at) <= (
            SELECT w.clock - to_days(CAST(v.value AS INTEGER))
            FROM internal.writer w, internal.settings v
            WHERE v.name = 'unverified_after_days'), false) AS is_unverified,
-       l.first_seen, s.last_seen,
-       greatest(s.last_seen, s.firm_loss_at, s.suspect_at) AS last_checked_at,
+       l.first_seen, internal.last_seen(s.status, s.last_seen, p.firm_at) AS last_seen,
+       greatest(s.last_seen, s.firm_loss_at, s.suspect_at, p.checked_at) AS last_checked_at,
        l.started_at, l.lost_at, l.confirmed_at, l.lost_reason, coalesce(l.times_lost, 0) AS times_lost,
        a.anchor, a.rel, a.link_type,
        NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
@@ -30,6 +34,7 @@ SELECT a.link_id, a.source_key, a.target_key, a.s_dom_key, a.t_dom_key,
        a.attributes
 FROM internal.link_attributes a
 LEFT JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
+LEFT JOIN internal.page_checks p ON p.page_key = a.source_key
 LEFT JOIN internal.life_summaries l ON l.link_id = a.link_id AND l.target_domain = a.target_domain;
 
 CREATE VIEW main.links AS

@@ -22,17 +22,37 @@ WHERE confirmed_at IS NOT NULL;
 
 -- The event that decided a turn: of those at its instant the one with its reason, then the one stored first.
 CREATE VIEW internal.turn_events AS
-SELECT t.link_id, t.target_domain, t.change, t.changed_at,
-       arg_min({'source_id': e.source_id, 'off': e.off}, {
-           'is_other': t.is_loss AND coalesce(e.lost_reason, 'removedfromhtml') <> t.lost_reason,
-           'rev': e.rev, 'source_id': e.source_id, 'off': e.off}) AS event
-FROM internal.life_turns t
-JOIN internal.domain_keys k ON k.domain_name = t.target_domain
-JOIN internal.link_events e
-    ON e.t_dom_key = k.domain_key AND e.link_id = t.link_id AND e.observed_at = t.changed_at
-    AND (e.kind = 3) = t.is_loss
-WHERE t.is_by_event
-GROUP BY t.link_id, t.target_domain, t.change, t.changed_at;
+WITH page_turns AS (
+    SELECT t.link_id, t.target_domain, t.change, t.changed_at, t.is_loss, t.lost_reason, s.set_id, s.source_id, s.off, s.rev,
+           s.loss_reason
+    FROM internal.life_turns t
+    JOIN internal.links l ON l.link_id = t.link_id AND l.target_domain = t.target_domain
+    JOIN internal.page_snapshots s ON s.page_key = l.source_key AND s.observed_at = t.changed_at
+    WHERE t.is_by_event AND (NOT t.is_loss OR (s.accepts_losses AND s.loss_reason IS NOT NULL))
+), told AS (
+    SELECT t.link_id, t.target_domain, t.change, t.changed_at, t.is_loss, t.lost_reason, e.source_id, e.off, e.rev,
+           coalesce(e.lost_reason, 'removedfromhtml') AS told_reason
+    FROM internal.life_turns t
+    JOIN internal.domain_keys k ON k.domain_name = t.target_domain
+    JOIN internal.link_events e
+        ON e.t_dom_key = k.domain_key AND e.link_id = t.link_id AND e.observed_at = t.changed_at
+        AND CASE WHEN t.is_loss THEN e.kind = 3 ELSE e.kind IN (1, 2) END
+    WHERE t.is_by_event
+    UNION ALL
+    SELECT p.link_id, p.target_domain, p.change, p.changed_at, false, NULL, p.source_id, p.off, p.rev, NULL
+    FROM page_turns p JOIN internal.page_sets g ON g.set_id = p.set_id AND g.link_id = p.link_id
+    WHERE NOT p.is_loss
+    UNION ALL
+    SELECT p.link_id, p.target_domain, p.change, p.changed_at, true, p.lost_reason, p.source_id, p.off, p.rev, p.loss_reason
+    FROM page_turns p ANTI JOIN internal.page_sets g ON g.set_id = p.set_id AND g.link_id = p.link_id
+    WHERE p.is_loss
+)
+SELECT link_id, target_domain, change, changed_at,
+       arg_min({'source_id': source_id, 'off': off}, {
+           'is_other': is_loss AND told_reason <> lost_reason,
+           'rev': rev, 'source_id': source_id, 'off': off}) AS event
+FROM told
+GROUP BY link_id, target_domain, change, changed_at;
 
 CREATE VIEW main.new_lost AS
 SELECT t.change, t.changed_at, a.source_url, a.target_url, a.source_domain, a.target_domain, a.anchor, a.rel,
@@ -58,3 +78,19 @@ FROM (
     GROUP BY target_domain, hour
 ) v
 WHERE v.new_links <> 0 OR v.restored_links <> 0 OR v.lost_links <> 0;
+
+-- The links between different domains that were live at an instant, by their lives. Of an instant after the clock nothing
+-- is known yet; it is refused.
+CREATE OR REPLACE MACRO main.backlinks_asof(at_time) AS TABLE
+SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.target_domain, v.life_number, v.started_at
+FROM (
+    SELECT CASE WHEN CAST(at_time AS TIMESTAMPTZ) > clock
+                THEN error('backlinks_asof: ' || CAST(at_time AS TIMESTAMPTZ) || ' is after the newest event, '
+                           || clock || '; nothing is known of it yet')
+                ELSE CAST(at_time AS TIMESTAMPTZ) END AS asked_at
+    FROM internal.writer
+) t
+JOIN internal.numbered_lives v
+    ON v.started_at <= t.asked_at AND (v.confirmed_at IS NULL OR v.confirmed_at > t.asked_at)
+JOIN internal.links l
+    ON l.link_id = v.link_id AND l.target_domain = v.target_domain AND l.source_domain <> l.target_domain;

@@ -13,10 +13,10 @@ impl EventBatch {
     #[must_use]
     pub fn by_source(&self) -> Vec<SourceCount> {
         let mut counts: BTreeMap<u32, (u64, u64, Option<i64>)> = BTreeMap::new();
-        for (&source, &record_at) in self.source_id.iter().zip(self.record_at.iter()) {
-            let count = counts.entry(source).or_default();
+        for (_, arrival) in self.arrivals() {
+            let count = counts.entry(arrival.source_id).or_default();
             count.0 += 1;
-            count.2 = count.2.max(Some(record_at));
+            count.2 = count.2.max(Some(arrival.record_at));
         }
         for letter in &self.dead_letters {
             let count = counts.entry(letter.source_id).or_default();
@@ -30,7 +30,7 @@ impl EventBatch {
     #[must_use]
     pub fn by_kind(&self) -> Vec<(&'static str, u64)> {
         let mut counts = [0u64; 256];
-        for &code in &self.kind {
+        for (code, _) in self.arrivals() {
             if let Some(count) = counts.get_mut(usize::from(code)) {
                 *count += 1;
             }
@@ -58,16 +58,13 @@ impl EventBatch {
     /// From the record's time to `now`, by event, in buckets with these inclusive upper bounds (seconds, rising).
     #[must_use]
     pub fn freshness(&self, now: i64, bounds: &[f64]) -> Distribution {
-        distribution(self.record_at.iter().map(|&record| now - record), bounds)
+        distribution(self.arrivals().map(|(_, arrival)| now - arrival.record_at), bounds)
     }
 
     /// From the observation to its record, by event, in such buckets.
     #[must_use]
     pub fn source_delay(&self, bounds: &[f64]) -> Distribution {
-        distribution(
-            self.record_at.iter().zip(self.observed_at.iter()).map(|(&record, &seen)| record - seen),
-            bounds,
-        )
+        distribution(self.arrivals().map(|(_, arrival)| arrival.record_at - arrival.observed_at), bounds)
     }
 }
 

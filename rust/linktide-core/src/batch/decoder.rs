@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::columns::{Columns, Url};
-use super::{DeadLetter, EventBatch};
-use crate::event::{AHEAD_US, DecodeContext, Event, Reason, Rejection, decode};
-use crate::url::{Normalizer, PublicSuffixList, UrlReason, key};
+use super::columns::Columns;
+use super::page::{self, PageScratch};
+use super::url::{Urls, read_url};
+use super::{Arrival, DeadLetter, EventBatch, ReferralDay, TargetAnswer};
+use crate::event::{
+    AHEAD_US, AttributeField, DecodeContext, Event, EventKind, Reason, Referral, Rejection, decode,
+};
+use crate::url::{Normalizer, PublicSuffixList};
 use crate::wire::{ChunkRef, DamagedBatch, Record, Unpacker};
 
 /// Bytes of a refused record that are kept.
@@ -16,6 +20,9 @@ const DEAD_LETTER_BYTES: usize = 64 * 1024;
 
 /// What a record without a value takes in a batch, about: a few bytes may unpack to millions of them.
 const RECORD_BYTES: usize = 64;
+
+/// What a link that a page lists takes in the columns, about, beside its text.
+const LISTED_BYTES: usize = 160;
 
 /// What a decoder is told once.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +40,8 @@ pub struct DecoderOptions {
 pub struct Chunk<'a> {
     /// The partition, as the store numbers it.
     pub source_id: u32,
+    /// Whether losses of its source count; a capped export or a sample says nothing about what it leaves out.
+    pub accepts_losses: bool,
     /// The records.
     pub records: ChunkRef<'a>,
 }
@@ -40,9 +49,17 @@ pub struct Chunk<'a> {
 /// Turns chunks into batches. Keeps buffers, so each thread has its own.
 pub struct BatchDecoder {
     options: DecoderOptions,
-    normalizer: Normalizer,
     unpacker: Unpacker,
-    urls: Urls,
+    reader: Reader,
+}
+
+/// What reading one event needs.
+pub(super) struct Reader {
+    pub(super) seed: u64,
+    pub(super) max_event_bytes: usize,
+    pub(super) normalizer: Normalizer,
+    pub(super) urls: Urls,
+    pub(super) scratch: PageScratch,
 }
 
 impl std::fmt::Debug for BatchDecoder {
@@ -51,20 +68,18 @@ impl std::fmt::Debug for BatchDecoder {
     }
 }
 
-/// The two URLs of an event; the source is kept because the next event often has the same.
-#[derive(Debug, Default)]
-struct Urls {
-    raw_source: String,
-    source: Url,
-    target: Url,
-}
-
 impl BatchDecoder {
     /// A decoder for one database.
     #[must_use]
     pub fn new(suffixes: Arc<PublicSuffixList>, options: DecoderOptions) -> Self {
-        let normalizer = Normalizer::new(suffixes);
-        Self { options, normalizer, unpacker: Unpacker::default(), urls: Urls::default() }
+        let reader = Reader {
+            seed: options.seed,
+            max_event_bytes: options.max_event_bytes,
+            normalizer: Normalizer::new(suffixes),
+            urls: Urls::default(),
+            scratch: PageScratch::default(),
+        };
+        Self { options, unpacker: Unpacker::default(), reader }
     }
 
     /// Decode chunks in order. Every record up to [`EventBatch::ended_at`] is in the batch or in its dead
@@ -72,7 +87,7 @@ impl BatchDecoder {
     pub fn decode(&mut self, chunks: &[Chunk<'_>]) -> EventBatch {
         let mut columns = Columns::default();
         let mut dead_letters = Vec::new();
-        let Self { options, normalizer, unpacker, urls } = self;
+        let Self { options, unpacker, reader } = self;
         let (mut bytes, mut ended_at) = (0, None);
         for (place, chunk) in chunks.iter().enumerate() {
             let scan = unpacker.for_each_record_until(&chunk.records, |record| {
@@ -82,11 +97,11 @@ impl BatchDecoder {
                 }
                 bytes += size;
                 let record = with_sound_time(record, chunk.records.received_at_us);
-                let taken = take(options, normalizer, urls, &record)
-                    .map(|event| columns.push(chunk.source_id, &record, &event, urls.pair(options.seed)));
-                if let Err(rejection) = taken {
+                let rows = columns.len();
+                if let Err(rejection) = reader.take(&mut columns, chunk, &record) {
                     dead_letters.push(refuse(chunk, &record, rejection));
                 }
+                bytes += (columns.len() - rows).saturating_sub(1) * LISTED_BYTES;
                 ControlFlow::Continue(())
             });
             dead_letters.extend(scan.damaged.iter().map(|damaged| refuse_batch(chunk, damaged)));
@@ -99,16 +114,6 @@ impl BatchDecoder {
     }
 }
 
-impl Urls {
-    fn pair(&self, seed: u64) -> (u64, &Url, &Url) {
-        let mut bytes = [0; 16];
-        let (source, target) = bytes.split_at_mut(8);
-        source.copy_from_slice(&self.source.key.to_le_bytes());
-        target.copy_from_slice(&self.target.key.to_le_bytes());
-        (key(seed, &bytes), &self.source, &self.target)
-    }
-}
-
 /// The record, with the time of receipt where its own time cannot be true: a producer stamps what its clock
 /// says, and a clock that runs ahead would let its events win every maximum for ever.
 fn with_sound_time(record: Record<'_>, received_at_us: i64) -> Record<'_> {
@@ -116,54 +121,86 @@ fn with_sound_time(record: Record<'_>, received_at_us: i64) -> Record<'_> {
     Record { timestamp_us: if is_sound { record.timestamp_us } else { received_at_us }, ..record }
 }
 
-/// Decode one record and normalise its URLs into `urls`.
-fn take<'a>(
-    options: &DecoderOptions,
-    normalizer: &mut Normalizer,
-    urls: &mut Urls,
-    record: &Record<'a>,
-) -> Result<Event<'a>, Rejection> {
-    let context =
-        DecodeContext { record_time_us: record.timestamp_us, max_event_bytes: options.max_event_bytes };
-    let event = decode(record.value, &context)?;
-    if urls.raw_source.is_empty() || urls.raw_source != event.source_url {
-        urls.raw_source.clear();
-        read_url(normalizer, options.seed, "source_url", &event.source_url, None, &mut urls.source)?;
-        urls.raw_source.push_str(&event.source_url);
+impl Reader {
+    /// Decode one record, normalise its URLs and add it to the columns; nothing is added if it is refused.
+    fn take(
+        &mut self,
+        columns: &mut Columns,
+        chunk: &Chunk<'_>,
+        record: &Record<'_>,
+    ) -> Result<(), Rejection> {
+        let (record_time_us, max_event_bytes) = (record.timestamp_us, self.max_event_bytes);
+        let event = decode(record.value, &DecodeContext { record_time_us, max_event_bytes })?;
+        let arrival = Arrival {
+            source_id: chunk.source_id,
+            offset: record.offset as u64,
+            observed_at: event.observed_at_us,
+            record_at: record_time_us,
+        };
+        match event.kind {
+            EventKind::Page => page::take(self, columns, arrival, chunk.accepts_losses, &event),
+            EventKind::Target => self.take_target(columns, arrival, &event),
+            EventKind::Referral => self.take_referral(columns, arrival, &event),
+            EventKind::Discovered | EventKind::Seen | EventKind::Lost => {
+                self.read_urls(&event)?;
+                columns.push_event(arrival, &event, &self.urls, self.seed, chunk.accepts_losses);
+                Ok(())
+            }
+        }
     }
-    let target = event.target_url.as_deref().unwrap_or_default();
-    let base = event.base.as_deref().unwrap_or(&event.source_url);
-    read_url(normalizer, options.seed, "target_url", target, Some(base), &mut urls.target)?;
-    Ok(event)
-}
 
-fn read_url(
-    normalizer: &mut Normalizer,
-    seed: u64,
-    field: &str,
-    raw: &str,
-    base: Option<&str>,
-    url: &mut Url,
-) -> Result<(), Rejection> {
-    url.text.clear();
-    let text = normalizer.normalize_text(raw.as_bytes(), base, &mut url.text).map_err(|reason| {
-        let shown: String = raw.chars().take(200).collect();
-        Rejection::new(dead_letter_reason(reason), format!("{field} {shown:?}: {reason}"))
-    })?;
-    let domain = normalizer.domain(&text, &url.text);
-    url.domain = (domain.start as u16, domain.end as u16);
-    url.key = key(seed, &url.text);
-    url.domain_key = key(seed, url.text.get(domain).unwrap_or_default());
-    Ok(())
-}
+    fn read_urls(&mut self, event: &Event<'_>) -> Result<(), Rejection> {
+        self.urls.read_source(&mut self.normalizer, self.seed, &event.source_url)?;
+        self.read_target(event)
+    }
 
-fn dead_letter_reason(reason: UrlReason) -> Reason {
-    match reason {
-        UrlReason::Scheme => Reason::UrlScheme,
-        UrlReason::Relative => Reason::RelativeUrl,
-        UrlReason::Host | UrlReason::Private => Reason::UrlHost,
-        UrlReason::TooLong => Reason::UrlTooLong,
-        UrlReason::BadUtf8 | UrlReason::Invalid => Reason::UrlInvalid,
+    fn read_target(&mut self, event: &Event<'_>) -> Result<(), Rejection> {
+        let target = event.target_url.as_deref().unwrap_or_default();
+        let source = Some(event.source_url.as_ref()).filter(|url| !url.is_empty());
+        let base = event.base.as_deref().or(source);
+        read_url(&mut self.normalizer, self.seed, "target_url", target, base, &mut self.urls.target)
+    }
+
+    fn take_target(
+        &mut self,
+        columns: &mut Columns,
+        arrival: Arrival,
+        event: &Event<'_>,
+    ) -> Result<(), Rejection> {
+        self.read_target(event)?;
+        let target = &self.urls.target;
+        let code = |wanted| event.attributes.iter().find(|(field, _)| *field == wanted);
+        let code = code(AttributeField::HttpCodeTarget).or_else(|| code(AttributeField::HttpCode));
+        columns.targets.push(TargetAnswer {
+            arrival,
+            target_key: target.key,
+            target_url: target.as_str().into(),
+            raw_url: target.raw(event.target_url.as_deref().unwrap_or_default()).map(Into::into),
+            http_code: code.and_then(|(_, code)| code.parse().ok()),
+            extra: event.extra.as_deref().map(Into::into),
+        });
+        Ok(())
+    }
+
+    fn take_referral(
+        &mut self,
+        columns: &mut Columns,
+        arrival: Arrival,
+        event: &Event<'_>,
+    ) -> Result<(), Rejection> {
+        self.read_urls(event)?;
+        let Urls { source, target, .. } = &self.urls;
+        let Referral { day, visits } = event.referral.unwrap_or(Referral { day: 0, visits: 0 });
+        columns.referrals.push(ReferralDay {
+            arrival,
+            link_id: self.urls.link_id(self.seed),
+            keys: [source.key, target.key],
+            urls: [source.as_str().into(), target.as_str().into()],
+            day,
+            visits,
+            extra: event.extra.as_deref().map(Into::into),
+        });
+        Ok(())
     }
 }
 

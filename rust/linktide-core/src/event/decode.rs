@@ -7,11 +7,12 @@ use super::json::{Kind, Raw};
 use super::loss::LossReason;
 use super::message::Message;
 use super::number::scaled;
+use super::page::Page;
 use super::reason::{Reason, Rejection, missing, shown, wrong_type, wrong_value};
 use super::rel::Rel;
-use super::time::observed_at;
-use super::values::{attribute_text, optional_id, optional_text, required_text};
-use super::{Event, EventKind, LinkType};
+use super::time::{day_of, observed_at};
+use super::values::{attribute_text, optional_id, optional_text, required_count, required_text};
+use super::{Event, EventKind, LinkType, Referral};
 
 /// What a message is judged against.
 #[derive(Clone, Copy, Debug)]
@@ -22,19 +23,22 @@ pub struct DecodeContext {
     pub max_event_bytes: usize,
 }
 
-/// The columns of `link_events`; what is not among them goes into `extra`.
-const OWN: &[Column] = &[
-    Column::Event,
-    Column::ObservedAt,
-    Column::SourceUrl,
-    Column::TargetUrl,
-    Column::Anchor,
-    Column::Rel,
-    Column::LinkType,
-    Column::LostReason,
-    // Always 1, so it says nothing.
-    Column::Version,
-];
+/// Whether a field has a place of its own in the tables; what has none goes into `extra`.
+fn is_own(kind: EventKind, column: Column) -> bool {
+    match column {
+        // `version` is always 1, so it says nothing.
+        Column::Event | Column::ObservedAt | Column::SourceUrl | Column::Version => true,
+        Column::TargetUrl => kind != EventKind::Page,
+        Column::Anchor | Column::Rel | Column::LinkType => {
+            matches!(kind, EventKind::Discovered | EventKind::Seen | EventKind::Lost)
+        }
+        // Outside a loss the field means nothing; a page keeps it beside what it came to.
+        Column::LostReason => kind == EventKind::Lost,
+        Column::Links => kind == EventKind::Page,
+        Column::Day | Column::Visits => kind == EventKind::Referral,
+        _ => false,
+    }
+}
 
 /// Decodes one message into the event contract, version 1. `None` is a Kafka tombstone.
 ///
@@ -94,22 +98,77 @@ fn read<'a>(message: &Message<'a>, context: &DecodeContext) -> Result<Event<'a>,
         return Err(missing("observed_at"));
     }
     let observed_at_us = observed_at(at, context.record_time_us)?;
+    match kind {
+        EventKind::Page => read_page(message, observed_at_us),
+        EventKind::Target => read_target(message, observed_at_us),
+        EventKind::Referral => read_referral(message, observed_at_us),
+        EventKind::Discovered | EventKind::Seen | EventKind::Lost => read_link(message, kind, observed_at_us),
+    }
+}
+
+fn read_link<'a>(message: &Message<'a>, kind: EventKind, at_us: i64) -> Result<Event<'a>, Rejection> {
     let is_lost = kind == EventKind::Lost;
-    // Outside a loss the field means nothing; it is kept like any unknown one.
-    let is_own = |column| OWN.contains(&column) && (is_lost || column != Column::LostReason);
+    Ok(Event {
+        target_url: Some(required_text("target_url", message.get(Column::TargetUrl))?),
+        lost_reason: if is_lost { Some(lost_reason(message)?.unwrap_or_default()) } else { None },
+        ..bare(message, kind, at_us, required_text("source_url", message.get(Column::SourceUrl))?)?
+    })
+}
+
+fn read_page<'a>(message: &Message<'a>, at_us: i64) -> Result<Event<'a>, Rejection> {
+    let source_url = required_text("source_url", message.get(Column::SourceUrl))?;
+    let lost_reason = lost_reason(message)?;
+    let page = Page::read(message, lost_reason)?;
+    Ok(Event { lost_reason, page: Some(page), ..bare(message, EventKind::Page, at_us, source_url)? })
+}
+
+fn read_target<'a>(message: &Message<'a>, at_us: i64) -> Result<Event<'a>, Rejection> {
+    let source_url = optional_text("source_url", message.get(Column::SourceUrl))?.unwrap_or_default();
+    Ok(Event {
+        target_url: Some(required_text("target_url", message.get(Column::TargetUrl))?),
+        ..bare(message, EventKind::Target, at_us, source_url)?
+    })
+}
+
+fn read_referral<'a>(message: &Message<'a>, at_us: i64) -> Result<Event<'a>, Rejection> {
+    let raw = message.get(Column::Day);
+    let day = required_text("day", raw)?;
+    let day = day_of(day.as_bytes()).ok_or_else(|| wrong_value("day", raw.text, "a date like 2026-01-31"))?;
+    let visits = required_count("visits", message.get(Column::Visits))?;
+    Ok(Event {
+        target_url: Some(required_text("target_url", message.get(Column::TargetUrl))?),
+        referral: Some(Referral { day, visits }),
+        ..bare(
+            message,
+            EventKind::Referral,
+            at_us,
+            required_text("source_url", message.get(Column::SourceUrl))?,
+        )?
+    })
+}
+
+/// What events of all kinds may have. Fields of a link are checked in every one, so that a typo is seen.
+fn bare<'a>(
+    message: &Message<'a>,
+    kind: EventKind,
+    observed_at_us: i64,
+    source_url: Cow<'a, str>,
+) -> Result<Event<'a>, Rejection> {
     Ok(Event {
         kind,
         observed_at_us,
-        source_url: required_text("source_url", message.get(Column::SourceUrl))?,
-        target_url: Some(required_text("target_url", message.get(Column::TargetUrl))?),
+        source_url,
+        target_url: None,
         base: optional_text("base", message.get(Column::Base))?.filter(|base| !base.trim_ascii().is_empty()),
-        lost_reason: if is_lost { Some(lost_reason(message.get(Column::LostReason))?) } else { None },
+        lost_reason: None,
         rel: Rel::read(message.get(Column::Rel))?,
         anchor: optional_text("anchor", message.get(Column::Anchor))?,
         link_type: link_type(message.get(Column::LinkType))?,
         attributes: attributes(message)?,
         event_id: optional_id("event_id", message.get(Column::EventId))?,
-        extra: message.extra(is_own),
+        extra: message.extra(|column| is_own(kind, column)),
+        page: None,
+        referral: None,
     })
 }
 
@@ -130,25 +189,25 @@ fn check_version(raw: Raw<'_>) -> Result<(), Rejection> {
 fn event_kind(raw: Raw<'_>) -> Result<EventKind, Rejection> {
     let name = optional_text("event", raw)?.ok_or_else(|| missing("event"))?;
     let Some(kind) = EventKind::parse(&name) else {
-        let detail = format!("event is {}, wanted discovered, seen or lost", shown(raw.text));
-        return Err(Rejection::new(Reason::UnknownEvent, detail));
+        let wanted = "discovered, seen, lost, page, target or referral";
+        return Err(Rejection::new(
+            Reason::UnknownEvent,
+            format!("event is {}, wanted {wanted}", shown(raw.text)),
+        ));
     };
-    if matches!(kind, EventKind::Page | EventKind::Target | EventKind::Referral) {
-        let detail = format!("event is {name}, which this release does not take yet");
-        return Err(Rejection::new(Reason::UnsupportedEvent, detail));
-    }
     Ok(kind)
 }
 
-fn lost_reason(raw: Raw<'_>) -> Result<LossReason, Rejection> {
-    let Some(name) = optional_text("lost_reason", raw)? else { return Ok(LossReason::default()) };
-    LossReason::parse(&name).ok_or_else(|| {
+fn lost_reason(message: &Message<'_>) -> Result<Option<LossReason>, Rejection> {
+    let raw = message.get(Column::LostReason);
+    let Some(name) = optional_text("lost_reason", raw)? else { return Ok(None) };
+    LossReason::parse(&name).map(Some).ok_or_else(|| {
         let wanted = "one of the seven reasons or dropped: and 1 to 32 of a-z, 0-9, _";
         wrong_value("lost_reason", raw.text, wanted)
     })
 }
 
-fn link_type(raw: Raw<'_>) -> Result<Option<LinkType>, Rejection> {
+pub(super) fn link_type(raw: Raw<'_>) -> Result<Option<LinkType>, Rejection> {
     let Some(name) = optional_text("link_type", raw)? else { return Ok(None) };
     let wanted = "text, image, frame, form, redirect, canonical, alternate or rss";
     LinkType::parse(&name).map(Some).ok_or_else(|| wrong_value("link_type", raw.text, wanted))

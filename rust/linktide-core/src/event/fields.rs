@@ -36,6 +36,10 @@ columns! {
     Ts, "ts";
     UrlFrom, "url_from";
     UrlTo, "url_to";
+    Links, "links";
+    Complete, "complete";
+    Day, "day";
+    Visits, "visits";
 }
 
 /// A field and the older name it may come under; the first wins if both are there.

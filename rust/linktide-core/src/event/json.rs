@@ -141,6 +141,19 @@ impl<'a> Scanner<'a> {
         is_object
     }
 
+    /// Opens the array at the cursor; `false` if it is something else.
+    pub(super) fn open_array(&mut self) -> bool {
+        self.skip_space();
+        let is_array = self.peek() == Some(b'[');
+        self.at += usize::from(is_array);
+        is_array
+    }
+
+    /// Moves to the next element of the array opened before; `false` at its end.
+    pub(super) fn next_place(&mut self, is_first: bool) -> Result<bool, Fault> {
+        self.next_element(b']', is_first, "',' or ']'")
+    }
+
     /// The next key and value of the object opened before, or `None` at its end.
     pub(super) fn next_field(&mut self, is_first: bool) -> Result<Option<(Raw<'a>, Raw<'a>)>, Fault> {
         if !self.next_element(b'}', is_first, "',' or '}'")? {

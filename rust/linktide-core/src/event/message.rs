@@ -22,19 +22,25 @@ impl<'a> Message<'a> {
     /// Scans the whole text, so that what is kept of it is known to be JSON.
     pub(super) fn scan(text: &'a str) -> Result<Self, Rejection> {
         let mut scanner = Scanner::new(text);
-        let mut message = Self::default();
         if !scanner.open_object() {
             let other = scanner.value(0)?;
             scanner.end()?;
             let detail = format!("the message is {}, wanted an object", other.kind.name());
             return Err(Rejection::new(Reason::NotAnObject, detail));
         }
+        let message = Self::fields(&mut scanner)?;
+        scanner.end()?;
+        Ok(message)
+    }
+
+    /// The fields of the object that the scanner has opened.
+    pub(super) fn fields(scanner: &mut Scanner<'a>) -> Result<Self, Rejection> {
+        let mut message = Self::default();
         let mut is_first = true;
         while let Some((key, value)) = scanner.next_field(is_first)? {
             is_first = false;
             message.put(unescape(key), value);
         }
-        scanner.end()?;
         // A stable sort of the reversed list puts the last of equal names first, and that one stays.
         message.unknown.reverse();
         message.unknown.sort_by(|(one, _), (two, _)| one.cmp(two));
@@ -66,6 +72,11 @@ impl<'a> Message<'a> {
         self.columns.get(column as usize).copied().unwrap_or_default()
     }
 
+    /// The value of an attribute, null if absent.
+    pub(super) fn attribute(&self, field: AttributeField) -> Raw<'a> {
+        self.attributes.get(field as usize).copied().unwrap_or_default()
+    }
+
     /// The attributes that are there, in the order of the fields.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (AttributeField, Raw<'a>)> {
         let there = self.attributes.iter().enumerate().filter(|(_, value)| !value.is_null());
@@ -89,24 +100,43 @@ impl<'a> Message<'a> {
     /// Moves aliases to the fields they stand for; one that is not needed stays where it is.
     pub(super) fn resolve_aliases(&mut self) {
         for (column, alias) in ALIASES {
-            if self.get(column).is_null() {
-                self.set(column, self.get(alias));
-                self.set(alias, Raw::default());
-            }
+            self.resolve_alias(column, alias);
+        }
+    }
+
+    /// Moves one alias.
+    pub(super) fn resolve_alias(&mut self, column: Column, alias: Column) {
+        if self.get(column).is_null() {
+            self.set(column, self.get(alias));
+            self.set(alias, Raw::default());
         }
     }
 
     /// All fields but those that have a place of their own, as one JSON object in the order of the names'
     /// bytes; values as they were written. `None` if there are none.
     pub(super) fn extra(&self, is_own: impl Fn(Column) -> bool) -> Option<String> {
+        let mut fields = self.beside(is_own);
+        fields.extend(self.attributes().map(|(field, value)| (field.as_str(), value)));
+        self.sorted_object(fields)
+    }
+
+    /// As `extra`, without the attributes.
+    pub(super) fn extra_beside_attributes(&self, is_own: impl Fn(Column) -> bool) -> Option<String> {
+        self.sorted_object(self.beside(is_own))
+    }
+
+    fn beside(&self, is_own: impl Fn(Column) -> bool) -> Vec<(&str, Raw<'_>)> {
         let mut fields: Vec<(&str, Raw<'_>)> = Vec::new();
         for (&(name, column), &value) in Column::ALL.iter().zip(&self.columns) {
             if !value.is_null() && !is_own(column) {
                 fields.push((name, value));
             }
         }
-        fields.extend(self.attributes().map(|(field, value)| (field.as_str(), value)));
         fields.extend(self.unknown.iter().map(|(name, value)| (name.as_ref(), *value)));
+        fields
+    }
+
+    fn sorted_object(&self, mut fields: Vec<(&str, Raw<'_>)>) -> Option<String> {
         if fields.is_empty() {
             return None;
         }

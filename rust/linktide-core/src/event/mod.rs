@@ -9,6 +9,7 @@ mod json;
 mod loss;
 mod message;
 mod number;
+mod page;
 mod reason;
 mod rel;
 mod stored;
@@ -23,6 +24,7 @@ use std::borrow::Cow;
 pub use decode::{DecodeContext, decode};
 pub use fields::AttributeField;
 pub use loss::LossReason;
+pub use page::{Entry, Page};
 pub use reason::{Reason, Rejection};
 pub use rel::{Rel, RelClass};
 pub use stored::{attributes_of, json_object, texts_of};
@@ -103,15 +105,16 @@ pub struct Event<'a> {
     pub kind: EventKind,
     /// When that was so, µs since 1970 in UTC.
     pub observed_at_us: i64,
-    /// The page that links, never blank.
+    /// The page that links, never blank; empty if absent, which it may be for `target` alone.
     pub source_url: Cow<'a, str>,
-    /// What it links to, never blank; always present for `discovered`, `seen` and `lost`.
+    /// What it links to, never blank; absent for `page` alone.
     pub target_url: Option<Cow<'a, str>>,
     /// What a relative `target_url` is resolved against, never blank; `source_url` if absent. Kept in `extra` too.
     pub base: Option<Cow<'a, str>>,
-    /// Of a `lost` event, always; of others, never.
+    /// Of a `lost` event, always; of a `page`, if it carries one; of others, never.
     pub lost_reason: Option<LossReason>,
-    /// `None` if the event does not speak of it.
+    /// `None` if the event does not speak of it; this and the fields below describe a link, so a page has them in its
+    /// entries.
     pub rel: Option<Rel<'a>>,
     /// `None` if the event does not speak of it; may be empty.
     pub anchor: Option<Cow<'a, str>>,
@@ -124,4 +127,17 @@ pub struct Event<'a> {
     /// A JSON object of every optional and unknown field without a place of its own: names in byte order, values as
     /// written. `None` if there is none.
     pub extra: Option<String>,
+    /// Of a `page` event, always; of others, never.
+    pub page: Option<Page<'a>>,
+    /// Of a `referral` event, always; of others, never.
+    pub referral: Option<Referral>,
+}
+
+/// Visits that came over a link in a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// Days since 1970.
+    pub day: i32,
+    /// How many there were.
+    pub visits: u64,
 }

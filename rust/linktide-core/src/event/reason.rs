@@ -43,7 +43,7 @@ reasons! {
     WrongType, "WRONG_TYPE", "A field has another JSON type than the contract says; the detail names both.";
     WrongValue, "WRONG_VALUE", "A field has the right type but a value outside its list or range; the detail names the field.";
     UnknownEvent, "UNKNOWN_EVENT", "`event` is none of the contract's names; they are lower case.";
-    UnsupportedEvent, "UNSUPPORTED_EVENT", "The event is in the contract but this release does not take it yet; replay it after an upgrade.";
+    UnsupportedEvent, "UNSUPPORTED_EVENT", "The release that refused it did not take this event of the contract yet; this one does, so replay it.";
     UnsupportedVersion, "UNSUPPORTED_VERSION", "`version` is not 1; upgrade linktide, then replay.";
     TimeFormat, "TIME_FORMAT", "`observed_at` is no RFC 3339 date and time; write it like 2026-01-31T23:59:59Z.";
     TimeRange, "TIME_RANGE", "`observed_at` has no offset, lies before 1990 or more than one hour after the record's own time; check the producer's clock and unit.";

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::decode::attributes;
 use super::fields::AttributeField;
+use super::json::Scanner;
 use super::message::Message;
 use super::text::{push_string, unescape};
 
@@ -13,11 +14,17 @@ pub fn attributes_of(extra: &str) -> Vec<(AttributeField, Cow<'_, str>)> {
     Message::scan(extra).and_then(|message| attributes(&message)).unwrap_or_default()
 }
 
-/// The attributes in a stored object of names and texts, as [`json_object`] wrote it; none if it is no such object.
+/// The names and texts of a stored object, as [`json_object`] wrote it; none if it is no such object.
 #[must_use]
-pub fn texts_of(json: &str) -> Vec<(AttributeField, Cow<'_, str>)> {
-    let Ok(message) = Message::scan(json) else { return Vec::new() };
-    message.attributes().map(|(field, raw)| (field, unescape(raw))).collect()
+pub fn texts_of(json: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+    let mut scanner = Scanner::new(json);
+    let mut texts = Vec::new();
+    if scanner.open_object() {
+        while let Ok(Some((name, text))) = scanner.next_field(texts.is_empty()) {
+            texts.push((unescape(name), unescape(text)));
+        }
+    }
+    texts
 }
 
 /// A JSON object of names and texts, in the order given.

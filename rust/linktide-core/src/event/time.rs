@@ -82,6 +82,15 @@ fn minute_of(head: &[u8; 19]) -> Option<i64> {
     Some(days_since_1970(year, month, day) * DAY_US + (hour * 60 + minute) * MINUTE_US)
 }
 
+/// `YYYY-MM-DD` as days since 1970.
+pub(super) fn day_of(text: &[u8]) -> Option<i32> {
+    let [_, _, _, _, b'-', _, _, b'-', _, _] = text else { return None };
+    let year = two(text.get(0..))? * 100 + two(text.get(2..))?;
+    let (month, day) = (two(text.get(5..))?, two(text.get(8..))?);
+    let is_real = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+    is_real.then(|| days_since_1970(year, month, day) as i32)
+}
+
 fn two(digits: Option<&[u8]>) -> Option<i64> {
     match digits? {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => {
@@ -161,6 +170,17 @@ mod tests {
         assert_eq!(us("2026-01-31T12:00:00.1Z"), Ok(wanted + 100_000));
         assert_eq!(us("1969-12-31T23:59:59.5Z"), Ok(-500_000));
         assert_eq!(us("0000-02-29T00:00:00Z"), Ok(-62_162_121_600_000_000));
+    }
+
+    #[test]
+    fn a_day_is_a_date_and_no_more() {
+        for (text, day) in [("1970-01-01", Some(0)), ("2024-02-29", Some(19_782)), ("1969-12-31", Some(-1))] {
+            assert_eq!(day_of(text.as_bytes()), day, "{text}");
+        }
+        for text in ["", "2023-02-29", "2024-13-01", "2024-1-01", "2024-01-01T00", "2024/01/01", "+024-01-01"]
+        {
+            assert_eq!(day_of(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

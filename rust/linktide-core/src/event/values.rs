@@ -29,6 +29,28 @@ pub(super) fn optional_id<'a>(field: &str, raw: Raw<'a>) -> Result<Option<Cow<'a
     if raw.is_null() { Ok(None) } else { text_or_count(field, raw).map(Some) }
 }
 
+/// true or false; null is `None`.
+pub(super) fn optional_flag(field: &str, raw: Raw<'_>) -> Result<Option<bool>, Rejection> {
+    match raw.kind {
+        Kind::Null => Ok(None),
+        Kind::True => Ok(Some(true)),
+        Kind::False => Ok(Some(false)),
+        _ => Err(wrong_type(field, raw, "true or false")),
+    }
+}
+
+/// An integer from 0 that must be there.
+pub(super) fn required_count(field: &str, raw: Raw<'_>) -> Result<u64, Rejection> {
+    match (raw.kind, COUNT) {
+        (Kind::Null, _) => Err(missing(field)),
+        (Kind::Number, Shape::UpTo(most)) => {
+            let digits = integer(field, raw, most)?;
+            digits.parse().map_err(|_| wrong_value(field, raw.text, "an integer from 0"))
+        }
+        _ => Err(wrong_type(field, raw, "an integer")),
+    }
+}
+
 /// The canonical text of an attribute's value: equal values give equal bytes.
 pub(super) fn attribute_text(field: AttributeField, raw: Raw<'_>) -> Result<Cow<'_, str>, Rejection> {
     let name = field.as_str();
@@ -66,6 +88,20 @@ fn integer<'a>(field: &str, raw: Raw<'a>, most: i64) -> Result<Cow<'a, str>, Rej
     // JSON allows no leading zeros, so digits alone are the plain form already.
     let is_plain = raw.text.bytes().all(|byte| byte.is_ascii_digit());
     Ok(if is_plain { Cow::Borrowed(raw.text) } else { Cow::Owned(number.value.to_string()) })
+}
+
+/// The last of an array of strings that are not blank; an array is checked, another kind is none.
+pub(super) fn last_text<'a>(field: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
+    let mut last = None;
+    if raw.kind == Kind::Array {
+        let mut scanner = Scanner::new(raw.text);
+        let mut is_first = true;
+        while let Some(item) = scanner.next_item(is_first)? {
+            last = optional_text(field, item)?.filter(|text| !text.trim_ascii().is_empty()).or(last);
+            is_first = false;
+        }
+    }
+    Ok(last)
 }
 
 /// An array of strings as JSON without white space, with the shortest escapes.

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Index;
-use super::restore::on_the_safe_side;
+use super::restore::{on_the_safe_side, with_page};
 use crate::authority::ScoredGraph;
 use crate::graph::LinkGraph;
 use crate::links::attribute::Field;
@@ -44,6 +44,14 @@ impl Index {
                 }),
             ),
             (
+                "page losses",
+                sum(self.page_registers.iter(), |(key, losses), out| {
+                    out.put_u64(*key);
+                    losses.save(out);
+                }),
+            ),
+            ("page sets", sum(self.page_registers.sets().iter(), |set_id, out| out.put_u64(*set_id))),
+            (
                 "domains",
                 sum(self.domains.iter(), |domain, out| {
                     out.put_u64(domain.key);
@@ -79,7 +87,10 @@ impl Index {
 
     fn link_sum(&self, domain_key: &dyn Fn(u32) -> u64, page_key: &dyn Fn(u32) -> u64) -> u64 {
         sum((0u32..).zip(self.links.iter()), |(index, link), out| {
-            let registers = on_the_safe_side(link.registers);
+            // What the page said and listed them with moves them after a restart only, to no effect.
+            let page = self.page_registers.losses(page_key(link.ends.source_page));
+            let joined = page.map_or(link.registers, |losses| with_page(link.registers, losses));
+            let registers = on_the_safe_side(joined);
             out.put_u64(link.link_id);
             out.put_u64(page_key(link.ends.source_page));
             out.put_u64(page_key(link.ends.target_page));

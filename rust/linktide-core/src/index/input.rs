@@ -8,9 +8,11 @@ use arrow_array::{
     StringViewArray,
 };
 
+use super::page_input::LossColumns;
 use super::{Index, RestoredDomain, RestoredLink, StoredObservation};
+use crate::batch::UNCOUNTED_LOSS;
 use crate::error::CoreError;
-use crate::event::{AttributeField, LossReason, attributes_of, texts_of};
+use crate::event::{EventKind, LossReason, attributes_of, texts_of};
 use crate::links::attribute::Field;
 use crate::links::life::{Evidence, Observation};
 use crate::links::register::{NEVER, Registers, Status};
@@ -56,8 +58,8 @@ pub(crate) fn at<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, row: usize) 
     column.is_valid(row).then(|| column.value(row))
 }
 
-/// Observations of `internal.link_events`: `link_id`, `kind`, `observed_at`, `lost_reason`, `rel`, `anchor`,
-/// `link_type`, `extra`.
+/// Observations of link events and of pages: `link_id`, `kind`, `observed_at`, `lost_reason`, `rel`, `anchor`,
+/// `link_type`, `extra`, `listed_attributes`. What a page says of a link that it does not list is of kind 3.
 ///
 /// # Errors
 /// A column is missing or of another type.
@@ -71,19 +73,33 @@ pub fn observations(batch: &RecordBatch) -> Result<Vec<StoredObservation>, CoreE
         (Field::REL, texts(batch, "rel")?),
         (Field::LINK_TYPE, texts(batch, "link_type")?),
     ];
-    let extras = texts(batch, "extra")?;
+    let (extras, listed) = (texts(batch, "extra")?, texts(batch, "listed_attributes")?);
     let row = |row: usize| {
         let reason = reasons.get(row).and_then(LossReason::parse).unwrap_or_default();
-        let is_sighting = kinds.value(row) != 3;
-        let evidence = if is_sighting { Evidence::Sighting } else { Evidence::Loss(reason) };
+        let is_page = kinds.value(row) == EventKind::Page as u8;
+        let evidence = match kinds.value(row) {
+            UNCOUNTED_LOSS => return None,
+            3 => Evidence::Loss(reason),
+            _ => Evidence::Sighting,
+        };
         let mut carried: Vec<(Field, Box<str>)> =
             named.iter().filter_map(|(field, column)| Some((*field, column.get(row)?.into()))).collect();
         let extra = extras.get(row).map(attributes_of).unwrap_or_default();
         carried.extend(extra.iter().map(|(field, value)| (Field::from(*field), value.as_ref().into())));
+        carried.extend(named_texts(listed.get(row)).map(|(field, value)| (field, value.as_ref().into())));
+        if is_page && carried.iter().all(|(field, _)| *field != Field::OCCURRENCES) {
+            carried.push((Field::OCCURRENCES, Field::ONCE.into()));
+        }
         let observation = Observation { at: times.value(row), evidence };
-        StoredObservation { link_id: link_ids.value(row), observation, carried }
+        Some(StoredObservation { link_id: link_ids.value(row), observation, carried })
     };
-    Ok((0..batch.num_rows()).map(row).collect())
+    Ok((0..batch.num_rows()).filter_map(row).collect())
+}
+
+/// The attributes in a stored object of names and texts.
+fn named_texts(json: Option<&str>) -> impl Iterator<Item = (Field, Cow<'_, str>)> {
+    let texts = json.map(texts_of).unwrap_or_default().into_iter();
+    texts.filter_map(|(name, text)| Some((Field::parse(&name)?, text)))
 }
 
 impl Index {
@@ -231,17 +247,17 @@ impl<'a> AttributeColumns<'a> {
     }
 
     /// Those that share a column.
-    fn others(&self, row: usize) -> Vec<(AttributeField, Cow<'_, str>)> {
-        self.others.get(row).map(texts_of).unwrap_or_default()
+    fn others(&self, row: usize) -> Vec<(Field, Cow<'_, str>)> {
+        named_texts(self.others.get(row)).collect()
     }
 
     fn get<'s>(
         &'s self,
         row: usize,
-        others: &'s [(AttributeField, Cow<'_, str>)],
+        others: &'s [(Field, Cow<'_, str>)],
     ) -> impl Iterator<Item = (Field, &'s str)> {
         let named = self.named.iter().filter_map(move |(field, column)| Some((*field, column.get(row)?)));
-        named.chain(others.iter().map(|(field, value)| (Field::from(*field), value.as_ref())))
+        named.chain(others.iter().map(|(field, value)| (*field, value.as_ref())))
     }
 }
 
@@ -266,10 +282,7 @@ struct RegisterColumns<'a> {
     status: &'a PrimitiveArray<UInt8Type>,
     started_at: &'a PrimitiveArray<TimestampMicrosecondType>,
     last_seen: &'a PrimitiveArray<TimestampMicrosecondType>,
-    firm_at: &'a PrimitiveArray<TimestampMicrosecondType>,
-    firm_reason: Texts<'a>,
-    suspect_at: &'a PrimitiveArray<TimestampMicrosecondType>,
-    suspect_before_at: &'a PrimitiveArray<TimestampMicrosecondType>,
+    losses: LossColumns<'a>,
 }
 
 impl<'a> RegisterColumns<'a> {
@@ -278,28 +291,18 @@ impl<'a> RegisterColumns<'a> {
             status: numbers(batch, "status")?,
             started_at: numbers(batch, "started_at")?,
             last_seen: numbers(batch, "last_seen")?,
-            firm_at: numbers(batch, "firm_loss_at")?,
-            firm_reason: texts(batch, "firm_loss_reason")?,
-            suspect_at: numbers(batch, "suspect_at")?,
-            suspect_before_at: numbers(batch, "suspect_before_at")?,
+            losses: LossColumns::of(batch)?,
         })
     }
 
     fn get(&self, row: usize) -> Registers {
         let time = |column: &PrimitiveArray<TimestampMicrosecondType>| at(column, row).unwrap_or(NEVER);
+        let losses = self.losses.get(row);
         Registers {
             status: Status::of_code(at(self.status, row).unwrap_or_default()),
             started_at: time(self.started_at),
             last_seen: time(self.last_seen),
-            firm_at: time(self.firm_at),
-            firm_reason: self
-                .firm_reason
-                .get(row)
-                .and_then(LossReason::parse)
-                .unwrap_or(LossReason::PAGE_ERROR),
-            suspect_at: time(self.suspect_at),
-            suspect_before_at: time(self.suspect_before_at),
-            ..Registers::default()
+            ..Registers::unsighted(&losses)
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The index out of a snapshot. What the tables moved since comes after it, by the calls of [`super::restore`].
 
 use super::Index;
-use super::save::{DOMAINS, LINKS, PAGES};
+use super::save::{DOMAINS, LINKS, PAGE_LOSSES, PAGE_SETS, PAGES};
 use crate::authority::Board;
 use crate::error::CoreError;
+use crate::links::page_register::Losses;
 use crate::links::table::Link;
 use crate::snapshot::bytes::Reader;
 use crate::snapshot::{Block, SnapshotError, SnapshotFile};
 
 /// Least bytes of a record of any kind; a count that would need more than there are is damage.
-const LEAST_BYTES: u64 = 9;
+const LEAST_BYTES: u64 = 8;
 
 impl Index {
     /// Take what a snapshot holds; the index must be new, its seeds set. After an error it is of no use.
@@ -21,7 +22,8 @@ impl Index {
         wanted.extend(self.facts());
         file.check(&wanted)?;
         let totals = file.totals();
-        for count in [totals.links, totals.pages, totals.domains] {
+        let counts = [totals.links, totals.pages, totals.domains, totals.page_losses, totals.page_sets];
+        for count in counts {
             if count > totals.bytes / LEAST_BYTES || count >= u64::from(u32::MAX) {
                 return Err(impossible("more records than bytes").into());
             }
@@ -34,8 +36,14 @@ impl Index {
         self.pages.reserve(totals.pages as usize);
         self.pages.reserve_links(totals.links as usize);
         self.load_blocks(&mut file)?;
-        let loaded = (self.links.len() as u64, self.pages.len() as u64, self.domains.len() as u64);
-        if loaded != (totals.links, totals.pages, totals.domains) {
+        let loaded = [
+            self.links.len(),
+            self.pages.len(),
+            self.domains.len(),
+            self.page_registers.len(),
+            self.page_registers.sets().len(),
+        ];
+        if loaded.map(|count| count as u64) != counts {
             return Err(impossible("another number of records than it says").into());
         }
         self.find_all()?;
@@ -65,6 +73,8 @@ impl Index {
                 LINKS => self.load_link(&mut from).is_some(),
                 PAGES => self.load_page(&mut from).is_some(),
                 DOMAINS => self.load_domain(&mut from)?.is_some(),
+                PAGE_LOSSES => self.load_page_losses(&mut from).is_some(),
+                PAGE_SETS => from.u64().is_some_and(|set_id| self.page_registers.add_set(set_id)),
                 _ => false,
             };
             if !is_there {
@@ -87,6 +97,12 @@ impl Index {
         let boards = std::iter::once(citation).chain(trust);
         let estimates = &mut self.restoring.page_estimates;
         boards.zip(estimates).try_for_each(|(board, all)| load_score(board, page, all, from))
+    }
+
+    fn load_page_losses(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let page_key = from.u64()?;
+        self.page_registers.restore(page_key, &Losses::load(from)?);
+        Some(())
     }
 
     fn load_domain(&mut self, from: &mut Reader<'_>) -> Result<Option<()>, CoreError> {

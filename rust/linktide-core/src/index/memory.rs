@@ -13,7 +13,7 @@ impl Index {
         let vectors = |scored: &ScoredGraph| scored.boards().map(Board::memory_bytes).sum::<usize>();
         [
             ("memory_links_bytes", self.links.memory_bytes() + timers),
-            ("memory_pages_bytes", self.pages.memory_bytes()),
+            ("memory_pages_bytes", self.pages.memory_bytes() + self.page_registers.memory_bytes()),
             ("memory_domains_bytes", self.domains.memory_bytes() + self.seeds.memory_bytes()),
             ("memory_page_graph_bytes", self.page_graph.graph().memory_bytes()),
             (
@@ -38,6 +38,7 @@ impl Index {
     pub fn shrink(&mut self) -> Result<(), CoreError> {
         self.links.shrink();
         self.pages.shrink();
+        self.page_registers.shrink();
         self.domains.shrink();
         self.timers.shrink_to_fit();
         self.page_graph.shrink()?;

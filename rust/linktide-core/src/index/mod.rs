@@ -6,8 +6,8 @@
 //! the tables: it has no way back, by design, because the tables are the truth.
 
 mod audit;
-mod contributions;
 mod build;
+mod contributions;
 mod dead_letters;
 mod effects;
 mod fingerprint;
@@ -16,6 +16,11 @@ mod load;
 mod memory;
 mod moved_hosts;
 mod numbers;
+mod page_input;
+mod page_rows;
+mod page_stage;
+#[cfg(test)]
+mod page_tests;
 mod rederive;
 mod replay;
 mod restore;
@@ -38,6 +43,7 @@ use crate::batch::EventBatch;
 use crate::graph::DomainPairs;
 use crate::links::domains::DomainTable;
 use crate::links::flow::RelWeights;
+use crate::links::page_register::PageRegisters;
 use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::LinkTable;
@@ -50,9 +56,10 @@ pub use input::observations;
 pub(crate) use input::{at, numbers, texts};
 pub use moved_hosts::moved_hosts;
 pub use numbers::DomainNumbers;
-pub use rederive::StoredObservation;
+pub use rederive::{StoredObservation, Wanted};
 use restore::Restoring;
 pub use restore::{RestoredDomain, RestoredLink};
+pub use rows::wanted_rows;
 pub use save::{Progress, SnapshotRun};
 pub use scores::{AuthorityState, BoardState, Score};
 pub use seeds::MAX_TOPICS;
@@ -110,6 +117,7 @@ pub struct Index {
     options: IndexOptions,
     links: LinkTable,
     pages: PageTable,
+    page_registers: PageRegisters,
     domains: DomainTable,
     pairs: DomainPairs,
     page_graph: ScoredGraph,
@@ -146,6 +154,7 @@ impl Index {
             options,
             links: LinkTable::new(options.seed, rel_weights),
             pages: PageTable::default(),
+            page_registers: PageRegisters::default(),
             domains: DomainTable::default(),
             pairs: DomainPairs::new(&weights),
             page_graph: ScoredGraph::new(&weights, pages)?,
@@ -165,8 +174,8 @@ impl Index {
         })
     }
 
-    /// Take a batch; returns the ids of links whose stored observations [`Index::finish`] needs.
-    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
+    /// Take a batch; returns the links whose stored observations [`Index::finish`] needs.
+    pub fn begin(&mut self, batch: &Arc<EventBatch>) -> Vec<Wanted> {
         self.stage(batch)
     }
 

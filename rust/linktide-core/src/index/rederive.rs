@@ -4,8 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Index;
 use super::stage::{LifeRow, Pending, RunRow, Tally, TallyKind};
-use crate::batch::EventBatch;
-use crate::event::LossReason;
+use crate::batch::{EventBatch, PageAnswer};
 use crate::links::attribute::{Carried, Field, Run, runs};
 use crate::links::life::{Evidence, Life, Observation};
 use crate::links::register::Registers;
@@ -19,6 +18,15 @@ pub struct StoredObservation {
     pub observation: Observation,
     /// Attributes that a sighting carried.
     pub carried: Vec<(Field, Box<str>)>,
+}
+
+/// A link whose stored observations are wanted: its own, and those of its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// Key of the link.
+    pub link_id: u64,
+    /// Key of the page that links.
+    pub page_key: u64,
 }
 
 /// Everything known of one link on one side of the batch.
@@ -41,6 +49,7 @@ impl Index {
             by_link.entry(observation.link_id).or_default().push(observation);
         }
         let mut rows = std::mem::take(&mut pending.rows_of_marked);
+        let losing = pages_with_losses(&pending.batch);
         for at_touched in marked {
             let Some(touched) = pending.touched.get(at_touched as usize) else { continue };
             let mut rows = rows.remove(&at_touched).unwrap_or_default();
@@ -49,7 +58,9 @@ impl Index {
                 continue;
             }
             let before = by_link.remove(&touched.before.link_id).unwrap_or_default();
-            self.rederive_link(pending, at_touched, &before, &rows);
+            let page = self.pages.get(touched.before.ends.source_page).map_or(0, |page| page.key);
+            let pages = losing.get(&page).map_or(&[][..], Vec::as_slice);
+            self.rederive_link(pending, at_touched, &before, (&rows, pages));
             self.counters.rederived_links += 1;
         }
     }
@@ -59,21 +70,30 @@ impl Index {
         pending: &mut Pending,
         at_touched: u32,
         stored: &[StoredObservation],
-        rows: &[usize],
+        (rows, pages): (&[usize], &[usize]),
     ) {
         let batch = std::sync::Arc::clone(&pending.batch);
+        let link_id = pending.touched.get(at_touched as usize).map_or(0, |touched| touched.before.link_id);
+        let answers = || pages.iter().filter_map(|&page| batch.pages.get(page));
         let mut observations: Vec<Observation> = stored.iter().map(|seen| seen.observation).collect();
         let mut carried: Vec<Carried<'_>> = stored.iter().flat_map(carried_by).collect();
         let before = derive(observations.clone(), &mut carried.clone(), pending.clock_before);
         for &row in rows {
-            observations.push(observation_of(&batch, row));
-            if batch.is_sighting(row) {
-                let at = batch.observed_at.get(row).copied().unwrap_or_default();
-                carried.extend(batch.carried(row).map(|(field, value)| Carried { field, at, value }));
+            let Some(observation) = batch.observation(row) else { continue };
+            observations.push(observation);
+            if observation.evidence == Evidence::Sighting {
+                let fields = batch.carried(row);
+                carried.extend(fields.map(|(field, value)| Carried { field, at: observation.at, value }));
             }
         }
+        observations.extend(answers().filter_map(|page| loss_of(&batch, page, link_id)));
         let after = derive(observations, &mut carried, self.clock);
-        let prompt = |at: i64| rows.iter().any(|&row| is_prompt_at(&batch, row, at));
+        let prompt = |at: i64| {
+            rows.iter().any(|&row| is_prompt_at(&batch, row, at))
+                || answers().any(|page| {
+                    page.arrival.observed_at == at && page.arrival.record_at - at <= super::stage::PROMPT_US
+                })
+        };
         self.counters.history_revised += pending.revise_lives(at_touched, &before.lives, &after.lives);
         pending.revise_tallies(at_touched, &before.lives, &after.lives, &prompt);
         pending.revise_runs(at_touched, &before.runs, &after.runs);
@@ -110,15 +130,19 @@ fn carried_by(seen: &StoredObservation) -> impl Iterator<Item = Carried<'_>> {
     carried.map(move |(field, value)| Carried { field: *field, at, value })
 }
 
-fn observation_of(batch: &EventBatch, row: usize) -> Observation {
-    let at = batch.observed_at.get(row).copied().unwrap_or_default();
-    let evidence = if batch.is_sighting(row) {
-        Evidence::Sighting
-    } else {
-        let reason = batch.lost_reason.get(row).copied().flatten();
-        Evidence::Loss(reason.unwrap_or(LossReason::REMOVED_FROM_HTML))
-    };
-    Observation { at, evidence }
+/// What a page says of a link that it does not list.
+fn loss_of(batch: &EventBatch, page: &PageAnswer, link_id: u64) -> Option<Observation> {
+    let reason = page.loss().filter(|_| !page.lists(batch, link_id))?;
+    Some(Observation { at: page.arrival.observed_at, evidence: Evidence::Loss(reason) })
+}
+
+/// Pages of the batch that speak of all their links, by the page's key.
+pub(super) fn pages_with_losses(batch: &EventBatch) -> FxHashMap<u64, Vec<usize>> {
+    let mut pages: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
+    for (number, page) in batch.pages.iter().enumerate().filter(|(_, page)| page.loss().is_some()) {
+        pages.entry(page.page_key).or_default().push(number);
+    }
+    pages
 }
 
 fn is_prompt_at(batch: &EventBatch, row: usize, at: i64) -> bool {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Index;
+use super::rederive::pages_with_losses;
 use super::stage::{PROMPT_US, Pending, RunRow, Undo};
 use crate::batch::EventBatch;
 use crate::links::attribute::{Field, stronger};
@@ -26,12 +27,19 @@ impl Pending {
     pub(super) fn judge_marked(&mut self) {
         self.rows_of_marked = self.find_rows_of_marked();
         let batch = &self.batch;
+        let losing =
+            if self.rows_of_marked.is_empty() { FxHashMap::default() } else { pages_with_losses(batch) };
         for (&at_touched, rows) in &self.rows_of_marked {
             let Some(touched) = self.touched.get_mut(at_touched as usize) else { continue };
             let before = touched.before.registers;
             let is_after = |row: usize| batch.observed_at.get(row).is_some_and(|&at| before.is_before(at));
+            let is_sighting =
+                |row| batch.observation(row).is_some_and(|seen| seen.evidence == Evidence::Sighting);
+            // Its page may say in this batch that the link is gone, which the rows do not tell.
+            let page = rows.first().and_then(|&row| batch.source_key.get(row));
             touched.is_replayed = touched.new_at_row.is_none()
-                && rows.iter().all(|&row| batch.is_sighting(row) && is_after(row));
+                && page.is_none_or(|page| !losing.contains_key(page))
+                && rows.iter().all(|&row| is_sighting(row) && is_after(row));
         }
         self.undo.sort_by_key(|undo| undo.touched);
     }
@@ -150,7 +158,8 @@ mod tests {
         let received_at_us = 1_800_000_000_000_000;
         let (codec, data) = (Codec::Ndjson, data.as_bytes());
         let records = ChunkRef { codec, data, first_offset, received_at_us, aborted: &[] };
-        let batch = BatchDecoder::new(Arc::new(suffixes), options).decode(&[Chunk { source_id: 1, records }]);
+        let chunk = Chunk { source_id: 1, accepts_losses: true, records };
+        let batch = BatchDecoder::new(Arc::new(suffixes), options).decode(&[chunk]);
         assert!(batch.dead_letters.is_empty(), "{:?}", batch.dead_letters);
         Arc::new(batch)
     }
@@ -199,7 +208,8 @@ mod tests {
         for batch in batches {
             let wanted = index.begin(batch);
             fetched += wanted.len();
-            let known = stored.iter().filter(|seen: &&StoredObservation| wanted.contains(&seen.link_id));
+            let is_wanted = |link_id| wanted.iter().any(|link| link.link_id == link_id);
+            let known = stored.iter().filter(|seen: &&StoredObservation| is_wanted(seen.link_id));
             index.finish(known.cloned().collect()).unwrap();
             stored.extend(stored_of(batch));
         }

@@ -7,6 +7,7 @@ use crate::authority::{Budget, ScoredGraph, drain_all};
 use crate::error::CoreError;
 use crate::links::attribute::Field;
 use crate::links::domains::Domain;
+use crate::links::page_register::Losses;
 use crate::links::register::{NEVER, Registers, Status};
 
 /// One link as its wide row has it.
@@ -171,6 +172,7 @@ impl Index {
         let restoring = std::mem::take(&mut self.restoring);
         let (of_pages, of_domains) = (restoring.page_estimates, restoring.domain_estimates);
         drop((restoring.link_revs, restoring.page_revs));
+        self.take_page_losses();
         self.build()?;
         self.new_nodes.clear();
         self.written_domains = self.domains.len() as u32;
@@ -191,6 +193,20 @@ impl Index {
     }
 }
 
+impl Index {
+    /// Tell the links what their pages said of them: state rows do not, where nothing else moved.
+    fn take_page_losses(&mut self) {
+        for (page_key, losses) in self.page_registers.iter() {
+            let Some(page) = self.pages.find(*page_key) else { continue };
+            for link in self.pages.links(page) {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.registers = with_page(link.registers, losses);
+                }
+            }
+        }
+    }
+}
+
 /// Whether nothing newer was taken at this place; then `rev` is noted there.
 fn is_newest(revs: &mut Vec<u64>, at: u32, rev: u64) -> bool {
     let at = at as usize;
@@ -207,6 +223,18 @@ fn restore_shown(graph: &mut ScoredGraph, node: u32, (citation, trust): (f64, f6
     if let Some(board) = graph.trust_mut().first_mut().filter(|_| has_trust) {
         board.restore_shown(node, trust);
     }
+}
+
+/// Add what the page of the link said. While a link lives its page listed it in its last complete answer.
+pub(super) fn with_page(registers: Registers, page: &Losses) -> Registers {
+    let mut losses = registers.losses();
+    losses.join(page);
+    let mut joined = registers;
+    joined.set_losses(&losses);
+    if registers.status.is_live() {
+        joined.last_seen = registers.last_seen.max(page.firm_at);
+    }
+    joined
 }
 
 /// Registers whose unknown parts cannot lead to a wrong O(1) step.

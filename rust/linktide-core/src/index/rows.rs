@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt64Array};
 
+use super::Wanted;
 use crate::error::CoreError;
 use crate::links::register::NEVER;
 
@@ -15,6 +16,18 @@ pub(super) fn rows(table: &'static str, columns: Vec<(&str, ArrayRef)>) -> Resul
 /// A column of keys or counts.
 pub(super) fn u64s(values: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(UInt64Array::from_iter_values(values))
+}
+
+/// The links that a semi-join is to fetch: `link_id`, `page_key`.
+///
+/// # Errors
+/// The rows could not be built.
+pub fn wanted_rows(wanted: &[Wanted]) -> Result<RecordBatch, CoreError> {
+    let columns = vec![
+        ("link_id", u64s(wanted.iter().map(|link| link.link_id))),
+        ("page_key", u64s(wanted.iter().map(|link| link.page_key))),
+    ];
+    rows("wanted", columns)
 }
 
 /// Times in µs UTC, null where there is none.

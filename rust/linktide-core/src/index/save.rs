@@ -19,6 +19,9 @@ const RECORDS_PER_BLOCK: usize = 32_768;
 pub(super) const LINKS: u32 = 1;
 pub(super) const PAGES: u32 = 2;
 pub(super) const DOMAINS: u32 = 3;
+pub(super) const PAGE_LOSSES: u32 = 4;
+pub(super) const PAGE_SETS: u32 = 5;
+const LAST: u32 = PAGE_SETS;
 
 /// How far a snapshot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +70,7 @@ impl SnapshotRun {
     /// The file could not be written, or the vectors of the index are others than when it began.
     pub fn step(&mut self, index: &Index, budget: Duration) -> Result<Progress, CoreError> {
         let began = Instant::now();
-        while self.part <= DOMAINS && index.pending.is_none() && self.writer.has_room() {
+        while self.part <= LAST && index.pending.is_none() && self.writer.has_room() {
             if index.board_names() != self.boards {
                 return Err(SnapshotError::Overtaken.into());
             }
@@ -76,7 +79,7 @@ impl SnapshotRun {
                 break;
             }
         }
-        if self.part <= DOMAINS {
+        if self.part <= LAST {
             return Ok(Progress::Saving);
         }
         if self.writer.is_over() { Ok(Progress::Written(self.writer.wait()?)) } else { Ok(Progress::Writing) }
@@ -87,7 +90,7 @@ impl SnapshotRun {
     /// # Errors
     /// As [`Self::step`].
     pub fn finish(&mut self, index: &Index) -> Result<Totals, CoreError> {
-        while self.part <= DOMAINS && index.pending.is_none() {
+        while self.part <= LAST && index.pending.is_none() {
             self.step(index, Duration::MAX)?;
             self.writer.wait_for_room();
         }
@@ -98,7 +101,9 @@ impl SnapshotRun {
         let (count, known) = match self.part {
             LINKS => (&mut self.totals.links, index.links.len()),
             PAGES => (&mut self.totals.pages, index.pages.len()),
-            _ => (&mut self.totals.domains, index.domains.len()),
+            DOMAINS => (&mut self.totals.domains, index.domains.len()),
+            PAGE_LOSSES => (&mut self.totals.page_losses, index.page_registers.len()),
+            _ => (&mut self.totals.page_sets, index.page_registers.sets().len()),
         };
         let end = known.min(self.next + RECORDS_PER_BLOCK);
         let records = self.next..end;
@@ -110,7 +115,11 @@ impl SnapshotRun {
                 match self.part {
                     LINKS => index.save_link(at as u32, &mut payload),
                     PAGES => index.save_page(at as u32, &mut payload),
-                    _ => index.save_domain(at as u32, &mut payload),
+                    DOMAINS => index.save_domain(at as u32, &mut payload),
+                    PAGE_LOSSES => index.save_page_losses(at, &mut payload),
+                    _ => payload.extend(
+                        index.page_registers.sets().get(at).map(|id| id.to_le_bytes()).into_iter().flatten(),
+                    ),
                 }
             }
             self.writer.put(self.part, size as u32, payload)?;
@@ -119,7 +128,7 @@ impl SnapshotRun {
         if end == known {
             (self.part, self.next) = (self.part + 1, 0);
         }
-        if self.part > DOMAINS {
+        if self.part > LAST {
             self.totals.end_rev = index.rev;
             self.writer.end(self.totals)?;
         }
@@ -152,6 +161,12 @@ impl Index {
         out.put_u64(page.key);
         out.put_u32(page.domain);
         save_scores(&self.page_graph, index, out);
+    }
+
+    fn save_page_losses(&self, at: usize, out: &mut Vec<u8>) {
+        let Some((key, losses)) = self.page_registers.get(at) else { return };
+        out.put_u64(*key);
+        losses.save(out);
     }
 
     fn save_domain(&self, index: u32, out: &mut Vec<u8>) {

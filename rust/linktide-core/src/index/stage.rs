@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Index;
+use super::{Index, Wanted};
 use crate::batch::EventBatch;
-use crate::event::LossReason;
 use crate::links::attribute::Field;
-use crate::links::life::{Ending, Evidence, Life, Observation};
+use crate::links::life::{Ending, Evidence, Life};
 use crate::links::pages::PageTable;
-use crate::links::register::{Late, NEVER, Step};
+use crate::links::register::{Late, NEVER, Registers, Step};
 use crate::links::table::{Ends, Link};
 
 /// A batch between `begin` and `finish`.
@@ -28,6 +27,10 @@ pub(super) struct Pending {
     pub(super) tallies: Vec<Tally>,
     /// What other attributes of known links were before this batch changed them, in the order of the changes.
     pub(super) undo: Vec<Undo>,
+    /// Pages of the batch whose content was not stored before.
+    pub(super) new_sets: Vec<usize>,
+    /// Pages of the batch that no link leaves, by now.
+    pub(super) bare_pages: Vec<usize>,
     /// Batch rows of the marked links.
     pub(super) rows_of_marked: FxHashMap<u32, Vec<usize>>,
 }
@@ -112,7 +115,7 @@ pub(super) fn ends_of(pages: &mut PageTable, [source, target]: [(u64, u32); 2]) 
 }
 
 impl Index {
-    pub(super) fn stage(&mut self, batch: &Arc<EventBatch>) -> Vec<u64> {
+    pub(super) fn stage(&mut self, batch: &Arc<EventBatch>) -> Vec<Wanted> {
         let mut pending = Pending {
             clock_before: self.clock,
             touched: Vec::with_capacity(batch.len()),
@@ -121,22 +124,37 @@ impl Index {
             first_runs: Vec::new(),
             tallies: Vec::with_capacity(batch.len()),
             undo: Vec::new(),
+            new_sets: Vec::new(),
+            bare_pages: Vec::new(),
             rows_of_marked: FxHashMap::default(),
             batch: Arc::clone(batch),
         };
         self.clock = self.clock.max(batch.newest.unwrap_or(NEVER));
-        for row in 0..batch.len() {
-            self.stage_row(&mut pending, batch, row);
+        let mut next = 0;
+        for (number, page) in batch.pages.iter().enumerate() {
+            (next..page.rows.start).for_each(|row| self.stage_row(&mut pending, batch, row));
+            self.stage_page(&mut pending, batch, number);
+            next = page.rows.end;
         }
+        (next..batch.rows()).for_each(|row| self.stage_row(&mut pending, batch, row));
         pending.judge_marked();
-        // All observations of a link that this batch made known are in this batch.
-        let is_wanted = |link: &&Touched| link.is_marked && !link.is_replayed && link.new_at_row.is_none();
-        let marked = pending.touched.iter().filter(is_wanted).map(|touched| touched.before.link_id).collect();
+        let wanted = pending.touched.iter().filter_map(|touched| self.wanted(touched)).collect();
         self.pending = Some(pending);
-        marked
+        wanted
     }
 
-    fn stage_row(&mut self, pending: &mut Pending, batch: &EventBatch, row: usize) {
+    /// The link, if its stored observations are needed. All sightings of a link that this batch made known are in
+    /// this batch, but its page may have spoken of it before.
+    fn wanted(&self, touched: &Touched) -> Option<Wanted> {
+        if !touched.is_marked || touched.is_replayed {
+            return None;
+        }
+        let page_key = self.pages.get(touched.before.ends.source_page)?.key;
+        let is_wanted = touched.new_at_row.is_none() || self.page_registers.losses(page_key).is_some();
+        is_wanted.then_some(Wanted { link_id: touched.before.link_id, page_key })
+    }
+
+    pub(super) fn stage_row(&mut self, pending: &mut Pending, batch: &EventBatch, row: usize) {
         let Some(&link_id) = batch.link_id.get(row) else { return };
         let (domains, pages) = (&mut self.domains, &mut self.pages);
         let (index, is_new) = self.links.find_or_add(link_id, || {
@@ -145,16 +163,17 @@ impl Index {
             let target = domains.find_or_add(key(&batch.target_domain_key), batch.target_domain_name(row));
             ends_of(pages, [(key(&batch.source_key), source), (key(&batch.target_key), target)])
         });
-        if is_new && let Some(link) = self.links.get(index) {
+        if is_new && let Some(link) = self.links.get_mut(index) {
             self.pages.add_link(link.ends.source_page, index);
+            let page_key = batch.source_key.get(row).copied().unwrap_or_default();
+            if let Some(losses) = self.page_registers.losses(page_key) {
+                link.registers = Registers::unsighted(losses);
+            }
         }
         let Some(at_touched) = self.touch(pending, index, is_new.then_some(row as u32)) else { return };
         let is_marked = pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked);
-        if !is_marked
-            && self.step(pending, at_touched, row).is_err()
-            && let Some(touched) = pending.touched.get_mut(at_touched)
-        {
-            touched.is_marked = true;
+        if !is_marked && self.step(pending, at_touched, row).is_err() {
+            pending.mark(at_touched);
         }
     }
 
@@ -185,18 +204,13 @@ impl Index {
     /// Take one event in O(1).
     fn step(&mut self, pending: &mut Pending, at_touched: usize, row: usize) -> Result<(), Late> {
         let batch = Arc::clone(&pending.batch);
-        let at = batch.observed_at.get(row).copied().unwrap_or_default();
+        let Some(observation) = batch.observation(row) else { return Ok(()) };
+        let at = observation.at;
         let index = pending.touched.get(at_touched).map_or(0, |touched| touched.index);
-        let is_sighting = batch.is_sighting(row);
+        let is_sighting = observation.evidence == Evidence::Sighting;
         let link = self.links.get_mut(index).ok_or(Late)?;
         let is_newest = at > link.registers.last_seen;
-        let evidence = if is_sighting {
-            Evidence::Sighting
-        } else {
-            let reason = batch.lost_reason.get(row).copied().flatten();
-            Evidence::Loss(reason.unwrap_or(LossReason::REMOVED_FROM_HTML))
-        };
-        let step = link.registers.observe(Observation { at, evidence })?;
+        let step = link.registers.observe(observation)?;
         let timer = link.registers.timer();
         if let Some(due) = timer.filter(|_| !is_sighting) {
             self.timers.push(Reverse((due, index)));
@@ -310,6 +324,13 @@ impl Pending {
         match row.and_then(|row| self.lives.get_mut(row)) {
             Some(row) => row.life = life,
             None => self.lives.push(LifeRow { touched: at_touched as u32, life, is_void: false }),
+        }
+    }
+
+    /// Leave a link to be derived at the end of the batch.
+    pub(super) fn mark(&mut self, at_touched: usize) {
+        if let Some(link) = self.touched.get_mut(at_touched) {
+            link.is_marked = true;
         }
     }
 

@@ -8,6 +8,7 @@ use arrow_array::{
     ArrayRef, BooleanArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
     UInt32Array, UInt64Array,
 };
+use arrow_select::filter::filter_record_batch;
 
 use super::Index;
 use super::rows::{known, rows, times, u64s};
@@ -15,7 +16,7 @@ use super::scores::Moved;
 use super::stage::{LifeRow, Pending, RunRow, TallyKind, Touched};
 use crate::batch::{EventBatch, text};
 use crate::error::CoreError;
-use crate::event::LossReason;
+use crate::event::{EventKind, LossReason};
 use crate::links::attribute::Field;
 use crate::links::register::NEVER;
 use crate::links::table::Link;
@@ -27,11 +28,12 @@ const HOUR_US: i64 = 3600 * 1_000_000;
 
 impl Index {
     pub(super) fn tables(&mut self, pending: &Pending, scores: &Moved) -> Result<Vec<Table>, CoreError> {
-        let mut tables = Vec::with_capacity(10);
+        let mut tables = Vec::with_capacity(14);
         let batch = &pending.batch;
-        if !batch.is_empty() {
+        if batch.link_events() > 0 {
             tables.push(("link_events", event_rows(batch, self.rev)?));
         }
+        self.page_tables(pending, &mut tables)?;
         if !batch.dead_letters.is_empty() {
             tables.push(("dead_letters", super::dead_letters::rows(batch, self.rev)?));
         }
@@ -225,9 +227,14 @@ fn event_rows(batch: &EventBatch, rev: u64) -> Result<RecordBatch, CoreError> {
         ("extra", texts(&batch.extra)),
         ("raw_source_url", texts(&batch.raw_source_url)),
         ("raw_target_url", texts(&batch.raw_target_url)),
-        ("rev", Arc::new(UInt64Array::from_value(rev, batch.len())) as _),
+        ("rev", Arc::new(UInt64Array::from_value(rev, batch.rows())) as _),
     ];
-    rows("link_events", columns)
+    let all = rows("link_events", columns)?;
+    if batch.pages.is_empty() {
+        return Ok(all);
+    }
+    let is_event = batch.kind.iter().map(|&kind| Some(kind != EventKind::Page as u8)).collect();
+    filter_record_batch(&all, &is_event).map_err(|source| CoreError::Rows { table: "link_events", source })
 }
 
 /// Wide rows of links that this batch made known.
@@ -302,6 +309,7 @@ impl<'a> First<'a> {
                 Field::ANCHOR => first.anchor = Some(value),
                 Field::REL => first.rel = Some(value),
                 Field::LINK_TYPE => first.link_type = Some(value),
+                Field::OCCURRENCES if value == Field::ONCE => {}
                 _ => others.push((field.as_str(), value)),
             }
         }

@@ -15,7 +15,19 @@ impl Field {
     pub const REL: Self = Self(1);
     /// Kind of link.
     pub const LINK_TYPE: Self = Self(2);
-    const NAMED: u8 = 3;
+    /// How many entries of a page name the target; 1 where no page said otherwise.
+    pub const OCCURRENCES: Self = Self(3);
+    /// What `OCCURRENCES` is before the first run.
+    pub const ONCE: &str = "1";
+    const NAMED: u8 = 4;
+
+    /// The attribute of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let named = [Self::ANCHOR, Self::REL, Self::LINK_TYPE, Self::OCCURRENCES];
+        let named = named.into_iter().find(|field| field.as_str() == name);
+        named.or_else(|| AttributeField::parse(name).map(Self::from))
+    }
 
     /// The name, as in events and tables.
     #[must_use]
@@ -24,22 +36,10 @@ impl Field {
             Self::ANCHOR => "anchor",
             Self::REL => "rel",
             Self::LINK_TYPE => "link_type",
+            Self::OCCURRENCES => "occurrences",
             Self(code) => {
                 AttributeField::ALL.get(usize::from(code - Self::NAMED)).map_or("", |field| field.as_str())
             }
-        }
-    }
-}
-
-impl Field {
-    /// The attribute of this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "anchor" => Some(Self::ANCHOR),
-            "rel" => Some(Self::REL),
-            "link_type" => Some(Self::LINK_TYPE),
-            _ => AttributeField::parse(name).map(Self::from),
         }
     }
 }
@@ -66,11 +66,13 @@ pub type Run<'a> = Carried<'a>;
 
 /// Of two values carried at one instant, the one that holds.
 ///
-/// Anchor: the longest in bytes, then the smallest. Rel: a followed one, then the greatest. Any other: the greatest.
+/// Anchor: the longest in bytes, then the smallest. Rel: a followed one, then the greatest. Occurrences: the greatest
+/// number. Any other: the greatest.
 #[must_use]
 pub fn stronger<'a>(field: Field, a: &'a str, b: &'a str) -> &'a str {
     let order = match field {
         Field::ANCHOR => a.len().cmp(&b.len()).then_with(|| b.cmp(a)),
+        Field::OCCURRENCES => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
         Field::REL => is_followed(a).cmp(&is_followed(b)).then_with(|| a.cmp(b)),
         _ => a.cmp(b),
     };
@@ -94,8 +96,9 @@ pub fn runs<'a>(carried: &mut [Carried<'a>]) -> Vec<Run<'a>> {
         let (instant, after) = rest.split_at(same);
         rest = after;
         let value = instant.iter().fold(first.value, |best, c| stronger(first.field, best, c.value));
-        let is_new = runs.last().is_none_or(|before| before.field != first.field || before.value != value);
-        if is_new {
+        let before = runs.last().filter(|before| before.field == first.field).map(|before| before.value);
+        let before = before.or((first.field == Field::OCCURRENCES).then_some(Field::ONCE));
+        if before != Some(value) {
             runs.push(Run { field: first.field, at: first.at, value });
         }
     }
@@ -125,6 +128,24 @@ mod tests {
         assert_eq!(stronger(Field::LINK_TYPE, "image", "text"), "text");
         let mut carried = [anchor(1, "a"), anchor(1, "bb"), anchor(2, "bb")];
         assert_eq!(runs(&mut carried), vec![anchor(1, "bb")]);
+    }
+
+    #[test]
+    fn a_link_occurs_once_until_a_page_says_otherwise() {
+        let times = |at, value| Carried { field: Field::OCCURRENCES, at, value };
+        let mut carried = [times(1, "1"), times(2, "9"), times(2, "10"), times(3, "1")];
+        assert_eq!(runs(&mut carried), vec![times(2, "10"), times(3, "1")]);
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        let others = AttributeField::ALL.iter().map(|&field| Field::from(field));
+        for field in
+            [Field::ANCHOR, Field::REL, Field::LINK_TYPE, Field::OCCURRENCES].into_iter().chain(others)
+        {
+            assert_eq!(Field::parse(field.as_str()), Some(field));
+        }
+        assert_eq!(Field::parse("rev"), None);
     }
 
     #[test]

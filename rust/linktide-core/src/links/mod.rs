@@ -5,6 +5,7 @@ pub mod attribute;
 pub mod domains;
 pub mod flow;
 pub mod life;
+pub mod page_register;
 pub mod pages;
 pub mod register;
 mod saved;

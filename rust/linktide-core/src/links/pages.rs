@@ -104,9 +104,19 @@ impl PageTable {
 
     /// All links known to leave a page, newest first.
     pub fn links(&self, page: u32) -> impl Iterator<Item = u32> {
-        let known = |link: u32| (link != NONE).then_some(link);
-        let newest = self.get(page).and_then(|page| known(page.newest_link));
-        std::iter::successors(newest, move |&link| self.earlier.get(link as usize).copied().and_then(known))
+        std::iter::successors(self.newest_link(page), |&link| self.link_before(link))
+    }
+
+    /// The newest link that leaves a page.
+    #[must_use]
+    pub fn newest_link(&self, page: u32) -> Option<u32> {
+        self.get(page).map(|page| page.newest_link).filter(|&link| link != NONE)
+    }
+
+    /// The link that was known before this one and leaves the same page.
+    #[must_use]
+    pub fn link_before(&self, link: u32) -> Option<u32> {
+        self.earlier.get(link as usize).copied().filter(|&link| link != NONE)
     }
 
     /// A live link more or less by which the page hands all on: true if the page now begins or ends to do so.

@@ -4,6 +4,7 @@
 //! all before it, or evidence without effect. Everything else is [`Late`] and is derived again.
 
 use super::life::{Ending, Evidence, Life, Observation, SUSPECT_WINDOW_US, collapse, lives};
+use super::page_register::Losses;
 use crate::event::LossReason;
 
 /// "Never" in a time register; smaller than every accepted time.
@@ -104,6 +105,26 @@ impl Default for Registers {
 }
 
 impl Registers {
+    /// Those of a link that was never sighted, on a page that said this of all its links.
+    #[must_use]
+    pub fn unsighted(losses: &Losses) -> Self {
+        let Losses { firm_at, suspect_at, suspect_before_at, firm_reason } = *losses;
+        Self { firm_at, suspect_at, suspect_before_at, firm_reason, ..Self::default() }
+    }
+
+    /// The loss registers.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        let Self { firm_at, suspect_at, suspect_before_at, firm_reason, .. } = *self;
+        Losses { firm_at, suspect_at, suspect_before_at, firm_reason }
+    }
+
+    /// Put other loss registers in place of these.
+    pub fn set_losses(&mut self, losses: &Losses) {
+        let Losses { firm_at, suspect_at, suspect_before_at, firm_reason } = *losses;
+        *self = Self { firm_at, suspect_at, suspect_before_at, firm_reason, ..*self };
+    }
+
     /// Take a sighting or a loss in O(1).
     ///
     /// # Errors
@@ -227,19 +248,11 @@ impl Registers {
         has_no_life_before || is_outshone || is_in_dead_gap || is_known
     }
 
-    /// Move the loss registers; maxima, so order does not matter.
+    /// Move the loss registers.
     fn note_loss(&mut self, at: i64, reason: LossReason) {
-        if reason.is_firm() {
-            if at > self.firm_at || (at == self.firm_at && reason > self.firm_reason) {
-                self.firm_at = at;
-                self.firm_reason = reason;
-            }
-        } else if at > self.suspect_at {
-            self.suspect_before_at = self.suspect_at;
-            self.suspect_at = at;
-        } else if at < self.suspect_at && at > self.suspect_before_at {
-            self.suspect_before_at = at;
-        }
+        let mut losses = self.losses();
+        losses.note(at, reason);
+        self.set_losses(&losses);
     }
 
     /// The status that the registers alone give, for any arrival order (the formula kept for ever).

@@ -189,11 +189,18 @@ impl LinkTable {
         match field {
             Field::ANCHOR => link.anchor_hash,
             Field::REL => link.rel_hash,
-            _ if !link.has_other_attributes => 0,
-            _ => self.others.get(&index).map_or(0, |list| {
-                list.iter().find(|(known, _)| *known == field).map_or(0, |(_, hash)| *hash)
-            }),
+            _ if !link.has_other_attributes => self.hash_before(field),
+            _ => {
+                let known =
+                    self.others.get(&index).and_then(|list| list.iter().find(|known| known.0 == field));
+                known.map_or_else(|| self.hash_before(field), |known| known.1)
+            }
         }
+    }
+
+    /// The hash of what a field is before anything carried it.
+    fn hash_before(&self, field: Field) -> u64 {
+        if field == Field::OCCURRENCES { self.hash(Field::ONCE) } else { 0 }
     }
 
     /// Remember a current value that holds since `at`.

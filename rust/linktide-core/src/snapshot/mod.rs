@@ -25,12 +25,12 @@ pub use write::SnapshotWriter;
 pub const MAGIC: [u8; 8] = *b"LTSNAP\r\n";
 
 /// Version of the layout and of the records in it; a file of another one is not read.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const TRAILER_KIND: u32 = 0;
 const BLOCK_HEAD_BYTES: usize = 12;
 const HASH_BYTES: usize = 8;
-const TRAILER_BYTES: usize = 48;
+const TRAILER_BYTES: usize = 64;
 /// The trailer with its frame.
 const END_BYTES: u64 = (BLOCK_HEAD_BYTES + TRAILER_BYTES + HASH_BYTES) as u64;
 /// A header or a block is smaller; a length beyond it is damage, not a wish for memory.
@@ -58,6 +58,10 @@ pub struct Totals {
     pub pages: u64,
     /// Domains.
     pub domains: u64,
+    /// Pages with loss registers.
+    pub page_losses: u64,
+    /// Contents of pages.
+    pub page_sets: u64,
     /// The newest revision of which anything may be in it.
     pub end_rev: u64,
     /// Blocks before the trailer.

@@ -167,6 +167,8 @@ fn parse_totals(mut body: Reader<'_>) -> Option<Totals> {
         links: body.u64()?,
         pages: body.u64()?,
         domains: body.u64()?,
+        page_losses: body.u64()?,
+        page_sets: body.u64()?,
         end_rev: body.u64()?,
         blocks: body.u64()?,
         bytes: body.u64()?,

@@ -200,9 +200,16 @@ impl Begun {
         let bytes = self.bytes + super::END_BYTES;
         let totals = Totals { blocks: self.blocks, bytes, ..totals };
         let mut body = Vec::with_capacity(TRAILER_BYTES);
-        for number in
-            [totals.links, totals.pages, totals.domains, totals.end_rev, totals.blocks, totals.bytes]
-        {
+        for number in [
+            totals.links,
+            totals.pages,
+            totals.domains,
+            totals.page_losses,
+            totals.page_sets,
+            totals.end_rev,
+            totals.blocks,
+            totals.bytes,
+        ] {
             body.put_u64(number);
         }
         self.write(TRAILER_KIND, 0, &body)?;
