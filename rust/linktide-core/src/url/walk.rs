@@ -230,7 +230,7 @@ fn is_plain(text: &Text<'_>, at: usize, in_path: u64) -> bool {
         b'%' => is_plain_triple(text.0, at),
         b';' | b'(' if in_path != 0 => !may_be_session(text.0, at),
         // Otherwise it begins a segment `.` or `..`, perhaps after decoding.
-        b'.' if in_path != 0 => !is_end(at + 1) && !(text.byte(at + 1) == b'.' && is_end(at + 2)),
+        b'.' if in_path != 0 => !(is_end(at + 1) || (text.byte(at + 1) == b'.' && is_end(at + 2))),
         _ => false,
     }
 }
