@@ -29,20 +29,7 @@ impl Index {
                     out.put_u64(domain_key(page.domain));
                 }),
             ),
-            (
-                "page links",
-                sum(0..self.pages.len() as u32, |page, out| {
-                    let mut ids: Vec<u64> = self
-                        .pages
-                        .links(page)
-                        .filter_map(|link| Some(self.links.get(link)?.link_id))
-                        .collect();
-                    ids.sort_unstable();
-                    out.put_u64(page_key(page));
-                    out.put_u8(u8::from(self.pages.has_sole_link(page)));
-                    ids.into_iter().for_each(|id| out.put_u64(id));
-                }),
-            ),
+            ("page links", self.page_link_sum()),
             (
                 "page losses",
                 sum(self.page_registers.iter(), |(key, losses), out| {
@@ -65,9 +52,9 @@ impl Index {
             (
                 "domain pairs",
                 sum(self.pairs.iter(), |(source, target, class, count), out| {
-                    [node_key(source), node_key(target), u64::from(class.0), u64::from(count)]
-                        .into_iter()
-                        .for_each(|number| out.put_u64(number));
+                    for number in [node_key(source), node_key(target), u64::from(class.0), u64::from(count)] {
+                        out.put_u64(number);
+                    }
                 }),
             ),
             ("page points", points_sum(&self.page_graph, &page_key)),
@@ -83,6 +70,19 @@ impl Index {
             ("clock", self.clock.cast_unsigned()),
             ("rev", self.rev),
         ]
+    }
+
+    fn page_link_sum(&self) -> u64 {
+        sum((0..).zip(self.pages.iter()), |(index, page), out| {
+            let links = self.pages.links(index).filter_map(|link| Some(self.links.get(link)?.link_id));
+            let mut ids: Vec<u64> = links.collect();
+            ids.sort_unstable();
+            out.put_u64(page.key);
+            out.put_u8(u8::from(self.pages.has_sole_link(index)));
+            for id in ids {
+                out.put_u64(id);
+            }
+        })
     }
 
     fn link_sum(&self, domain_key: &dyn Fn(u32) -> u64, page_key: &dyn Fn(u32) -> u64) -> u64 {

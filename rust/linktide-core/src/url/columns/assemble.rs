@@ -148,7 +148,9 @@ fn copied(
         let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
         while let Some(CopyJob { from, to, ends, shift }) = next() {
             to.copy_from_slice(from);
-            ends.iter_mut().for_each(|end| *end = end.wrapping_add(shift as i32));
+            for end in ends {
+                *end = end.wrapping_add(shift as i32);
+            }
         }
     };
     std::thread::scope(|scope| {

@@ -92,7 +92,7 @@ impl<'a> TextRows<'a> {
 }
 
 #[inline(always)]
-fn text<A: ArrayAccessor>(array: A, row: usize) -> Option<A::Item> {
+fn text<A: ArrayAccessor + Copy>(array: A, row: usize) -> Option<A::Item> {
     (row < array.len() && array.is_valid(row)).then(|| array.value(row))
 }
 
