@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arrow_array::UInt64Array;
 use linktide_core::error::CoreError;
 use linktide_core::index::{
     BoardState, Changes, DomainNumbers, Index, IndexOptions, Progress, SnapshotRun, observations, wanted_rows,
@@ -13,7 +14,7 @@ use linktide_core::links::flow::RelWeights;
 use linktide_core::snapshot::{SnapshotError, SnapshotFile};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3_arrow::PyRecordBatch;
+use pyo3_arrow::{PyArray, PyRecordBatch};
 
 use crate::batch::PyEventBatch;
 
