@@ -40,7 +40,7 @@ VIEWS = (
     "sources",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
-MACROS = ("backlinks_asof", "explain_authority", "what_if")
+MACROS = ("explain_authority", "what_if", "backlinks_asof")
 """The documented table macros; their own bodies name what a reader may not."""
 
 MAX_STATEMENT_BYTES = 100_000
