@@ -203,11 +203,9 @@ class Service:
             self._suffixes.opened(database)
             self._authority.opened(database, index, options)
             self._look_at_domains(SuffixList(pins.psl_text))
+            samples = config.sightings_only_topics
             decoder = Decoder(
-                pins.psl_text,
-                pins.hash_seed,
-                config.max_event_bytes,
-                sightings_only_topics=config.sightings_only_topics,
+                pins.psl_text, pins.hash_seed, config.max_event_bytes, sightings_only_topics=samples
             )
             stored = read_positions(database)
             readers = ReaderPool.of(database, reader_settings(config))

@@ -71,7 +71,9 @@ fn web_of(batches: &[RecordBatch], priors: &BTreeMap<u8, f64>) -> SolvedWeb {
         ("prior", Arc::new(Float64Array::from_iter_values(priors.values().copied())) as ArrayRef),
     ]);
     web.take_priors(&priors.unwrap()).unwrap();
-    batches.iter().for_each(|batch| web.take_links(batch).unwrap());
+    for batch in batches {
+        web.take_links(batch).unwrap();
+    }
     web.solve().unwrap()
 }
 

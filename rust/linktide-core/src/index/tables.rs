@@ -55,12 +55,12 @@ impl Index {
         tables.extend(self.velocity_rows(pending)?.map(|rows| ("velocity_delta", rows)));
         let met = self.domains.len() as u32;
         if self.written_domains < met {
-            tables.push(("domain_keys", self.name_rows("domain_keys", self.written_domains..met)?));
+            tables.push(("domain_keys", self.name_rows("domain_keys", &(self.written_domains..met))?));
             self.written_domains = met;
         }
         if !self.new_nodes.is_empty() {
             let nodes = std::mem::take(&mut self.new_nodes);
-            tables.push(("domain_names", self.name_rows("domain_names", nodes.into_iter())?));
+            tables.push(("domain_names", self.name_rows("domain_names", &nodes.into_iter())?));
         }
         tables.extend(self.score_tables(scores)?);
         Ok(tables)
@@ -181,7 +181,7 @@ impl Index {
     fn name_rows(
         &self,
         table: &'static str,
-        indices: impl Iterator<Item = u32> + Clone,
+        indices: &(impl Iterator<Item = u32> + Clone),
     ) -> Result<RecordBatch, CoreError> {
         let domains = || indices.clone().filter_map(|index| self.domains.get(index));
         let columns = vec![
