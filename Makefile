@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check bench bench-url bench-authority wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check bench bench-url bench-restart bench-authority wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ bench-url: build $(VENV)/bench ## Nanoseconds per URL beside other parsers; URLS
 	-$(BIN)/python benches/url_corpus.py $(LINKTIDE_DATA) target/urls.txt
 	$(BIN)/python benches/url.py $(URLS)
 	cargo bench -p linktide-core --bench url -- $(abspath $(LINKTIDE_DATA)/public_suffix_list.dat target/urls.txt $(URLS))
+
+bench-restart: build ## Time until a restarted index is ready, with a snapshot and without; BENCH_FLAGS="--links 10000000"
+	$(BIN)/python benches/restart.py $(BENCH_FLAGS)
 
 bench-authority: build $(VENV)/bench ## Authority beside recomputes and other libraries; BENCH_FLAGS=--long for the whole
 	$(BIN)/python benches/authority.py $(BENCH_FLAGS)

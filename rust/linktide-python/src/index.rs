@@ -103,6 +103,7 @@ impl PyIndex {
 
     /// Take what a snapshot holds, into a new index whose seeds are set; raises `ValueError` if it is not to be
     /// trusted or belongs elsewhere, `OSError` if it cannot be read. The index is of no use then.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
     fn load_snapshot(&self, py: Python<'_>, path: PathBuf, facts: Facts) -> PyResult<()> {
         py.detach(|| {
             SnapshotFile::open(&path).map_err(CoreError::from).and_then(|file| self.lock().load(file, &facts))
@@ -111,6 +112,7 @@ impl PyIndex {
     }
 
     /// Begin a snapshot in a file of its own; raises `OSError` if it cannot be made.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
     fn begin_snapshot(
         &self,
         py: Python<'_>,
@@ -265,6 +267,7 @@ impl PySnapshot {
 /// (token, base revision, newest revision, taken at µs, bytes) of a snapshot whose begin and end are whole; raises as
 /// `Index.load_snapshot`.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments come by value")]
 fn read_snapshot(py: Python<'_>, path: PathBuf, facts: Facts) -> PyResult<(String, u64, u64, i64, u64)> {
     let opened = py.detach(|| {
         let file = SnapshotFile::open(&path)?;

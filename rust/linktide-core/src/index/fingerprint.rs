@@ -40,7 +40,9 @@ impl Index {
                     ids.sort_unstable();
                     out.put_u64(page_key(page));
                     out.put_u8(u8::from(self.pages.has_sole_link(page)));
-                    ids.into_iter().for_each(|id| out.put_u64(id));
+                    for id in ids {
+                        out.put_u64(id);
+                    }
                 }),
             ),
             (
@@ -57,9 +59,9 @@ impl Index {
             (
                 "domain pairs",
                 sum(self.pairs.iter(), |(source, target, class, count), out| {
-                    [node_key(source), node_key(target), u64::from(class.0), u64::from(count)]
-                        .into_iter()
-                        .for_each(|number| out.put_u64(number));
+                    for number in [node_key(source), node_key(target), u64::from(class.0), u64::from(count)] {
+                        out.put_u64(number);
+                    }
                 }),
             ),
             ("page points", points_sum(&self.page_graph, &page_key)),

@@ -192,7 +192,9 @@ mod tests {
         #[test]
         fn what_is_saved_is_loaded(links in prop::collection::vec(link(), 0..5)) {
             let mut bytes = Vec::new();
-            links.iter().for_each(|(link, others)| link.save(others, &mut bytes));
+            for (link, others) in &links {
+                link.save(others, &mut bytes);
+            }
             let mut reader = Reader::new(&bytes);
             for link in &links {
                 prop_assert_eq!(&Link::load(&mut reader).unwrap(), link);
