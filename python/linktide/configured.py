@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError
-from linktide.index import URL_POLICY_VERSION, scan_record_batches
+from linktide.index import URL_POLICY_VERSION, Decoder, scan_record_batches
 from linktide.pipeline import PipelineSettings
 from linktide.restore import rel_weights
 from linktide.sources.kafka import KafkaSource, kafka_settings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from linktide.config import Config
     from linktide.metrics.values import Metrics
     from linktide.sources.source import Source
+    from linktide.store.database import Pins
 
 
 def now_us() -> int:
@@ -70,6 +71,16 @@ def open_database(config: Config, *, is_checking_segments: bool = True) -> Datab
             f"program applies {URL_POLICY_VERSION}: import the data into a new database."
         )
     return database
+
+
+def decoder_of(config: Config, pins: Pins) -> Decoder:
+    """Return a decoder of events for a database with these pins."""
+    return Decoder(
+        pins.psl_text,
+        pins.hash_seed,
+        config.max_event_bytes,
+        sightings_only_topics=config.sightings_only_topics,
+    )
 
 
 def reader_settings(config: Config) -> ReaderSettings:

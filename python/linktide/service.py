@@ -11,10 +11,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from linktide.authority_desk import AuthorityDesk
-from linktide.configured import kafka_source, now_us, open_database, pipeline_settings, reader_settings
+from linktide.configured import (
+    decoder_of,
+    kafka_source,
+    now_us,
+    open_database,
+    pipeline_settings,
+    reader_settings,
+)
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError
-from linktide.index import Decoder, SuffixList
+from linktide.index import SuffixList
 from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
@@ -50,7 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide.config import Config
-    from linktide.index import LinkIndex
+    from linktide.index import Decoder, LinkIndex
     from linktide.sources.source import Partition, Position, Source
 
 _LOG = logging.getLogger("linktide")
@@ -95,9 +102,8 @@ class Service:
         self._is_reload_asked = False
         self._has_begun = False
         self._metrics = Metrics()
-        self._memory = MemoryLimit(
-            config.index_memory_limit, self._metrics, ends_by_itself=stop_when_exhausted
-        )
+        limit = config.index_memory_limit
+        self._memory = MemoryLimit(limit, self._metrics, ends_by_itself=stop_when_exhausted)
         self._pauses = PauseDesk(self._metrics, PAUSES)
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
@@ -107,13 +113,8 @@ class Service:
         watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
         self._suffixes = SuffixDesk(watch)
         self._authority = AuthorityDesk()
-        self._snapshots = Snapshots(
-            config.database,
-            config.snapshot_every_seconds,
-            self._metrics,
-            now_us=now_us,
-            monotonic=time.monotonic,
-        )
+        every, clock = config.snapshot_every_seconds, time.monotonic
+        self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
         self._recovery = RecoveryDesk(self._metrics)
         self.state = ServiceState(
             config,
@@ -192,21 +193,8 @@ class Service:
             upkeep = Upkeep.of(
                 database, config, self._metrics, self._pauses, _now, at, self._snapshots.void_floor
             )
-            options = index_options(config, database.pins.hash_seed)
-            began_at = time.monotonic()
-            index = self._suffixes.grant(writer, options) or restore_index(
-                database, options, self._snapshots.kept(database)
-            )
-            self._snapshots.opened(database, index, time.monotonic() - began_at)
-            pins = database.pins
-            warn_of_unknown(index, options.seeds)
-            self._suffixes.opened(database)
-            self._authority.opened(database, index, options)
-            self._look_at_domains(SuffixList(pins.psl_text))
-            samples = config.sightings_only_topics
-            decoder = Decoder(
-                pins.psl_text, pins.hash_seed, config.max_event_bytes, sightings_only_topics=samples
-            )
+            index = self._open_index(database, writer)
+            decoder = decoder_of(config, database.pins)
             stored = read_positions(database)
             readers = ReaderPool.of(database, reader_settings(config))
             parts = self._parts_of(writer, upkeep, decoder, index, stored)
@@ -243,6 +231,20 @@ class Service:
             if upkeep is not None:
                 upkeep.close()
             database.close()
+
+    def _open_index(self, database: Database, writer: StoreWriter) -> LinkIndex:
+        """Restore the index, after a rekey if one is asked for, and show it to who works beside the session."""
+        options = index_options(self._config, database.pins.hash_seed)
+        began_at = time.monotonic()
+        index = self._suffixes.grant(writer, options) or restore_index(
+            database, options, self._snapshots.kept(database)
+        )
+        self._snapshots.opened(database, index, time.monotonic() - began_at)
+        warn_of_unknown(index, options.seeds)
+        self._suffixes.opened(database)
+        self._authority.opened(database, index, options)
+        self._look_at_domains(SuffixList(database.pins.psl_text))
+        return index
 
     def _parts_of(
         self,
