@@ -233,7 +233,7 @@ class Service:
             database.close()
 
     def _open_index(self, database: Database, writer: StoreWriter) -> LinkIndex:
-        """Restore the index, after a rekey if one is asked for, and show it to who works beside the session."""
+        """Restore the index, after a rekey if one is asked for, and show it to all beside the session."""
         options = index_options(self._config, database.pins.hash_seed)
         began_at = time.monotonic()
         index = self._suffixes.grant(writer, options) or restore_index(
