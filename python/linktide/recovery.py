@@ -15,10 +15,11 @@ from linktide.errors import ConfigError, LinktideError, RetryError, StopError
 from linktide.index import Decoder
 from linktide.replay import Replayed, Slice, Wanted, replay
 from linktide.restore import index_options, restore_index
-from linktide.store.copying import FileCopy, copy_sound, sync_folder, target_of, told_failure
+from linktide.store.copying import FileCopy, copy_folder, copy_sound, sync_folder, target_of, told_failure
 from linktide.store.database import check_unlocked, wal_path
 from linktide.store.failure import open_failure
 from linktide.store.migrate import migrations, refuse_newer, stored_version
+from linktide.store.parts import segment_folder
 from linktide.store.verify import Contents, checkpoint_copy, contents, read_whole
 from linktide.store.writer import StoreWriter
 
@@ -67,6 +68,7 @@ def back_up(config: Config, wanted: Path, holder: Holder | None, *, is_forced: b
         found = read_whole(copy.part, f"{config.memory_limit}B")
         if found.differences:
             raise StopError(f"The copy of {source} does not agree with itself: {found.differences[0]}.")
+        copy_folder(segment_folder(source), segment_folder(target))
         copy.finish()
     except OSError as error:
         raise told_failure(error, f"the backup {target}") from error
@@ -145,10 +147,11 @@ def put_back(config: Config, backup: Path, *, is_forced: bool) -> PutBack:
             copy_sound(wal_path(backup), wal_path(arriving))
             checkpoint_copy(arriving, f"{config.memory_limit}B")
         # The WAL first: a file without its WAL is an older state, a WAL with another file is damage.
-        for path in there:
+        for path in (*there, *(folder for folder in (segment_folder(database),) if folder.exists())):
             aside = path.with_name(f"{path.name}.replaced-{stamp}")
             path.rename(aside)
             kept.append(str(aside))
+        copy_folder(segment_folder(backup), segment_folder(database))
         arriving.replace(database)
         sync_folder(database.parent)
     except OSError as error:

@@ -76,7 +76,7 @@ def run(
         return kept[-1]
 
     decoder = partial(Decoder, max_batch_bytes=max_batch_bytes)
-    with patch.object(service, "restore_index", keep), patch.object(service, "Decoder", decoder):
+    with patch.object(service, "restore_index", keep), patch.object(configured, "Decoder", decoder):
         service.Service(
             config,
             sources=sources,

@@ -93,6 +93,17 @@ def copy_sound(source: Path, target: Path) -> None:
     copy.finish()
 
 
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy the files of a folder that are never written again once they have their names."""
+    if not source.is_dir():
+        return
+    target.mkdir(exist_ok=True)
+    for file in sorted(source.iterdir()):
+        copied = target / file.name
+        if not copied.exists() or copied.stat().st_size != file.stat().st_size:
+            copy_sound(file, copied)
+
+
 def sync_folder(folder: Path) -> None:
     """Make what was renamed in a folder last through a loss of power."""
     handle = os.open(folder, os.O_RDONLY)

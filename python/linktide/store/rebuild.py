@@ -43,10 +43,10 @@ FROM internal.links
 WHERE rev >= $since
 """
 _ATTRIBUTES = """
-SELECT m.link_id, o.changed_at AS attributes_changed_at, o.anchor, o.rel, o.link_type,
-       CAST(o.attributes AS VARCHAR) AS attributes
-FROM (SELECT DISTINCT link_id FROM internal.attribute_changes WHERE rev >= $since) m
-LEFT JOIN internal.attribute_overlays o ON o.link_id = m.link_id
+SELECT a.link_id, a.attributes_changed_at, a.anchor, a.rel, a.link_type,
+       CAST(a.attributes AS VARCHAR) AS attributes
+FROM (SELECT DISTINCT link_id, target_domain FROM internal.attribute_changes WHERE rev >= $since) m
+JOIN internal.link_attributes a ON a.link_id = m.link_id AND a.target_domain = m.target_domain
 """
 _REGISTERS = """
 SELECT link_id, rev, status, started_at, last_seen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ _LIVE = """
 SELECT (SELECT live_links FROM internal.writer),
        (SELECT count(*) FROM internal.link_state WHERE status IN (1, 2))
 """
-_OF_LINKS = ("link_changes", "life_changes", "attribute_changes", "link_events")
+_PART = re.compile("(link_changes|life_changes|attribute_changes|link_events)(_run)?(_[0-9]+)?")
+"""Tables of links, and the parts of them that lie in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _offsets(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> li
 
 def _strays(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> list[str]:
     told = []
-    for table in (name for name in _OF_LINKS if name in tables):
+    for table in (name for name in tables if _PART.fullmatch(name)):
         count = connection.execute(_WITHOUT_LINK.format(table=table)).fetchall()[0][0]
         if count:
             told.append(f"{table} has rows of {count} links that are not in links")
