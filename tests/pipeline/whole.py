@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from linktide import normalize_urls, service
+from linktide import configured, normalize_urls, service
 from linktide.config import load
 from linktide.index import Decoder
 from linktide.restore import index_options, restore_index

@@ -40,7 +40,7 @@ VIEWS = (
     "sources",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
-MACROS = ("backlinks_asof", "explain_authority", "links_of", "what_if")
+MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
 
 MAX_STATEMENT_BYTES = 100_000

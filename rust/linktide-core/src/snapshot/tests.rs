@@ -113,7 +113,9 @@ fn it_says_what_is_foreign() {
     assert_eq!(error.to_string(), r#"its database is "a", wanted "b""#);
     assert!(file.check(&[("new".to_owned(), "b".to_owned())]).is_err());
     let mut bytes = std::fs::read(&kept.0).unwrap();
-    bytes[8] = 2;
+    let (next, own) = (super::FORMAT + 1, super::FORMAT);
+    bytes[8] = next as u8;
     std::fs::write(&kept.0, bytes).unwrap();
-    assert_eq!(SnapshotFile::open(&kept.0).unwrap_err().to_string(), "it has format 2, this program reads 1");
+    let wanted = format!("it has format {next}, this program reads {own}");
+    assert_eq!(SnapshotFile::open(&kept.0).unwrap_err().to_string(), wanted);
 }

@@ -69,17 +69,19 @@ impl<const ROW: bool> Task for Plain<'_, ROW> {
         let window = copier.window(lanes, 0);
         let dots = window.equal(b'.');
         let host = Host::read(&text, &window, dots)?;
-        if ROW && let Some(domains) = domains {
-            written.host_hash = Some(domains.expect(text.0.get(host.start..host.end)?));
+        if ROW {
+            // Set or not, for a row's place was another row's before.
+            let name = text.0.get(host.start..host.end)?;
+            written.host_hash = domains.map(|domains| domains.expect(name));
         }
         let mut walk = Walk::<ROW>::new(host.end);
         let stop = walk.go(lanes, &mut copier, rules, window, dots);
         let (Stop::End(end) | Stop::Path(end) | Stop::Pair(end)) = stop;
         let path_end = walk.path_end(end);
-        if ROW && !matches!(stop, Stop::Path(_)) {
+        if ROW {
             let is_sorted = walk.names.are_sorted && !matches!(stop, Stop::Pair(_));
-            written.seen =
-                walk.slashes.kept(&text, path_end).map(|kept| Seen { path: start + kept, is_sorted });
+            let kept = if matches!(stop, Stop::Path(_)) { None } else { walk.slashes.kept(&text, path_end) };
+            written.seen = kept.map(|kept| Seen { path: start + kept, is_sorted });
         }
         let kept = if matches!(stop, Stop::Pair(_)) { end - 1 } else { end };
         let out = copier.finish(kept);
