@@ -19,8 +19,8 @@ from topic_contents import Record
 
 from linktide.errors import ExitCode
 from linktide.index import URL_POLICY_VERSION
-from linktide.store.database import Database, PinVersions, StoreSettings, wal_path
-from linktide.store.migrate import migrations
+from linktide.store.database import PinVersions, wal_path
+from linktide.store.migrate import migrate, migrations
 from linktide.suffixes import read_suffix_list
 from oracle.compare import assert_same
 from oracle.events import Origin
@@ -163,11 +163,9 @@ def test_nothing_is_restored_under_a_running_service(tmp_path: Path) -> None:
 
 def test_a_schema_is_migrated_when_asked_and_a_newer_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "links.duckdb"
-    with pytest.MonkeyPatch.context() as patch:
-        # As the first release made it: without the views of today.
-        patch.setattr("linktide.store.database.refresh_views", lambda _: False)
-        old = Database.open(StoreSettings(path), pins_of_today, datetime.now(UTC), migrations()[:1])
-        old.close()
+    with duckdb.connect(str(path)) as old:
+        # As the first release made it: without the tables and views of today.
+        migrate(old, path, migrations()[:1], datetime.now(UTC))
     plan = told(command(tmp_path, "migrate", "--dry-run", "--json"))
     assert (plan["version_before"], plan["version"]) == (1, migrations()[-1].version)
     assert plan["steps"] == [f"{one.version:04d}_{one.name}" for one in migrations()[1:]]

@@ -125,7 +125,4 @@ def _version() -> str:
 )
 @click.version_option(_version(), prog_name="linktide")
 def main() -> None:
-    """Keep a live backlink index: events in; link state, authority and velocity out.
-
-    COMMAND --help tells of one command, --version of the version, docs/commands.md of exit codes.
-    """
+    """Keep a live backlink index. COMMAND --help tells more of one."""
