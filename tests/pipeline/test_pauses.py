@@ -74,7 +74,7 @@ def test_dead_letters_above_their_budget_pause_until_some_are_erased(tmp_path: P
     upkeep = Upkeep.of(database, config, metrics, desk, lambda: NOW, lambda _point: None)
     upkeep.monotonic, upkeep.free_bytes = lambda: clock[0], lambda: 2**40
     database.connection.execute(
-        "INSERT INTO internal.dead_letters SELECT 1, i, 'X', '', now(), now(), NULL, 300, 0, 1 "
+        "INSERT INTO internal.dead_letters SELECT 1, i, 'X', '', now(), now(), NULL, 300, 0, 1, NULL, NULL "
         "FROM range(3) t(i)"
     ).fetchall()
     upkeep.step()
@@ -100,7 +100,7 @@ def test_old_dead_letters_and_superseded_scores_go_and_newest_stay(tmp_path: Pat
     run = database.connection.execute
     run(
         "INSERT INTO internal.dead_letters SELECT 1, i, 'X', '', now(), CAST(? AS TIMESTAMPTZ) - to_days(i), "
-        "NULL, 3, 0, 1 FROM range(0, 60, 20) t(i)",
+        "NULL, 3, 0, 1, NULL, NULL FROM range(0, 60, 20) t(i)",
         [NOW],
     ).fetchall()
     run("UPDATE internal.writer SET clock = CAST(? AS TIMESTAMPTZ)", [NOW]).fetchall()
