@@ -108,11 +108,11 @@ def test_a_whole_read_tells_where_tables_disagree(tmp_path: Path) -> None:
     assert (sound.events, sound.dead_letters, sound.links, sound.live_links) == (5, 1, 1, 1)
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE internal.writer SET live_links = 1").fetchall()
-        connection.execute("INSERT INTO internal.link_events FROM internal.link_events").fetchall()
+        connection.execute("INSERT INTO internal.link_events_1 FROM internal.link_events_1").fetchall()
         connection.execute("UPDATE internal.source_offsets SET next_offset = 3").fetchall()
-        connection.execute("DELETE FROM internal.links").fetchall()
+        connection.execute("DELETE FROM internal.links_1").fetchall()
     told = " ".join(read_whole(path, MEMORY).differences)
     assert "5 offsets have more than one row" in told
     assert "offset 4, the stored position is 3" in told
     assert "10 rows, counted were 6" in told
-    assert "link_changes has rows of 1 links that are not in links" in told
+    assert "link_changes_1 has rows of 1 links that are not in links" in told
