@@ -151,7 +151,7 @@ def _parts(request: Request, *, has_trust: bool) -> Result:
             clock.begin()
             batch = decoder.decode([(writer.source_id_of(chunk.partition), chunk) for chunk in chunks])
             clock.end("decode")
-            rows = index.apply(batch, lambda link_ids: observations_of(database, link_ids))
+            rows = index.apply(batch, lambda wanted: observations_of(database, wanted))
             row = writer_row_of(index, rows.rev, rows.clock_us)
             clock.end("apply")
             writer.commit(StoreBatch(rows.tables, _advances(writer, chunks, positions), row))
