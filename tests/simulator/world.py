@@ -215,6 +215,8 @@ class World:
         try:
             self.store_batch(zombie)
         except FenceError:
+            # Which stops the process: its index holds by now what it could not store.
+            self.zombie = None
             self.counts["fenced"] += 1
             self.store.crash()
         else:
