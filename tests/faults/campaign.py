@@ -91,6 +91,8 @@ class Campaign:
             "batch_max_seconds": 0.1,
             "authority_min_domains": 0,
             "start_retry_seconds": 0,
+            # Disks are to get full here: no pause before.
+            "min_free_bytes": 0,
             **settings,
         }
         named = [f"{name}={value}" for name, value in chosen.items()]
