@@ -15,9 +15,10 @@ from linktide.errors import ConfigError, LinktideError, RetryError, StopError
 from linktide.index import Decoder
 from linktide.replay import Replayed, Slice, Wanted, replay
 from linktide.restore import index_options, restore_index
-from linktide.store.copying import FileCopy, copy_folder, copy_sound, sync_folder, target_of, told_failure
+from linktide.store.copying import FileCopy, copy_folder, copy_sound, target_of, told_failure
 from linktide.store.database import check_unlocked, wal_path
 from linktide.store.failure import open_failure
+from linktide.store.lasting import sync
 from linktide.store.migrate import migrations, refuse_newer, stored_version
 from linktide.store.parts import segment_folder
 from linktide.store.verify import Contents, checkpoint_copy, contents, read_whole
@@ -153,7 +154,7 @@ def put_back(config: Config, backup: Path, *, is_forced: bool) -> PutBack:
             kept.append(str(aside))
         copy_folder(segment_folder(backup), segment_folder(database))
         arriving.replace(database)
-        sync_folder(database.parent)
+        sync(database.parent)
     except OSError as error:
         raise told_failure(error, f"the backup {backup}") from error
     return PutBack(str(database), tuple(kept), found)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from linktide.index import SnapshotHead, SnapshotRefusedError, read_snapshot
+from linktide.store.lasting import sync
 from linktide.store.rebuild import read_writer
 
 if TYPE_CHECKING:
@@ -240,11 +240,7 @@ class Snapshots:
 
     def _put_in_place(self) -> None:
         self._new_path.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(self.path.parent)
 
     def _done(self, run: _Run, size_bytes: int) -> None:
         self._run, self._saved_rev = None, run.rev

@@ -6,7 +6,6 @@ of the file itself, which the WAL only names: what was written since a pass bega
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from linktide.errors import ConfigError, DiskFullError, StopError
 from linktide.store.database import wal_path
 from linktide.store.failure import is_disk_full
+from linktide.store.lasting import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,10 +57,9 @@ class FileCopy:
 
     def finish(self) -> None:
         """Give the checked copy its name, as one step."""
-        with self.part.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(self.part)
         self.part.replace(self._target)
-        sync_folder(self._target.parent)
+        sync(self._target.parent)
 
     def drop(self) -> None:
         """Remove what was not finished."""
@@ -102,15 +101,6 @@ def copy_folder(source: Path, target: Path) -> None:
         copied = target / file.name
         if not copied.exists() or copied.stat().st_size != file.stat().st_size:
             copy_sound(file, copied)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed in a folder last through a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def target_of(source: Path, wanted: Path, stamp: str, *, is_forced: bool) -> Path:

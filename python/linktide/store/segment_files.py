@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, Final
 
 from linktide.errors import DatabaseDamagedError
+from linktide.store.lasting import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,12 +95,3 @@ def checksum(path: Path) -> str:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Make what is written there last; a folder, too."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

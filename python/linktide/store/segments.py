@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from linktide.store.failure import write_failure
+from linktide.store.lasting import sync
 from linktide.store.parts import LINK_EVENTS, Kind
-from linktide.store.segment_files import ORDER, PARQUET, checksum, quoted, sync
+from linktide.store.segment_files import ORDER, PARQUET, checksum, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
