@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from linktide.store.reader import QueryLimits, ReaderSettings
 from linktide.suffixes import misplaced, read_suffix_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from linktide.config import Config
     from linktide.metrics.values import Metrics
@@ -71,6 +72,22 @@ def open_database(config: Config, *, is_checking_segments: bool = True) -> Datab
             f"program applies {URL_POLICY_VERSION}: import the data into a new database."
         )
     return database
+
+
+def refuse_missing(config: Config) -> None:
+    """Raise ConfigError if there is no database of the configured name."""
+    if not config.database.exists():
+        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
+
+
+@contextmanager
+def opened_database(config: Config, *, is_checking_segments: bool = True) -> Iterator[Database]:
+    """Open the configured file, as `open_database`, and close it when the block ends."""
+    database = open_database(config, is_checking_segments=is_checking_segments)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def decoder_of(config: Config, pins: Pins) -> Decoder:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from linktide.configured import now_us, open_database
+from linktide.configured import now_us, opened_database, refuse_missing
 from linktide.errors import ConfigError, StopError
 from linktide.explain import audit_told, explain, instant_us, what_if
 from linktide.forget import forget_name, forget_segment
@@ -104,15 +104,11 @@ def what_if_stopped(
 
 
 @contextmanager
-def _opened(config: Config) -> Iterator[Database]:
+def _opened(config: Config, *, is_checking_segments: bool = True) -> Iterator[Database]:
     """Open the database as its only user; raises ConfigError if there is none."""
-    if not config.database.exists():
-        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
-    database = open_database(config)
-    try:
+    refuse_missing(config)
+    with opened_database(config, is_checking_segments=is_checking_segments) as database:
         yield database
-    finally:
-        database.close()
 
 
 def forget_stopped(
@@ -124,28 +120,16 @@ def forget_stopped(
     """
     is_url = "/" in name
     wanted = _known_url(name) if is_url else _known_domain(name)
-    database = open_database(_existing(config))
-    try:
+    with _opened(config) as database:
         writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at_fail_point)
         return forget_name(writer, wanted, index_options(config, database.pins.hash_seed), is_url=is_url)
-    finally:
-        database.close()
 
 
 def forget_segment_stopped(config: Config, file_name: str) -> None:
     """Give up a segment that is damaged or gone. Raises ConfigError if the manifest has no such segment."""
-    database = open_database(_existing(config), is_checking_segments=False)
-    try:
+    with _opened(config, is_checking_segments=False) as database:
         if not forget_segment(StoreWriter(database, now=lambda: datetime.now(UTC)), file_name):
             raise ConfigError(f"{config.database} has no segment {file_name}; the error of `run` names it.")
-    finally:
-        database.close()
-
-
-def _existing(config: Config) -> Config:
-    if not config.database.exists():
-        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
-    return config
 
 
 def _known_domain(name: str) -> str:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
-from linktide.configured import open_database
+from linktide.configured import decoder_of, open_database, opened_database, refuse_missing
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError, StopError
-from linktide.index import Decoder
 from linktide.replay import Replayed, Slice, Wanted, replay
 from linktide.restore import index_options, restore_index
 from linktide.store.copying import FileCopy, copy_folder, copy_sound, target_of, told_failure
@@ -57,8 +56,7 @@ def back_up(config: Config, wanted: Path, holder: Holder | None, *, is_forced: b
     DatabaseDamagedError (the copy, and so most likely the database, cannot be read), RetryError.
     """
     source = config.database
-    if not source.exists():
-        raise ConfigError(f"The database {source} does not exist; name another one by --database.")
+    refuse_missing(config)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = target_of(source, wanted, stamp, is_forced=is_forced)
     copy = FileCopy(source, target)
@@ -196,7 +194,7 @@ def replay_stopped(config: Config, wanted: Wanted) -> Replayed:
             database,
             StoreWriter(database, now=lambda: datetime.now(UTC)),
             restore_index(database, index_options(config, database.pins.hash_seed)),
-            Decoder(database.pins.psl_text, database.pins.hash_seed, config.max_event_bytes),
+            decoder_of(config, database.pins),
         )
 
         def do(run: Callable[[Workplace], Slice]) -> Slice:
@@ -220,8 +218,7 @@ def migrate_stopped(config: Config, *, is_dry_run: bool) -> Migrated:
     Raises SchemaTooNewError for a file of a newer linktide, and what opening raises.
     """
     path = config.database
-    if not path.exists():
-        raise ConfigError(f"The database {path} does not exist; name another one by --database.")
+    refuse_missing(config)
     check_unlocked(path)
     before = _version_of(path)
     refuse_newer(before, migrations()[-1].version, path)
@@ -242,13 +239,11 @@ def _version_of(path: Path) -> int:
 
 @contextmanager
 def _opened(config: Config) -> Iterator[Database]:
-    if not config.database.exists() and not wal_path(config.database).exists():
-        raise ConfigError(f"The database {config.database} does not exist; name another one by --database.")
-    database = open_database(config)
-    try:
+    # A WAL without its file is damage, which opening names.
+    if not wal_path(config.database).exists():
+        refuse_missing(config)
+    with opened_database(config) as database:
         yield database
-    finally:
-        database.close()
 
 
 def told(outcome: BackedUp | PutBack | Rebuilt | Replayed | Migrated) -> Mapping[str, object]:

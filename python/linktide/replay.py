@@ -19,6 +19,7 @@ import pyarrow as pa
 from linktide.restore import writer_row_of
 from linktide.sources.source import Chunk, Codec, Partition
 from linktide.store.failure import write_failure
+from linktide.store.retention import KEPT_BYTES
 from linktide.store.writer import StoreBatch
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from linktide.errands import Workplace
 
-KEPT_BYTES: Final = 64 << 10
-"""Of a longer message only so much was kept: it cannot be replayed."""
 _SLICE: Final = 200
 """Letters of one transaction: at their longest they fill a small batch."""
 _FRAME: Final = struct.Struct("<qqi")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _EVERY_SECONDS: Final = 3600.0
 _ROW_BYTES: Final = 200
 """What a dead letter takes beside its bytes."""
-_KEPT_BYTES: Final = 65_536
-"""Of the bytes of a dead letter no more are kept."""
+KEPT_BYTES: Final = 65_536
+"""Of the bytes of a dead letter no more are kept, so a longer one cannot be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Retention:
         """Return about what the dead letters take."""
         rows = self.database.connection.execute(
             "SELECT coalesce(sum(least(byte_length, ?) + ?), 0) FROM internal.dead_letters",
-            [_KEPT_BYTES, _ROW_BYTES],
+            [KEPT_BYTES, _ROW_BYTES],
         ).fetchall()
         return int(rows[0][0])
 
