@@ -185,7 +185,7 @@ fn page_losses(batches: &[Arc<EventBatch>]) -> BTreeMap<u64, Losses> {
     found
 }
 
-fn empty() -> Index {
+pub(super) fn empty() -> Index {
     let options = IndexOptions {
         seed: 1,
         alpha: 0.85,

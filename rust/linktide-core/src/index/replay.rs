@@ -121,11 +121,12 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::page_tests::empty;
     use super::*;
     use crate::batch::{BatchDecoder, Chunk, DecoderOptions};
     use crate::graph::WeightClass;
-    use crate::index::{IndexOptions, StoredObservation};
-    use crate::links::flow::{Passage, RelWeights};
+    use crate::index::StoredObservation;
+    use crate::links::flow::Passage;
     use crate::links::register::Registers;
     use crate::url::PublicSuffixList;
     use crate::wire::{ChunkRef, Codec};
@@ -171,18 +172,6 @@ mod tests {
             carried: batch.carried(row).map(|(field, value)| (field, value.into())).collect(),
         };
         (0..batch.len()).map(row).collect()
-    }
-
-    fn index() -> Index {
-        let options = IndexOptions {
-            seed: 1,
-            alpha: 0.85,
-            epsilon_busy: 1e-2,
-            epsilon_idle: 1e-3,
-            authority_min_domains: 0,
-            rel_weights: RelWeights::default(),
-        };
-        Index::new(options).unwrap()
     }
 
     type State = HashMap<u64, (Registers, Vec<u64>, WeightClass, Passage)>;
@@ -233,7 +222,7 @@ mod tests {
         ) {
             let all: Vec<Sighting> = [first.clone(), second.clone(), third.clone()].concat();
             let batches = [decoded(&first, 0), decoded(&second, 100), decoded(&third, 200)];
-            let (mut by_batch, mut at_once) = (index(), index());
+            let (mut by_batch, mut at_once) = (empty(), empty());
             prop_assert_eq!(take(&mut by_batch, &batches), 0);
             take(&mut at_once, &[decoded(&all, 0)]);
             prop_assert_eq!(state(&by_batch), state(&at_once));
@@ -243,7 +232,7 @@ mod tests {
         #[test]
         fn overlapping_batches_equal_derivation(first in sightings(0..5), second in sightings(2..7)) {
             let all: Vec<Sighting> = [first.clone(), second.clone()].concat();
-            let (mut by_batch, mut at_once) = (index(), index());
+            let (mut by_batch, mut at_once) = (empty(), empty());
             take(&mut by_batch, &[decoded(&first, 0), decoded(&second, 100)]);
             take(&mut at_once, &[decoded(&all, 0)]);
             prop_assert_eq!(state(&by_batch), state(&at_once));

@@ -72,19 +72,21 @@ pub(super) fn append_url(
         seen: None,
     };
     let read = scheme.len() + authority_length;
-    dispatch(choice, Pass { text, read, rules, out, written: &mut written });
+    dispatch(choice, Pass { text, part: Part::Path, read, rules, out, written: &mut written });
     written.flags = written.flags.without(UrlFlags::NEEDS_PARSER);
     Ok(written)
 }
 
-/// The pass from a serialised text on whose host is known.
-struct Pass<'a> {
-    text: &'a [u8],
-    /// Where the path begins in the text.
-    read: usize,
-    rules: &'a Rules,
-    out: &'a mut Vec<u8>,
-    written: &'a mut Written,
+/// The pass over the rest of a text, of which all before was written.
+pub(super) struct Pass<'a> {
+    pub text: &'a [u8],
+    /// What the rest begins with.
+    pub part: Part,
+    /// Where in the text it begins.
+    pub read: usize,
+    pub rules: &'a Rules,
+    pub out: &'a mut Vec<u8>,
+    pub written: &'a mut Written,
 }
 
 impl Task for Pass<'_> {
@@ -92,7 +94,7 @@ impl Task for Pass<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        append_tail(lanes, &Text(self.text), Part::Path, self.read, self.rules, self.out, self.written);
+        append_tail(lanes, &Text(self.text), self.part, self.read, self.rules, self.out, self.written);
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) enum Part {
 
 /// Go on with a URL of which the text up to `read`, which is in that part, was written, to its end.
 #[inline(always)]
-pub(super) fn append_tail<L: Lanes>(
+fn append_tail<L: Lanes>(
     lanes: L,
     text: &Text<'_>,
     part: Part,

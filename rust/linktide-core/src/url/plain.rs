@@ -10,7 +10,7 @@ use super::host::is_local;
 use super::lanes::{Choice, Copier, Lanes, Task, Text, Window, below_first, dispatch};
 use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::pass::{Part, Written, append_tail};
+use super::pass::{Part, Pass, Written};
 use super::percent::HOST_STOP;
 use super::walk::{Stop, Walk};
 
@@ -37,7 +37,7 @@ pub(super) fn append_plain(
     };
     let is_plain = match stop {
         Some(Stop::End(end)) if end == text.len() => true,
-        Some(stop) => dispatch(choice, Rest { text, stop, rules, out, written }).is_some(),
+        Some(stop) => append_rest(choice, text, stop, rules, out, written),
         None => false,
     };
     if !is_plain {
@@ -100,31 +100,26 @@ impl<const ROW: bool> Task for Plain<'_, ROW> {
     }
 }
 
-/// The rest of a text from where it does not stay as it is.
-struct Rest<'a> {
-    text: &'a [u8],
+/// Append the rest of the text from where it does not stay as it is. False if the parser must read it.
+fn append_rest(
+    choice: Choice,
+    text: &[u8],
     stop: Stop,
-    rules: &'a Rules,
-    out: &'a mut Vec<u8>,
-    written: &'a mut Written,
-}
-
-impl Task for Rest<'_> {
-    type Output = Option<()>;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<()> {
-        let Self { text, stop, rules, out, written } = self;
-        let (part, read) = match stop {
-            Stop::End(at) => (Part::Fragment, at),
-            Stop::Path(at) => (Part::Path, at),
-            Stop::Pair(at) => (Part::Query, at),
-        };
-        // All before is ASCII.
-        std::str::from_utf8(text.get(read..)?).ok()?;
-        append_tail(lanes, &Text(text), part, read, rules, out, written);
-        (!written.flags.contains(UrlFlags::NEEDS_PARSER)).then_some(())
+    rules: &Rules,
+    out: &mut Vec<u8>,
+    written: &mut Written,
+) -> bool {
+    let (part, read) = match stop {
+        Stop::End(at) => (Part::Fragment, at),
+        Stop::Path(at) => (Part::Path, at),
+        Stop::Pair(at) => (Part::Query, at),
+    };
+    // All before is ASCII.
+    if text.get(read..).is_none_or(|rest| std::str::from_utf8(rest).is_err()) {
+        return false;
     }
+    dispatch(choice, Pass { text, part, read, rules, out, written });
+    !written.flags.contains(UrlFlags::NEEDS_PARSER)
 }
 
 /// Length of `http://` or `https://`, told without a jump: which one it is cannot be foreseen.
