@@ -45,14 +45,12 @@ _CUT_SETS: Final = (
     "UPDATE internal.page_snapshots SET set_id = hash(set_id, $rev) WHERE set_id IN (FROM temp.cut_sets)",
     "DROP TABLE temp.cut_sets",
 )
+_HOST: Final = "split_part(split_part({url}, '/', 3), ':', 1)"
 # The host of a URL that stands in no link tells its domain, unless a longer known domain has it.
 _IN_DOMAIN: Final = """
-(CASE WHEN {url} IS NOT NULL THEN
-    split_part(split_part({url}, '/', 3), ':', 1) = $name
-    OR (ends_with(split_part(split_part({url}, '/', 3), ':', 1), '.' || $name)
-        AND NOT EXISTS (FROM internal.domain_keys d WHERE ends_with(d.domain_name, '.' || $name)
-            AND ends_with('.' || split_part(split_part({url}, '/', 3), ':', 1), '.' || d.domain_name)))
- ELSE false END)
+{host} = $name OR (ends_with({host}, '.' || $name) AND NOT EXISTS (
+    FROM internal.domain_keys d
+    WHERE ends_with(d.domain_name, '.' || $name) AND ends_with('.' || {host}, '.' || d.domain_name)))
 """
 _OF_PAGES: Final = {
     "page_snapshots": ("page_url",),
@@ -142,7 +140,7 @@ def _forget_pages(database: Database, name: str, *, is_url: bool, rev: int) -> N
     ).fetchall()
     for table, columns in _OF_PAGES.items():
         for column in columns:
-            condition = f"{column} = $name" if is_url else _IN_DOMAIN.format(url=column)
+            condition = f"{column} = $name" if is_url else _IN_DOMAIN.format(host=_HOST.format(url=column))
             connection.execute(
                 f"DELETE FROM internal.{table} WHERE {condition}",  # noqa: S608 - our own names
                 {"name": name},
