@@ -54,8 +54,6 @@ def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
             f"{path} has storage version {newer['seen']} of a newer DuckDB; this linktide reads "
             f"{newer['known']}: install the newer linktide"
         )
-    if any(words in text for words in _DAMAGE):
-        return _damaged(path, text)
     return _opening_failed(error, path, text)
 
 
@@ -64,6 +62,10 @@ def _opening_failed(error: duckdb.Error, path: Path, text: str) -> LinktideError
         return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
     # A disk is mounted anew, a path comes back: a running service waits for that.
     is_unwritable = any(words in text for words in _UNWRITABLE)
+    # Of a WAL that makes no sense DuckDB complains in many words, and names it in all of them.
+    without_path = text.replace(str(path.parent), "")
+    if not is_unwritable and any(words in without_path for words in (*_DAMAGE, "WAL")):
+        return _damaged(path, text)
     if isinstance(error, duckdb.IOException) and not is_unwritable:
         return ConfigError(f"{path} cannot be opened ({text}); check the setting `database` and its rights")
     return StoreFailedError(f"{path} cannot be opened ({text}); look at its disk")
