@@ -8,9 +8,10 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from linktide.authority_desk import AuthorityDesk
+from linktide.backoff import Backoff
 from linktide.configured import (
     decoder_of,
     kafka_source,
@@ -61,8 +62,6 @@ if TYPE_CHECKING:
     from linktide.sources.source import Partition, Position, Source
 
 _LOG = logging.getLogger("linktide")
-_FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 def _now() -> datetime:
@@ -138,12 +137,12 @@ class Service:
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         with self._signals(), self._watching(), self._http():
-            pause = _FIRST_PAUSE_SECONDS
+            backoff = Backoff()
             has_run = False
             stored = 0
-            began_at = time.monotonic()
             give_up_at = time.monotonic() + self._config.start_retry_seconds
             while not self._stop.is_set():
+                began_at = None
                 try:
                     with self._session() as session:
                         has_run = True
@@ -154,18 +153,18 @@ class Service:
                 except RetryError as error:
                     if self._stop.is_set():
                         break
-                    if self._report.totals.events + self._report.totals.dead_letters > stored:
+                    has_gone_on = self._report.totals.records > stored
+                    stored = self._report.totals.records
+                    if has_gone_on:
                         give_up_at = time.monotonic() + self._config.start_retry_seconds
-                    stored = self._report.totals.events + self._report.totals.dead_letters
                     is_given_up = time.monotonic() >= give_up_at
                     if is_given_up and (self._ends_by_itself or not has_run):
                         raise
-                    if time.monotonic() - began_at > _LONGEST_PAUSE_SECONDS:
-                        pause = _FIRST_PAUSE_SECONDS
+                    lived = 0.0 if began_at is None else time.monotonic() - began_at
+                    pause = backoff.pause(has_gone_on=has_gone_on, lived_seconds=lived)
                     self._metrics.add("linktide_service_restarts_total")
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def stop(self) -> None:
         """End `run` after what is under way; may be called from any thread."""

@@ -87,7 +87,8 @@ def test_a_call_that_fails_once(tmp_path: Path, call: str, error: str) -> None:
     for _ in range(rounds):
         campaign.database.unlink(missing_ok=True)
         wal_path(campaign.database).unlink(missing_ok=True)
-        # The first ones make the file: an error there is another story.
+        # The first ones make the file: an error there is another story. It is the n-th of each thread, and a
+        # store that was opened again has new threads.
         when = campaign.chance.randint(15, 40)
         files = (campaign.database, wal_path(campaign.database))
         under = failing_call(call, error, when, *files)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from linktide import service
+from linktide.backoff import Backoff
 from linktide.config import load
 from linktide.errors import ConfigError, ExitCode, LinktideError, RetryError
 from linktide.service import Service
@@ -94,7 +96,7 @@ class Running:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
 
 
 def versions(running: Service) -> dict[str, Any]:

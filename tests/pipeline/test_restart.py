@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linktide import service
+from linktide.backoff import Backoff
 from linktide.errors import RetryError, StopError
 from linktide.store.writer import FAIL_POINTS
 from oracle.compare import assert_same
@@ -51,7 +53,7 @@ class Bomb:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
 
 
 def check(path: Path, arrival: Arrival) -> None:

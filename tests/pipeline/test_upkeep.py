@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linktide import service
+from linktide.backoff import Backoff
 from linktide.config import load
 from linktide.errors import RetryError
 from linktide.offline import forget_stopped
@@ -64,7 +66,7 @@ def eager(steps: Sequence[int]) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
 
 
 @pytest.mark.timeout(900)

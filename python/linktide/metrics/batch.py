@@ -34,6 +34,11 @@ class Totals:
     bytes: int = 0
     """Undecoded."""
 
+    @property
+    def records(self) -> int:
+        """Events and dead letters."""
+        return self.events + self.dead_letters
+
 
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
