@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linktide.config_checks import check_together
 from linktide.errors import ConfigError
 from linktide.setting import (
     HIDDEN,
@@ -80,6 +81,14 @@ class Config:
     kafka_topics: tuple[str, ...] = setting((), texts(), "Topics to read, all their partitions.")
     kafka_group_id: str | None = setting(
         None, text(), "Group under which offsets are also committed to Kafka, for lag tools only."
+    )
+    kafka_assignment: str = setting(
+        "all",
+        choice("all", "group"),
+        "Read all partitions, or as a member of `kafka.group_id` those it gives.",
+    )
+    kafka_group_instance_id: str | None = setting(
+        None, text(), "Static membership of the group: a restart under this name keeps its partitions."
     )
     kafka_isolation_level: str = setting(
         "read_committed",
@@ -270,7 +279,7 @@ def load(
         if row.name not in values and isinstance(row.default, Path):
             values[row.name] = folder / row.default
     config = Config(**values, origins=origins, config_path=found)  # type: ignore[arg-type]  # read by the table
-    _check_together(config)
+    check_together(config)
     return config
 
 
@@ -352,40 +361,3 @@ def _read(row: Setting, raw: object, origin: str, base: Path) -> object:
         seen = HIDDEN if row.is_secret else repr(raw)[:_SHOWN_VALUE_LENGTH]
         raise ConfigError(f"{row.toml_name} is {seen} ({origin}); wanted {row.wanted}.") from None
     return base / value if isinstance(value, Path) else value
-
-
-def _check_together(config: Config) -> None:
-    """Refuse values that are right alone but cannot be meant together."""
-    both = sorted(set(config.tracked_domains) & set(config.rivals))
-    if both:
-        raise ConfigError(f"{both[0]} stands in tracked_domains and in rivals; keep it in one of them.")
-    if config.kafka_bootstrap_servers and not config.kafka_topics:
-        raise ConfigError(
-            "kafka.bootstrap_servers is set and kafka.topics is empty; name the topics to read."
-        )
-    if config.kafka_topics and not config.kafka_bootstrap_servers:
-        raise ConfigError(
-            "kafka.topics is set and kafka.bootstrap_servers is empty; name the brokers as host:port."
-        )
-    uses_sasl = config.kafka_security_protocol.startswith("SASL_")
-    if uses_sasl and not (
-        config.kafka_sasl_mechanism and config.kafka_sasl_username and config.kafka_sasl_password
-    ):
-        raise ConfigError(
-            f"kafka.security_protocol is {config.kafka_security_protocol}; it wants kafka.sasl_mechanism, "
-            "kafka.sasl_username and kafka.sasl_password."
-        )
-    if not uses_sasl and config.kafka_sasl_mechanism:
-        raise ConfigError(
-            f"kafka.sasl_mechanism is set and kafka.security_protocol is {config.kafka_security_protocol}; "
-            "wanted SASL_PLAINTEXT or SASL_SSL."
-        )
-    if config.kafka_ssl_keyfile and not config.kafka_ssl_certfile:
-        raise ConfigError(
-            "kafka.ssl_keyfile is set without kafka.ssl_certfile; name the certificate of the key."
-        )
-    if config.epsilon_idle > config.epsilon_busy:
-        raise ConfigError(
-            f"epsilon_idle is {config.epsilon_idle:g}, above epsilon_busy ({config.epsilon_busy:g}); "
-            "wanted at most that."
-        )

@@ -173,12 +173,12 @@ class Session:
         source = fetcher.source
         try:
             while not self._is_ending() and not source.is_exhausted:
-                is_paused = self._parts.pause_reason() is not None
-                if is_paused:
+                if is_paused := self._parts.pause_reason() is not None:
+                    source.rest()
                     self._is_over.wait(_POLL_SECONDS)
                 for chunk in () if is_paused else source.poll(_POLL_SECONDS):
                     for piece in pieces(chunk, self._settings.batch_max_events):
-                        self._queue.put(piece)
+                        self._queue.put(piece, source.rest)
                 self._tell(fetcher)
                 fetcher.lag = dict(source.lag())
         except BaseException as error:  # noqa: BLE001 - the session ends with whatever a source raised

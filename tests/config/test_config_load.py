@@ -219,3 +219,20 @@ def test_a_size_written_reads_back_as_itself(size_bytes: int) -> None:
 )  # fmt: skip
 def test_values_written_as_toml_read_back_as_themselves(value: object) -> None:
     assert tomllib.loads(f"x = {toml_text(value)}")["x"] == value
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ('[kafka]\nassignment = "group"', ("kafka.assignment is group", "kafka.group_id")),
+        (
+            '[kafka]\ngroup_id = "g"\ngroup_instance_id = "a"',
+            ("kafka.group_instance_id", "kafka.assignment is all"),
+        ),
+        ('[kafka]\nassignment = "some"', ("kafka.assignment", "all, group")),
+    ],
+)
+def test_a_group_is_meant_whole_or_not_at_all(tmp_path: Path, document: str, words: tuple[str, ...]) -> None:
+    sentence = refused(tmp_path, document)
+    for part in words:
+        assert part in sentence

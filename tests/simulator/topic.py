@@ -118,6 +118,9 @@ class TopicSource:
         data = frame((one.offset, RECORD_AT_US, one.value) for one in taken)
         return [Chunk(partition, Codec.FRAMED, data, first, end, RECORD_AT_US)]
 
+    def rest(self) -> None:
+        """Nothing is lost by silence."""
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         self.stored.update(positions)
 

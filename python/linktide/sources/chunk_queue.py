@@ -7,14 +7,16 @@ import threading
 from collections import deque
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from linktide.sources.source import Codec, begin_chunk_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from linktide.sources.source import Chunk, Partition, Position
+
+_REST_SECONDS: Final = 1.0
 
 
 def pieces(chunk: Chunk, most_records: int) -> Iterator[Chunk]:
@@ -75,22 +77,31 @@ class ChunkQueue:
         self.records = 0
         """Of all waiting chunks, gaps between offsets included."""
 
-    def put(self, chunk: Chunk) -> None:
-        """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one."""
+    def put(self, chunk: Chunk, while_full: Callable[[], None]) -> None:
+        """Append a chunk, waiting for room; a chunk larger than the whole queue goes into an empty one.
+
+        `while_full` is called every second of the wait.
+        """
+        while not self._has_put(chunk):
+            while_full()
+
+    def _has_put(self, chunk: Chunk) -> bool:
         with self._changed:
-            self._changed.wait_for(
+            has_room = self._changed.wait_for(
                 lambda: (
                     self._is_closed
                     or not self._chunks
                     or self.used_bytes + len(chunk.data) <= self._max_bytes
-                )
+                ),
+                _REST_SECONDS,
             )
-            if self._is_closed:
-                return
+            if self._is_closed or not has_room:
+                return self._is_closed
             self._chunks.append(chunk)
             self.used_bytes += len(chunk.data)
             self.records += chunk.next_offset - chunk.first_offset
             self._changed.notify_all()
+            return True
 
     def get(self, timeout_seconds: float) -> Chunk | None:
         """Take the oldest chunk; None if none came in time."""

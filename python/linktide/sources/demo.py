@@ -76,6 +76,9 @@ class DemoSource:
         )
         return (chunk,)
 
+    def rest(self) -> None:
+        """Nothing is lost by silence."""
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Do nothing: there is nobody to tell."""
 

@@ -186,6 +186,9 @@ class FileSource:
             return reader
         return LineReader(read_pieces(path, magic), first, self._chunk_bytes, self._max_line_bytes)
 
+    def rest(self) -> None:
+        """Nothing is lost by silence."""
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Do nothing: a file has no place for a position."""
 

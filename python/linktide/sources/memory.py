@@ -71,6 +71,9 @@ class MemorySource:
         )
         return out
 
+    def rest(self) -> None:
+        """Nothing is lost by silence."""
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Remember the positions."""
         self.committed.update(positions)

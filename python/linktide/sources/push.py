@@ -151,6 +151,9 @@ class PushSource:
                 size += len(chunk.data)
         return chunks
 
+    def rest(self) -> None:
+        """Nothing is lost by silence."""
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Settle the tickets of everything below `positions` and free its bytes."""
         with self._changed:

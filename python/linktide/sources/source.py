@@ -118,6 +118,9 @@ class Source(Protocol):
         Raises StopError where a human must act (a damaged file, an offset gap under the policy "stop").
         """
 
+    def rest(self) -> None:
+        """Do what silence would cost, in place of `poll` while nothing more may be taken; returns at once."""
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Hear that everything below `positions` is stored. Only a hint for lag tools; may not raise."""
 

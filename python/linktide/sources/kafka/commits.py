@@ -15,6 +15,7 @@ from linktide.sources.kafka.connect import connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from linktide.sources.kafka.member import GroupMember
     from linktide.sources.kafka.settings import KafkaSettings
     from linktide.sources.source import Partition, Position
 
@@ -24,18 +25,24 @@ log = logging.getLogger(__name__)
 class OffsetHints:
     """Commits offsets without waiting and without ever raising; failures are told, the first is logged.
 
-    It has a client of its own: a consumer with a group would wait for the group's coordinator at each poll.
+    Without a member it has a client of its own: a consumer with a group would wait for the group's
+    coordinator at each poll. While a group has members, only they may commit.
     """
 
     def __init__(
-        self, settings: KafkaSettings, timeout_seconds: float, on_failure: Callable[[], None]
+        self,
+        settings: KafkaSettings,
+        timeout_seconds: float,
+        on_failure: Callable[[], None],
+        member: GroupMember | None = None,
     ) -> None:
         """Connect if there is a group; `on_failure` hears of every commit that failed, from any thread."""
         self._group_id = settings.group_id
+        self._member = member
         self._consumer: KafkaConsumer | None = None
         self._on_failure = on_failure
         self._is_logged = False
-        if settings.group_id is None:
+        if settings.group_id is None or member is not None:
             return
         options = settings.client_options() | {
             "group_id": settings.group_id,
@@ -49,14 +56,15 @@ class OffsetHints:
 
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Send the positions on their way."""
-        if self._consumer is None or not positions:
+        commit = self._member.commit if self._member else self._consumer and self._consumer.commit_async
+        if commit is None or not positions:
             return
         offsets = {
             TopicPartition(partition.topic, partition.number): OffsetAndMetadata(position.next_offset, "", -1)
             for partition, position in positions.items()
         }
         try:
-            self._consumer.commit_async(offsets, self._done)
+            commit(offsets, self._done)
         except KafkaError as error:
             self._count(error)
 

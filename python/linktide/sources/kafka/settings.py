@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,6 +21,10 @@ class KafkaSettings:
     topics: tuple[str, ...]
     group_id: str | None = None
     """Offsets are written under it as a hint for lag tools; the stored ones alone decide. None: not."""
+    is_group_member: bool = False
+    """Read what the group gives us, not all partitions; needs `group_id`."""
+    group_instance_id: str | None = None
+    """Static membership: a restart under this name finds its partitions again, without a rebalance."""
     client_id: str = "linktide"
     isolation_level: str = "read_committed"
     offset_gap_policy: str = "continue"
@@ -68,8 +74,7 @@ class KafkaSettings:
     def consumer_options(self) -> dict[str, object]:
         """Return the options of the consumer that fetches."""
         return self.client_options() | {
-            # With a group the consumer would wait for its coordinator before each fetch.
-            "group_id": None,
+            **self._membership(),
             "enable_auto_commit": False,
             "auto_offset_reset": "none",
             "isolation_level": self.isolation_level,
@@ -81,6 +86,17 @@ class KafkaSettings:
             "metrics_enabled": False,
         }
 
+    def _membership(self) -> dict[str, object]:
+        if not self.is_group_member:
+            # With a group the consumer would wait for its coordinator before each fetch.
+            return {"group_id": None}
+        return {
+            "group_id": self.group_id,
+            "group_instance_id": self.group_instance_id,
+            # Only the partitions that move stop, and only for a moment.
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
+        }
+
 
 def kafka_settings(config: Config) -> KafkaSettings:
     """Return what the configuration says about Kafka."""
@@ -88,6 +104,8 @@ def kafka_settings(config: Config) -> KafkaSettings:
         bootstrap_servers=config.kafka_bootstrap_servers,
         topics=config.kafka_topics,
         group_id=config.kafka_group_id,
+        is_group_member=config.kafka_assignment == "group",
+        group_instance_id=config.kafka_group_instance_id,
         isolation_level=config.kafka_isolation_level,
         offset_gap_policy=config.kafka_offset_gap_policy,
         security_protocol=config.kafka_security_protocol,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -21,11 +20,13 @@ from linktide.sources.kafka import hook
 from linktide.sources.kafka.cluster import Cluster
 from linktide.sources.kafka.commits import OffsetHints
 from linktide.sources.kafka.connect import never
+from linktide.sources.kafka.contact import TROUBLE_PAUSE_SECONDS, Contact
 from linktide.sources.kafka.framing import frame_records
+from linktide.sources.kafka.member import GroupMember
 from linktide.sources.source import Chunk, Codec, GapKind, OffsetGap, Partition, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from kafka import TopicPartition
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RECORDS_PER_PLAIN_POLL = 5000
-_TROUBLE_PAUSE_SECONDS = 0.1
-_PATIENCE_SECONDS = 3.0
 _GAP_TEXT = {
     GapKind.BELOW_START: "records after it are gone before they were read",
     GapKind.ABOVE_END: "the log ends below the stored offset, it was cut or is another log",
@@ -51,11 +50,12 @@ def _ignore(_what: str) -> None:
 
 
 class KafkaSource:
-    """Reads all partitions of the topics by `assign()`, new partitions from their earliest record.
+    """Reads all partitions of the topics, or as a member of a group those it is given.
 
-    Stored positions alone decide where it begins. While it runs, the loss of a broker never raises: polls
-    come back empty, one ERROR says so, and reading goes on when the broker is back. A position that the log
-    no longer holds is an `OffsetGap`: one ERROR, then on by `offset_gap_policy`.
+    Stored positions alone decide where it begins; a partition without one is read from its earliest record.
+    While it runs, the loss of a broker never raises: polls come back empty, one ERROR says so, and reading
+    goes on when the broker is back. A position that the log no longer holds is an `OffsetGap`: one ERROR,
+    then on by `offset_gap_policy`.
     """
 
     def __init__(  # noqa: PLR0913 - the source takes its parts by name
@@ -79,17 +79,17 @@ class KafkaSource:
         self._monotonic = monotonic
         self._is_stopping = is_stopping
         self._count = count
-        self._pause = threading.Event().wait
+        self._contact = Contact(settings.servers_text, monotonic)
         self._cluster: Cluster | None = None
         self._hints: OffsetHints | None = None
         self._factory: RawRecordsFactory | None = None
+        self._member: GroupMember | None = None
+        self._stored: Mapping[Partition, Position] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
         self._next: dict[TopicPartition, int] = {}
         self._jumps: dict[TopicPartition, OffsetGap] = {}
         self._gaps: dict[Partition, OffsetGap] = {}
         self._missing_topics: frozenset[str] = frozenset()
-        self._trouble = ""
-        self._silent_since: float | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -99,8 +99,7 @@ class KafkaSource:
     @property
     def trouble(self) -> str | None:
         """Why the topics cannot be read, from the moment the brokers were given up until one answers."""
-        reason = self._trouble
-        return f"Kafka at {self._settings.servers_text} cannot be read ({reason})." if reason else None
+        return self._contact.trouble
 
     def gaps(self) -> Mapping[Partition, OffsetGap]:
         """Return the last jump of every partition that had one since `open`."""
@@ -118,15 +117,19 @@ class KafkaSource:
         self._cluster = cluster
         try:
             self._partitions = cluster.wait_for_topics(deadline, self._monotonic, self._is_stopping)
+            self._stored = dict(stored)
             cluster.consumer.assign(list(self._partitions))
             self._install_hook(cluster)
-            for tp, partition in self._partitions.items():
-                self._place(cluster, tp, stored.get(partition))
-            self._report_recreated(cluster, stored)
+            if self._settings.is_group_member:
+                self._member = GroupMember(cluster.consumer, partial(self._take, cluster))
+                cluster.consumer.unsubscribe()
+                self._member.join(self._settings.topics)
+            else:
+                for tp in self._partitions:
+                    self._take(cluster, tp)
+            left = max(1.0, deadline - self._monotonic())
             self._hints = OffsetHints(
-                self._settings,
-                max(1.0, deadline - self._monotonic()),
-                partial(self._count, "commit_failures"),
+                self._settings, left, partial(self._count, "commit_failures"), self._member
             )
         except BaseException:
             self.close()
@@ -140,9 +143,11 @@ class KafkaSource:
         cluster = self._live()
         if cluster.take_news():
             self._follow(cluster)
+        if self._member is not None:
+            self._member.check()
         try:
             limit = 1 if self.is_raw else _RECORDS_PER_PLAIN_POLL
-            polled = cluster.consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=limit)
+            polled = self._polled(cluster, int(timeout_seconds * 1000), limit)
             chunks = self._raw_chunks(polled) if self.is_raw else self._plain_chunks(cluster, polled)
         except OffsetOutOfRangeError as error:
             self._resolve_out_of_range(cluster, error)
@@ -155,14 +160,19 @@ class KafkaSource:
                 "kafka-python that the hook knows."
             ) from error
         except KafkaError as error:
-            self._note_trouble(f"{error}", timeout_seconds)
+            self._contact.lose(f"{error}", timeout_seconds)
         else:
-            self._watch_connection(cluster, has_data=bool(chunks))
+            self._contact.watch(is_there=bool(chunks) or cluster.is_connected())
             return chunks
         return []
 
+    def rest(self) -> None:
+        """Keep the partitions of a group member without taking more of them."""
+        if self._member is not None:
+            self._member.rest()
+
     def commit(self, positions: Mapping[Partition, Position]) -> None:
-        """Write Kafka's own offsets, without waiting; may be called from another thread than `poll`."""
+        """Write Kafka's own offsets, without waiting."""
         if self._hints is not None:
             current = set(self._partitions.values())
             self._hints.commit({p: at for p, at in positions.items() if p in current})
@@ -172,10 +182,10 @@ class KafkaSource:
         if self._cluster is None:
             return {}
         lags = {}
-        for tp, partition in self._partitions.items():
+        for tp in self._owned():
             highwater = self._cluster.consumer.highwater(tp)
             if highwater is not None and tp in self._next:
-                lags[partition] = max(0, highwater - self._next[tp])
+                lags[self._partitions[tp]] = max(0, highwater - self._next[tp])
         return lags
 
     @property
@@ -189,10 +199,10 @@ class KafkaSource:
             self._hints.close()
         if self._cluster is not None:
             self._cluster.close()
-        self._cluster, self._hints, self._factory = None, None, None
+        self._cluster, self._hints, self._factory, self._member = None, None, None, None
         self._partitions, self._next, self._jumps, self._gaps = {}, {}, {}, {}
         self._missing_topics = frozenset()
-        self._trouble, self._silent_since = "", None
+        self._contact = Contact(self._settings.servers_text, self._monotonic)
 
     def _live(self) -> Cluster:
         if self._cluster is None:
@@ -208,6 +218,32 @@ class KafkaSource:
             reason = "the hook into its fetcher did not take hold, install a version linktide was tested with"
         if self._factory is None:
             log.warning("kafka-python decodes the records itself, at many times the cost: %s.", reason)
+
+    def _polled(self, cluster: Cluster, timeout_ms: int, limit: int) -> dict[TopicPartition, list[Any]]:
+        if self._member is not None:
+            return self._member.wake() or self._member.poll(timeout_ms, limit)
+        polled: dict[TopicPartition, list[Any]] = cluster.consumer.poll(
+            timeout_ms=timeout_ms, max_records=limit
+        )
+        return polled
+
+    def _owned(self) -> Collection[TopicPartition]:
+        """Return the partitions that are read now and known by their identity."""
+        if self._member is None:
+            return self._partitions
+        return self._member.owned & self._partitions.keys()
+
+    def _take(self, cluster: Cluster, tp: TopicPartition) -> None:
+        """Begin a partition where it was left: by what was handed on, else what is stored, else its start."""
+        partition = self._partitions.get(tp)
+        if partition is None:
+            # The one who shares out knows it already; it waits until `_follow` does too.
+            cluster.consumer.pause(tp)
+        elif tp in self._next:
+            self._place(cluster, tp, Position(self._next[tp]))
+        else:
+            self._place(cluster, tp, self._stored.get(partition))
+            self._report_recreated(cluster, tp, partition)
 
     def _place(self, cluster: Cluster, tp: TopicPartition, position: Position | None) -> None:
         """Set where a partition is read from; None: its earliest record."""
@@ -252,9 +288,10 @@ class KafkaSource:
     def _plain_chunks(self, cluster: Cluster, polled: dict[TopicPartition, list[Any]]) -> list[Chunk]:
         chunks = []
         # Control records come as a position that moved without a record, so an empty poll looks everywhere.
-        for tp in polled or self._partitions:
+        for tp in polled or self._owned():
             records = polled.get(tp, [])
-            end = cluster.consumer.position(tp, timeout_ms=0)
+            # Asking for the position can fail, and the records would be gone with it.
+            end = records[-1].offset + 1 if records else cluster.consumer.position(tp, timeout_ms=0)
             first = self._next.get(tp, records[0].offset if records else end)
             if end is None or end <= first:
                 continue
@@ -270,15 +307,15 @@ class KafkaSource:
         self._next[tp] = end
         return Chunk(partition, codec, data, first, end, self._now_us(), gap=gap)
 
-    def _report_recreated(self, cluster: Cluster, stored: Mapping[Partition, Position]) -> None:
-        """Tell of topics whose stored positions all belong to another topic of the same name."""
-        current = {tp: p for tp, p in self._partitions.items() if p.topic_id}
-        continued = {p.topic for p in current.values() if p in stored}
-        for old, position in stored.items():
-            for tp, partition in current.items():
-                is_same_place = (old.topic, old.number) == (partition.topic, partition.number)
-                if is_same_place and old.topic_id and old != partition and partition.topic not in continued:
-                    self._jump(cluster, tp, OffsetGap(GapKind.RECREATED, position.next_offset, -1))
+    def _report_recreated(self, cluster: Cluster, tp: TopicPartition, partition: Partition) -> None:
+        """Tell if all stored positions of its topic belong to another topic of the same name."""
+        current = {p for p in self._partitions.values() if p.topic == partition.topic}
+        if not partition.topic_id or not current.isdisjoint(self._stored):
+            return
+        for old, position in self._stored.items():
+            is_same_place = (old.topic, old.number) == (partition.topic, partition.number)
+            if is_same_place and old.topic_id and old != partition:
+                self._jump(cluster, tp, OffsetGap(GapKind.RECREATED, position.next_offset, -1))
 
     def _follow(self, cluster: Cluster) -> None:
         """Take up new partitions and topics made anew; a deleted topic is waited for."""
@@ -291,11 +328,18 @@ class KafkaSource:
         before, self._partitions = self._partitions, kept | known
         if before == self._partitions:
             return
-        cluster.consumer.assign(list(self._partitions))
+        if self._member is None:
+            cluster.consumer.assign(list(self._partitions))
+        owned = self._owned()
         for tp, partition in known.items():
-            if tp not in before:
-                self._place(cluster, tp, None)
-            elif before[tp] != partition:
+            if before.get(tp) == partition:
+                continue
+            if tp not in owned:
+                self._next.pop(tp, None)
+            elif tp not in before:
+                self._take(cluster, tp)
+                cluster.consumer.resume(tp)
+            else:
                 gap = OffsetGap(GapKind.RECREATED, self._next.get(tp, 0), -1)
                 self._jump(cluster, tp, gap)
         for tp in before.keys() - self._partitions.keys():
@@ -316,7 +360,7 @@ class KafkaSource:
             try:
                 start, end = cluster.log_range(tp)
             except KafkaError as reason:
-                self._note_trouble(f"{reason}", _TROUBLE_PAUSE_SECONDS)
+                self._contact.lose(f"{reason}", TROUBLE_PAUSE_SECONDS)
                 continue
             if offset < start:
                 self._jump(cluster, tp, OffsetGap(GapKind.BELOW_START, offset, start))
@@ -346,27 +390,3 @@ class KafkaSource:
         self._gaps[self._partitions[tp]] = gap
         self._jumps[tp] = gap
         self._place(cluster, tp, None if gap.resumed_offset < 0 else Position(gap.resumed_offset))
-
-    def _watch_connection(self, cluster: Cluster, *, has_data: bool) -> None:
-        """Log the loss of all brokers once, after a moment's patience, and their return once."""
-        if has_data or cluster.is_connected():
-            if self._trouble:
-                log.warning("Kafka at %s answers again.", self._settings.servers_text)
-            self._trouble, self._silent_since = "", None
-            return
-        now = self._monotonic()
-        if self._silent_since is None:
-            self._silent_since = now
-        elif now - self._silent_since > _PATIENCE_SECONDS:
-            self._note_trouble("no broker holds a connection", 0)
-
-    def _note_trouble(self, reason: str, timeout_seconds: float) -> None:
-        if not self._trouble:
-            log.error(
-                "Kafka at %s cannot be read (%s): trying on until it can.",
-                self._settings.servers_text,
-                reason,
-            )
-        self._trouble = reason
-        # An error that comes back at once must not turn the caller's loop into a busy one.
-        self._pause(min(timeout_seconds, _TROUBLE_PAUSE_SECONDS))

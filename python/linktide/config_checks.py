@@ -1,0 +1,63 @@
+"""Settings that are right alone but cannot be meant together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from linktide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from linktide.config import Config
+
+
+def check_together(config: Config) -> None:
+    """Raise ConfigError, naming the settings and what is wanted."""
+    both = sorted(set(config.tracked_domains) & set(config.rivals))
+    if both:
+        raise ConfigError(f"{both[0]} stands in tracked_domains and in rivals; keep it in one of them.")
+    if config.epsilon_idle > config.epsilon_busy:
+        raise ConfigError(
+            f"epsilon_idle is {config.epsilon_idle:g}, above epsilon_busy ({config.epsilon_busy:g}); "
+            "wanted at most that."
+        )
+    _check_kafka(config)
+    _check_security(config)
+
+
+def _check_kafka(config: Config) -> None:
+    if config.kafka_bootstrap_servers and not config.kafka_topics:
+        raise ConfigError(
+            "kafka.bootstrap_servers is set and kafka.topics is empty; name the topics to read."
+        )
+    if config.kafka_topics and not config.kafka_bootstrap_servers:
+        raise ConfigError(
+            "kafka.topics is set and kafka.bootstrap_servers is empty; name the brokers as host:port."
+        )
+    if config.kafka_assignment == "group" and not config.kafka_group_id:
+        raise ConfigError(
+            "kafka.assignment is group and kafka.group_id is empty; name the group that shares topics out."
+        )
+    if config.kafka_group_instance_id and config.kafka_assignment != "group":
+        raise ConfigError(
+            f"kafka.group_instance_id is set and kafka.assignment is {config.kafka_assignment}; wanted group."
+        )
+
+
+def _check_security(config: Config) -> None:
+    uses_sasl = config.kafka_security_protocol.startswith("SASL_")
+    if uses_sasl and not (
+        config.kafka_sasl_mechanism and config.kafka_sasl_username and config.kafka_sasl_password
+    ):
+        raise ConfigError(
+            f"kafka.security_protocol is {config.kafka_security_protocol}; it wants kafka.sasl_mechanism, "
+            "kafka.sasl_username and kafka.sasl_password."
+        )
+    if not uses_sasl and config.kafka_sasl_mechanism:
+        raise ConfigError(
+            f"kafka.sasl_mechanism is set and kafka.security_protocol is {config.kafka_security_protocol}; "
+            "wanted SASL_PLAINTEXT or SASL_SSL."
+        )
+    if config.kafka_ssl_keyfile and not config.kafka_ssl_certfile:
+        raise ConfigError(
+            "kafka.ssl_keyfile is set without kafka.ssl_certfile; name the certificate of the key."
+        )
