@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,17 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def kafka_source(config: Config, is_stopping: Callable[[], bool], metrics: Metrics) -> Source | None:
-    """Return the configured Kafka source, None if no broker is named."""
+def kafka_source(
+    config: Config, is_stopping: Callable[[], bool], metrics: Metrics, *, is_bounded: bool = False
+) -> Source | None:
+    """Return the configured Kafka source, None if no broker is named.
+
+    A bounded one is exhausted at the ends that its topics have when it is opened.
+    """
     if not config.kafka_bootstrap_servers:
         return None
     return KafkaSource(
-        kafka_settings(config),
+        replace(kafka_settings(config), is_bounded=is_bounded),
         scan=scan_record_batches,
         now_us=now_us,
         is_stopping=is_stopping,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from linktide.configured import now_us, opened_database, refuse_missing
+from linktide.configured import kafka_source, now_us, opened_database, refuse_missing
 from linktide.errors import ConfigError, StopError
 from linktide.explain import audit_told, explain, instant_us, what_if
 from linktide.forget import forget_name, forget_segment
+from linktide.metrics.values import Metrics
 from linktide.rekey import plan_rekey, rekey
 from linktide.restore import index_options, restore_index
 from linktide.service import Service
@@ -46,7 +48,30 @@ def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> T
     def tell(totals: Totals) -> None:
         progress(done_bytes=totals.bytes, events=totals.events, dead_letters=totals.dead_letters)
 
-    service = Service(config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=tell)
+    return _run_to_end(
+        Service(config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=tell)
+    )
+
+
+def replay_topics(config: Config, topics: Sequence[str], into: Path) -> Totals:
+    """Build a database of its own from topics, from their first records to the ends they have now.
+
+    It gets the pins of a new one: this program's URL policy, the public suffix list of today. A replay that
+    was stopped goes on. Kafka's own offsets stay as they are. Raises ConfigError where no broker is named or
+    `into` is the configured database.
+    """
+    if into.resolve() == config.database.resolve():
+        raise ConfigError(f"{into} is the database itself; name another file by --into.")
+    chosen = replace(
+        config, database=into, kafka_topics=tuple(topics), kafka_assignment="all", kafka_group_id=None
+    )
+    source = kafka_source(chosen, lambda: False, Metrics(), is_bounded=True)
+    if source is None:
+        raise ConfigError("kafka.bootstrap_servers is empty; name the brokers that have the topics.")
+    return _run_to_end(Service(chosen, sources=[source], stop_when_exhausted=True, has_http=False))
+
+
+def _run_to_end(service: Service) -> Totals:
     service.run()
     if service.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt

@@ -116,3 +116,21 @@ def test_consumed_by_plain_poll(broker: KafkaCluster, records: list[Record], tmp
         service.wait_ready()
         check(service, records)
         assert "kafka-python decodes the records itself" in service.told
+
+
+def test_a_database_is_built_anew_from_the_topic(
+    broker: KafkaCluster, records: list[Record], tmp_path: Path
+) -> None:
+    brokers = f"kafka.bootstrap_servers={broker.bootstrap_servers[0]}"
+    arguments = ["--set", brokers, "--set", f"kafka.topics={TOPIC}", "--topic", TOPIC]
+    with LinktideProcess(tmp_path, *COMMAND, "replay", *arguments, "--into", "anew.duckdb") as process:
+        ended = process.ended()
+    assert ended.exit_code == 0, ended.told
+    assert not (tmp_path / "links.duckdb").exists()
+    with whole.opened(tmp_path / "anew.duckdb") as index:
+        assert_same(index.query, derive(*judge(records)))
+    # Nothing is new the second time.
+    with LinktideProcess(tmp_path, *COMMAND, "replay", *arguments, "--into", "anew.duckdb") as process:
+        assert process.ended().exit_code == 0
+    with whole.opened(tmp_path / "anew.duckdb") as index:
+        assert_same(index.query, derive(*judge(records)))

@@ -276,3 +276,28 @@ def test_a_deleted_topic_is_told_once_and_taken_up_again(
     produce_batches(broker, "gone", VALUES, records_per_batch=50)
     assert values_of(poll_up_to(source, 50)) == VALUES
     source.close()
+
+
+def test_a_bounded_source_ends_where_the_logs_end_at_its_opening(broker: KafkaCluster) -> None:
+    broker.create_topic("bounded", partitions=3)
+    produce_batches(broker, "bounded", VALUES, records_per_batch=10)
+    produce_batches(broker, "bounded", VALUES[:7], records_per_batch=10, partition=2)
+    source = source_of(broker, "bounded", is_bounded=True)
+    source.open({})
+    produce_batches(broker, "bounded", VALUES, records_per_batch=10, partition=1)
+    chunks: list[Chunk] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not source.is_exhausted:
+        assert time.monotonic() < deadline
+        chunks.extend(source.poll(0.1))
+    source.close()
+    by_number = {n: values_of([c for c in chunks if c.partition.number == n]) for n in (0, 2)}
+    assert by_number == {0: VALUES, 2: VALUES[:7]}
+
+
+def test_a_bounded_source_of_empty_logs_is_exhausted_at_once(broker: KafkaCluster) -> None:
+    broker.create_topic("bounded-empty", partitions=2)
+    source = source_of(broker, "bounded-empty", is_bounded=True)
+    source.open({})
+    assert source.is_exhausted
+    source.close()

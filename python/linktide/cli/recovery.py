@@ -82,16 +82,20 @@ def rebuild(*, is_json: bool, **flags: object) -> None:
         sys.exit(int(ExitCode.FAILURE))
 
 
-@click.command("replay", short_help="Make events of dead letters that can be now.")
+@click.command("replay", short_help="Make events of dead letters, or a database of topics.")
 @config_options
 @click.option("--reason", "reasons", multiple=True, metavar="REASON", help="Only these; may be repeated.")
 @click.option("--since", type=click.DateTime(), metavar="TIME", help="Only those received since, in UTC.")
 @click.option("--until", type=click.DateTime(), metavar="TIME", help="Only those received before, in UTC.")
+@click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Read it whole; may be repeated.")
+@click.option("--into", type=click.Path(path_type=Path), metavar="FILE", help="A new database from --topic.")
 @_JSON
-def replay(
+def replay(  # noqa: PLR0913 -- a parameter an option
     reasons: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
+    topics: tuple[str, ...],
+    into: Path | None,
     *,
     is_json: bool,
     **flags: object,
@@ -100,8 +104,20 @@ def replay(
 
     They keep the topic, partition and offset they came with. Others stay what they are. Letters longer than
     the 64 KiB that are kept of one cannot be replayed. Through the running service if there is one.
+
+    With --topic and --into: build another database from all that the topics hold now, or go on with it.
     """
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
+    if topics or into:
+        if not topics or into is None or reasons or since or until:
+            raise click.UsageError("--topic and --into go together, and without --reason, --since, --until.")
+        built = session.replay_topics(config, topics, into)
+        _print(
+            {"events": built.events, "dead_letters": built.dead_letters},
+            f"{into}: {built.events:,} events, {built.dead_letters:,} dead letters of {', '.join(topics)}.",
+            is_json=is_json,
+        )
+        return
     wanted: dict[str, object] = {"reasons": list(reasons)}
     wanted |= {
         name: at.replace(tzinfo=UTC).isoformat() for name, at in (("since", since), ("until", until)) if at

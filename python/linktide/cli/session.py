@@ -186,6 +186,13 @@ def replay(config: Config, wanted: Mapping[str, object]) -> Mapping[str, Any]:
     return asdict(import_module("linktide.recovery").replay_stopped(config, chosen))
 
 
+def replay_topics(config: Config, topics: Sequence[str], into: Path) -> ImportResult:
+    """Build a database of its own from topics; see `offline.replay_topics`."""
+    import_module("linktide.logs").set_up(config)
+    totals = import_module("linktide.offline").replay_topics(config, topics, into)
+    return ImportResult(totals.events, totals.dead_letters)
+
+
 def produce(config: Config, path: Path, topic: str, progress: Progress) -> int:
     """Send a file's events to Kafka and return how many the brokers acknowledged."""
     sent: int = import_module("linktide.sources.produce").produce_file(config, path, topic, progress)

@@ -15,7 +15,7 @@ from linktide.sources.kafka.connect import connect_consumer, never
 from linktide.sources.source import Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from kafka import KafkaConsumer
 
@@ -128,6 +128,22 @@ class Cluster:
         start: int = self.consumer.beginning_offsets([tp], timeout_ms=wait_ms)[tp]
         end: int = self.consumer.end_offsets([tp], timeout_ms=wait_ms)[tp]
         return start, end
+
+    def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Ask for the offset after the last record of each partition, 0 for one without records.
+
+        Raises BrokerUnreachableError where nobody answers.
+        """
+        wait_ms = int(_REFRESH_SECONDS * 1000)
+        try:
+            starts = self.consumer.beginning_offsets(list(partitions), timeout_ms=wait_ms)
+            ends = self.consumer.end_offsets(list(partitions), timeout_ms=wait_ms)
+        except KafkaError as error:
+            raise BrokerUnreachableError(
+                f"The Kafka cluster at kafka.bootstrap_servers = {self._settings.servers_text} did not say "
+                f"where its logs end ({error})."
+            ) from error
+        return {tp: ends[tp] if ends[tp] > starts[tp] else 0 for tp in partitions}
 
     def is_connected(self) -> bool:
         """Return whether any broker holds a connection with us."""

@@ -45,6 +45,8 @@ class KafkaSettings:
     """How soon a new partition is noticed."""
     open_timeout_seconds: float = 30.0
     """How long an unreachable broker or a missing topic is waited for at the start."""
+    is_bounded: bool = False
+    """End where the logs end when they are opened; new partitions and records are not waited for."""
     is_raw_fetch_wanted: bool = True
     """False: records are decoded by kafka-python, at many times the cost."""
 

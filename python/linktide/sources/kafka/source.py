@@ -87,6 +87,7 @@ class KafkaSource:
         self._stored: Mapping[Partition, Position] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
         self._next: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
         self._jumps: dict[TopicPartition, OffsetGap] = {}
         self._gaps: dict[Partition, OffsetGap] = {}
         self._missing_topics: frozenset[str] = frozenset()
@@ -118,6 +119,8 @@ class KafkaSource:
         try:
             self._partitions = cluster.wait_for_topics(deadline, self._monotonic, self._is_stopping)
             self._stored = dict(stored)
+            if self._settings.is_bounded:
+                self._ends = cluster.ends(self._partitions)
             cluster.consumer.assign(list(self._partitions))
             self._install_hook(cluster)
             if self._settings.is_group_member:
@@ -190,8 +193,8 @@ class KafkaSource:
 
     @property
     def is_exhausted(self) -> bool:
-        """Never: a topic has no end."""
-        return False
+        """Only if it is bounded, once every partition stands at the end that it had: a topic has none."""
+        return bool(self._ends) and all(self._next.get(tp, 0) >= end for tp, end in self._ends.items())
 
     def close(self) -> None:
         """Close all connections; idempotent."""
@@ -201,6 +204,7 @@ class KafkaSource:
             self._cluster.close()
         self._cluster, self._hints, self._factory, self._member = None, None, None, None
         self._partitions, self._next, self._jumps, self._gaps = {}, {}, {}, {}
+        self._ends = {}
         self._missing_topics = frozenset()
         self._contact = Contact(self._settings.servers_text, self._monotonic)
 
