@@ -72,6 +72,12 @@ class DiskFullError(RetryError):
     exit_code = ExitCode.DISK_FULL
 
 
+class FreeSpaceError(StopError):
+    """Less is free than `min_free_bytes`, and nobody waits for more."""
+
+    exit_code = ExitCode.DISK_FULL
+
+
 class ReadersBusyError(RetryError):
     """No reader is free, or reading is closed for a moment because the store reopens or stops."""
 

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from linktide.errors import LinktideError
     from linktide.metrics.values import Metrics
 
 _LOG = logging.getLogger("linktide")
@@ -15,15 +16,22 @@ _LOG = logging.getLogger("linktide")
 class PauseDesk:
     """Keeps reasons by name; the sources rest while there is one. Safe for many threads."""
 
-    def __init__(self, metrics: Metrics, names: tuple[str, ...]) -> None:
+    def __init__(self, metrics: Metrics, names: tuple[str, ...], *, ends_by_itself: bool = False) -> None:
+        """Take the names of all reasons; where nobody waits (`ends_by_itself`) a pause is the end."""
+        self._ends_by_itself = ends_by_itself
         self._metrics = metrics
         self._lock = threading.Lock()
         self._reasons: dict[str, str] = {}
         for name in names:
             metrics.set("linktide_pipeline_is_paused", 0.0, name)
 
-    def pause(self, name: str, sentence: str) -> None:
-        """Let the sources rest for this reason; logs it once, when it begins."""
+    def pause(self, name: str, sentence: str, error: type[LinktideError]) -> None:
+        """Let the sources rest for this reason; logs it once, when it begins.
+
+        Raises `error` instead if this run ends by itself: an import that waits looks like one that hangs.
+        """
+        if self._ends_by_itself:
+            raise error(f"{sentence} Nothing is lost: the same command goes on from there.")
         with self._lock:
             is_new = name not in self._reasons
             self._reasons[name] = sentence

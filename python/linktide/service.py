@@ -103,7 +103,7 @@ class Service:
         self._metrics = Metrics()
         limit = config.index_memory_limit
         self._memory = MemoryLimit(limit, self._metrics, ends_by_itself=stop_when_exhausted)
-        self._pauses = PauseDesk(self._metrics, PAUSES)
+        self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=stop_when_exhausted)
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from linktide.errors import FreeSpaceError, StopError
 from linktide.setting import size_text
 from linktide.store.fold import Folder, FoldRule
 from linktide.store.retention import Retention, RetentionRule
@@ -105,6 +106,7 @@ class Upkeep:
                 FREE_SPACE,
                 f"{size_text(free)} are free beside {database.path}, fewer than min_free_bytes = "
                 f"{size_text(self.min_free_bytes)}; free some.",
+                FreeSpaceError,
             )
         elif free >= _RESUME_SHARE * self.min_free_bytes:
             self.desk.resume(FREE_SPACE)
@@ -114,6 +116,7 @@ class Upkeep:
                 DEAD_LETTERS,
                 f"dead letters take {size_text(held)}, more than retention.dead_letter_max_bytes = "
                 f"{size_text(self.dead_letters_max_bytes)}; look at them, then erase some or raise it.",
+                StopError,
             )
         else:
             self.desk.resume(DEAD_LETTERS)

@@ -6,16 +6,17 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from linktide.config import load
 from linktide.configured import open_database
+from linktide.errors import FreeSpaceError
 from linktide.metrics.values import Metrics
 from linktide.pauses import PauseDesk
 from linktide.upkeep import DEAD_LETTERS, FREE_SPACE, PAUSES, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GAUGE = 'linktide_pipeline_is_paused{reason="free_space"}'
@@ -57,6 +58,22 @@ def test_too_little_space_pauses_once_and_resumes_by_itself(
         assert gauge(metrics) == 0
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(errors) == 1
+    upkeep.close()
+    database.close()
+
+
+def test_an_import_ends_where_a_service_would_pause(tmp_path: Path) -> None:
+    config = load(
+        flags={"database": tmp_path / "a.duckdb", "min_free_bytes": 2**30}, environ={}, folder=tmp_path
+    )
+    metrics = Metrics()
+    desk = PauseDesk(metrics, PAUSES, ends_by_itself=True)
+    database = open_database(config)
+    upkeep = Upkeep.of(database, config, metrics, desk, lambda: NOW, lambda _point: None)
+    upkeep.free_bytes = lambda: 2**30 - 1
+    with pytest.raises(FreeSpaceError, match="min_free_bytes"):
+        upkeep.step()
+    assert desk.reason() is None
     upkeep.close()
     database.close()
 
