@@ -31,8 +31,8 @@ _SLICE: Final = 200
 """Letters of one transaction: at their longest they fill a small batch."""
 _FRAME: Final = struct.Struct("<qqi")
 _LETTERS: Final = f"""
-SELECT source_id, off, epoch_us(record_at), bytes
-FROM internal.dead_letters
+SELECT source_id, off, epoch_us(record_at), bytes, topic
+FROM internal.dead_letters JOIN internal.source_offsets USING (source_id)
 WHERE replayed_rev IS NULL AND bytes IS NOT NULL AND byte_length <= {KEPT_BYTES} AND reason <> 'BAD_BATCH'
   AND (source_id, off) > (?, ?)
   AND (len(?::VARCHAR[]) = 0 OR list_contains(?::VARCHAR[], reason))
@@ -109,7 +109,7 @@ def replay_slice(place: Workplace, wanted: Wanted, after: tuple[int, int]) -> Sl
 
 def _letters(
     place: Workplace, wanted: Wanted, after: tuple[int, int]
-) -> Sequence[tuple[int, int, int, bytes]]:
+) -> Sequence[tuple[int, int, int, bytes, str]]:
     reasons = list(wanted.reasons)
     parameters = [*after, reasons, reasons, wanted.since, wanted.since, wanted.until, wanted.until]
     try:
@@ -118,15 +118,15 @@ def _letters(
         raise write_failure(error, place.database.path, "read dead letters") from error
 
 
-def _chunks(letters: Sequence[tuple[int, int, int, bytes]]) -> list[tuple[int, Chunk]]:
-    by_source: dict[int, list[tuple[int, int, bytes]]] = defaultdict(list)
-    for source_id, offset, record_at_us, data in letters:
-        by_source[source_id].append((offset, record_at_us, data))
+def _chunks(letters: Sequence[tuple[int, int, int, bytes, str]]) -> list[tuple[int, Chunk]]:
+    by_source: dict[tuple[int, str], list[tuple[int, int, bytes]]] = defaultdict(list)
+    for source_id, offset, record_at_us, data, topic in letters:
+        by_source[source_id, topic].append((offset, record_at_us, data))
     chunks = []
-    for source_id, all_ in by_source.items():
+    for (source_id, topic), all_ in by_source.items():
         data = b"".join(_FRAME.pack(offset, at, len(value)) + value for offset, at, value in all_)
-        # Only the source id, the offsets and the times reach the core.
-        partition = Partition("", "", "", 0)
+        # The topic says whether losses count; of the rest only source id, offsets and times reach the core.
+        partition = Partition("", topic, "", 0)
         chunk = Chunk(partition, Codec.FRAMED, data, all_[0][0], all_[-1][0] + 1, all_[-1][1])
         chunks.append((source_id, chunk))
     return chunks

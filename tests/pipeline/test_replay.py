@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from event_stream import draw_stream
@@ -126,3 +126,17 @@ def test_what_a_client_wants_is_read_or_refused() -> None:
     for wrong in wrongs:
         with pytest.raises(ValueError, match=r"reason|since|until"):
             wanted_of(wrong)
+
+
+def test_losses_of_a_topic_that_gives_sightings_only_do_not_count_once_replayed(tmp_path: Path) -> None:
+    seen = b'{"event": "seen", "observed_at": "2026-11-01T00:00:00Z", %s}'
+    lost = b'{"event": "lost", "observed_at": "2026-11-02T00:00:00Z", "lost_reason": "notfound", %s}'
+    pair = b'"source_url": "https://a.example.com/", "target_url": "https://b.example.org/"'
+    path = tmp_path / "links.duckdb"
+    named: dict[str, Any] = {"sightings_only_topics": ("links",), "authority_min_domains": 0}
+    lines = [seen % pair, lengthened(lost % pair)]
+    whole.run(path, [whole.memory(lines)], max_event_bytes=SHORT_BYTES, **named)
+    config = load(flags={"database": path, **named}, environ={}, folder=tmp_path)
+    assert recovery.replay_stopped(config, Wanted()) == Replayed(1, 1)
+    with whole.opened(path, **named) as index:
+        assert index.query("SELECT is_live FROM links") == [(True,)]
