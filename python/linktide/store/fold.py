@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 _LARGEST_BASE = 4
 """Times the new rows that the one run of a table may hold that is folded into one."""
-_MOST_NEWER = 2
-"""Times the rows of the oldest run that newer runs of a table with superseded rows may hold."""
+_LEAST_PEER = 0.4
+"""Times the rows of a run that the next newer one has at least if both were written equally often."""
+_MOST_SUPERSEDED = 0.3
+"""Share of the rows of a table that newer ones may have superseded before all of it is folded."""
+_KEY_SAMPLE = 64
+"""One key of so many is counted to find that share."""
 
 FOLD_POINTS = ("seal", "sealed", "fold", "slice", "sliced", "swap", "swapped", "folded")
 """The names at which `at` of a Folder is called."""
@@ -42,9 +46,9 @@ class FoldRule:
     slice_seconds: float = 0.2
     """What a slice should take; its size follows from what the slices before it took."""
     slice_rows: int = 122_880
-    """A slice writes so many rows or a multiple of it: row groups of DuckDB, whole ones. These go into the file
-    at once and compressed; what does not fill one goes through the WAL and is written again by a checkpoint."""
-    cell_rows: int = 4_096
+    """A slice writes so many rows or a multiple of it: whole row groups of DuckDB. These go into the file at
+    once, compressed; what does not fill one goes through the WAL and is written again by a checkpoint."""
+    cell_rows: int = 512
     """Rows between two samples of where a slice may end."""
 
 
@@ -212,23 +216,38 @@ class Folder:
     def _inputs(self, family: Family) -> tuple[Part, ...]:
         """Return the sealed part and the runs to fold with it, the oldest first.
 
-        While there are few enough runs, none. Else those by which the fewest rows are written for each run that
-        goes: of the ways to keep so many runs this writes each row least often. Where rows supersede one
-        another, also all runs, once the newer ones may hold two rows for each of the oldest.
+        While there are few enough runs, none. Else the newest and those before it that have been written as
+        often, which their size tells: of the ways to keep no more runs than that, this writes each row least
+        often. All of them once too many of their rows are superseded.
         """
         parts = self.database.parts
         sealed = parts.of(family.table, Kind.SEALED)
         runs = parts.of(family.table, Kind.RUN)
-        sizes = [parts.rows([part]) for part in runs]
-        fresh = parts.rows(sealed)
-        if family.key and runs and fresh + sum(sizes[1:]) >= _MOST_NEWER * sizes[0]:
+        if runs and self._superseded(family, (*runs, *sealed)) > _MOST_SUPERSEDED:
             return (*runs, *sealed)
         if len(runs) < family.most_runs:
             return tuple(sealed)
-        first = min(
-            range(family.most_runs), key=lambda at: (fresh + sum(sizes[at:])) / (len(runs) - at)
-        )
+        first = len(runs) - 1
+        while first and (
+            first >= family.most_runs
+            or parts.rows([runs[first]]) >= _LEAST_PEER * parts.rows([runs[first - 1]])
+        ):
+            first -= 1
         return (*runs[first:], *sealed)
+
+    def _superseded(self, family: Family, parts: tuple[Part, ...]) -> float:
+        """Return what share of the rows of some parts newer ones supersede, by a sample of the keys."""
+        if not family.key:
+            return 0.0
+        keys = ", ".join(family.key)
+        every = 1 if self.database.parts.rows(parts) < self.rule.slice_rows else _KEY_SAMPLE
+        rows = " UNION ALL ".join(
+            f'SELECT {keys} FROM internal."{part.name}" WHERE {family.key[0]} % {every} = 0'  # noqa: S608
+            for part in parts
+        )
+        found = self._run(f"SELECT count(*), count(DISTINCT ({keys})) FROM ({rows})")  # noqa: S608
+        total, distinct = (int(str(count)) for count in found[0])
+        return 1 - distinct / total if total else 0.0
 
     def _slice(self, job: _Job) -> int:
         self.at("slice")

@@ -36,10 +36,10 @@ class Family:
     key: tuple[str, ...]
     """Of the rows with the same key the newest rev wins; empty: every row is kept."""
     order: tuple[str, ...]
-    """Of a run, and total: no two rows of a run agree in all of it. What decides where rows lie is the first two."""
+    """Of a run, and total: no two rows of a run agree in all of it."""
     has_domain: bool = False
     """Its rows belong to the link of a target domain: runs carry its name beside `t_dom_key`."""
-    most_runs: int = 7
+    most_runs: int = 5
     """Beside them lie the hot part and at times a sealed one."""
 
 
@@ -172,7 +172,7 @@ class Parts:
                 self.hot_rows[table] += more
 
     def select(self, part: Part, condition: str = "true") -> str:
-        """Return a SELECT of the rows of a part, with the columns of the view; `condition` is upon the part."""
+        """Return a SELECT of those rows of a part, with the columns of the view."""
         columns = self.run_columns(part.table)
         rows = f'internal."{part.name}"'
         if condition != "true":

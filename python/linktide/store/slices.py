@@ -6,8 +6,6 @@ from bisect import bisect_right
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from linktide.store.parts import is_domain_family
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,17 +15,18 @@ if TYPE_CHECKING:
 Bound = tuple[object, ...]
 
 _MARGIN: Final = 1.1
-"""So much more is read than a slice should write: bounds are samples, and what is superseded is not written."""
+"""So much more is read than a slice should write: bounds are only samples."""
 _LEAST_SHARE: Final = 0.1
+_MOST_AT_END: Final = 1.3
 _BOUND_COLUMNS: Final = 2
 
 
 class Slicer:
     """Folds some parts of a family into a table, in the order of the family.
 
-    A slice writes so many rows and no more, and the next goes on behind the last row written. Up to where the
-    inputs are read for it follows from samples of them, which only decide how much is read in vain. All rows of
-    one key lie in the same slice, since the order of a family is a function of its key.
+    A slice writes so many rows and no more, and the next goes on behind the last row written. Up to where
+    the inputs are read for it follows from samples of them, which only decide how much is read in vain. All
+    rows of one key lie in the same slice, since the order of a family is a function of its key.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a fold is made of
@@ -60,11 +59,12 @@ class Slicer:
         """Rows written so far."""
 
     def fold_next(self, most_rows: int) -> int:
-        """Fold the next slice; return the rows written: `most_rows`, fewer, or at the end a tenth more."""
+        """Fold the next slice; return the rows written: `most_rows`, fewer, or at the end up to half more."""
         cells = ceil(most_rows * _MARGIN / self._share / self._cell_rows)
         end = self._next + cells
         low, values = self._low
-        if end > len(self._bounds):
+        # No small slice for the end: the last one is larger instead.
+        if end + (_MOST_AT_END - 1) * cells > len(self._bounds):
             # A row without a domain breaks a promise of the core, but is not ours to lose.
             rows = self._insert(f"({low}) OR {self._family.order[0]} IS NULL", values)
             self.rows += rows
@@ -118,7 +118,7 @@ class Slicer:
         missing = int(self._connection.execute(counts).fetchall()[0][0])
         if missing:
             self._connection.execute(
-                f'INSERT INTO internal."{self._output.name}" BY NAME ({inputs}) EXCEPT ALL ({output})'  # noqa: S608
+                f'INSERT INTO internal."{self._output.name}" BY NAME ({inputs}) EXCEPT ALL ({output})'
             ).fetchall()
             self.rows += missing
         return missing
@@ -158,7 +158,8 @@ class Slicer:
             f"WITH chosen AS MATERIALIZED ({chosen}), again AS MATERIALIZED "  # noqa: S608 - our own names
             f"(SELECT {keys} FROM chosen GROUP BY {keys} HAVING count(*) > 1) "
             f"SELECT {', '.join(columns)} FROM chosen ANTI JOIN again USING ({keys}) UNION ALL BY NAME "
-            f"SELECT {keys}, {newest}, max(rev) AS rev FROM chosen SEMI JOIN again USING ({keys}) GROUP BY {keys}"
+            f"SELECT {keys}, {newest}, max(rev) AS rev FROM chosen SEMI JOIN again USING ({keys}) "
+            f"GROUP BY {keys}"
         )
         return self._without_voids(folded)
 
