@@ -171,13 +171,20 @@ class Parts:
             if table in self.hot_rows:
                 self.hot_rows[table] += more
 
-    def select(self, part: Part, condition: str = "true") -> str:
-        """Return a SELECT of those rows of a part, with the columns of the view."""
+    def select_to_fold(self, part: Part, condition: str = "true") -> str:
+        """Return a SELECT of those rows of a part, with the columns of a run."""
+        return self.select(part, condition, has_name="target_domain" in self.columns(part.table))
+
+    def select(self, part: Part, condition: str = "true", *, has_name: bool = False) -> str:
+        """Return a SELECT of those rows of a part, with the columns of the view.
+
+        `has_name`: take the name of the domain from the row, as is best where many domains are read.
+        """
         columns = self.run_columns(part.table)
         rows = f'internal."{part.name}"'
         if condition != "true":
             rows = f"(SELECT * FROM {rows} WHERE {condition})"  # noqa: S608 - our own names
-        if not is_domain_family(part.table) or part.is_named:
+        if not is_domain_family(part.table) or part.is_named or has_name:
             # Qualified: a bare column with the name of a parameter of a macro around it is refused.
             listed = ", ".join(f"r.{column}" for column in columns)
             return f"SELECT {listed} FROM {rows} r"  # noqa: S608 - our own names

@@ -111,7 +111,7 @@ class Slicer:
         names = ", ".join(self._parts.run_columns(self._family.table))
         output = f'SELECT {names} FROM internal."{self._output.name}"'  # noqa: S608 - our own names
         inputs = " UNION ALL ".join(
-            f"SELECT {names} FROM ({self._parts.select(part)})"  # noqa: S608
+            f"SELECT {names} FROM ({self._parts.select_to_fold(part)})"  # noqa: S608
             for part in self._inputs
         )
         counts = f"SELECT (SELECT count(*) FROM ({inputs})) - (SELECT count(*) FROM ({output}))"  # noqa: S608
@@ -131,14 +131,14 @@ class Slicer:
             condition = f"rowid % {self._cell_rows} = {self._cell_rows - 1}"
             bounds = ", ".join(_bound_of(column) for column in order)
             samples += self._connection.execute(
-                f"SELECT {bounds} FROM ({self._parts.select(part, condition)})"  # noqa: S608 - our own names
+                f"SELECT {bounds} FROM ({self._parts.select_to_fold(part, condition)})"  # noqa: S608 - our own names
             ).fetchall()
         return sorted({bound for bound in samples if None not in bound})
 
     def _folded(self, condition: str) -> str:
         """Return the SELECT of the folded rows of a slice."""
         table, key = self._family.table, self._family.key
-        rows = " UNION ALL BY NAME ".join(self._parts.select(part) for part in self._inputs)
+        rows = " UNION ALL BY NAME ".join(self._parts.select_to_fold(part) for part in self._inputs)
         chosen = f"SELECT * FROM ({rows}) WHERE {condition}"  # noqa: S608 - our own names
         columns = self._parts.run_columns(table)
         if table == "velocity_delta":
