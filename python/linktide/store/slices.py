@@ -18,7 +18,6 @@ _MARGIN: Final = 1.1
 """So much more is read than a slice should write: bounds are only samples."""
 _LEAST_SHARE: Final = 0.1
 _MOST_AT_END: Final = 1.3
-_BOUND_COLUMNS: Final = 2
 
 
 class Slicer:
@@ -71,17 +70,17 @@ class Slicer:
             self.is_done = True
             return rows + self._found_again()
         high = self._bounds[end - 1]
-        below, more = _beyond(self._family.order[:_BOUND_COLUMNS], high, "<")
+        below, more = _beyond(self._family.order, high, "<")
         rows = self._insert(f"({low}) AND ({below})", [*values, *more], f"LIMIT {most_rows}")
         self.rows += rows
         if rows < most_rows:
             self._share = max(rows / (cells * self._cell_rows), _LEAST_SHARE)
-            self._low = _beyond(self._family.order[:_BOUND_COLUMNS], high, ">=")
+            self._low = _beyond(self._family.order, high, ">=")
             self._next = end
         else:
             last = self._last_written()
             self._low = _beyond(self._family.order, last, ">")
-            self._next = bisect_right(self._bounds, last[:_BOUND_COLUMNS])
+            self._next = bisect_right(self._bounds, last)
         return rows
 
     def _insert(self, condition: str, values: list[object], limit: str = "") -> int:
@@ -126,10 +125,9 @@ class Slicer:
     def _sampled(self) -> list[Bound]:
         """Return bounds in order."""
         samples: list[Bound] = []
-        order = self._family.order[:_BOUND_COLUMNS]
         for part in self._inputs:
             condition = f"rowid % {self._cell_rows} = {self._cell_rows - 1}"
-            bounds = ", ".join(_bound_of(column) for column in order)
+            bounds = ", ".join(_bound_of(column) for column in self._family.order)
             samples += self._connection.execute(
                 f"SELECT {bounds} FROM ({self._parts.select_to_fold(part, condition)})"  # noqa: S608 - our own names
             ).fetchall()
