@@ -239,7 +239,7 @@ def test_a_row_stored_twice_stays_twice_wherever_a_slice_ends(tmp_path: Path) ->
             if (result.table, result.what) == ("links", "slice"):
                 slices.append(result.rows)
         # Also rows of one pair of domains are cut.
-        assert len(slices) >= 4
+        assert len(slices) > 1
         assert sum(slices) == 2 * 13
         assert store.all("SELECT link_id, count(*) FROM internal.links GROUP BY ALL ORDER BY ALL") == before
         assert before[0][1] == 2
