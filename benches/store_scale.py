@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BATCH_EVENTS = 20_000
-_STEP = 1_000_000
+_STEP = 250_000
+"""Links of one generation: of about so many are the million rows that the service seals by default."""
+_ASKED = (1_000_000, 2_000_000, 4_000_000, 7_000_000)
 _RANKS = {500_000: 1, 160_000: 4, 5_000: 145, 100: 7_250}
 """About so many links of ten million → rank of the target domain."""
 
@@ -57,6 +59,8 @@ class Found:
     """What was measured, as lines."""
 
     lines: list[dict[str, object]] = field(default_factory=list)
+    fold_cpu_seconds: float = 0.0
+    """Of all folds so far, with the checkpoints after them."""
 
     def tell(self, **what: object) -> None:
         """Take a line down and print it."""
@@ -73,22 +77,28 @@ def open_store(path: Path) -> Database:
 
 def fold(database: Database, folder: Folder, found: Found, links: int) -> None:
     """Fold all there is, and tell what the slices took."""
-    before, longest, steps = Usage.now(), 0.0, []
+    before, steps = Usage.now(), []
+    by_table: dict[str, float] = {}
     folder.seal()
     while folder.is_busy:
+        begun = Usage.now()
         result = folder.step()
         if result is not None:
             steps.append(result.seconds)
-            longest = max(longest, result.seconds)
+            by_table[result.table] = by_table.get(result.table, 0.0) + Usage.now().since(begun).cpu
     spent = Usage.now().since(before)
     before = Usage.now()
     database.connection.execute("CHECKPOINT").fetchall()
     checkpoint = Usage.now().since(before)
     runs = {table: len(database.parts.of(table)) for table in ("links", "link_changes", "life_changes")}
+    found.fold_cpu_seconds += spent.cpu + checkpoint.cpu
     found.tell(
         what="fold", links=links, cpu_seconds=round(spent.cpu, 2), wall_seconds=round(spent.wall, 2),
         slices=len(steps), slice_median_ms=round(1e3 * statistics.median(steps)),
-        slice_longest_ms=round(1e3 * longest), checkpoint_cpu_seconds=round(checkpoint.cpu, 2), parts=runs,
+        slice_p99_ms=round(1e3 * sorted(steps)[int(0.99 * (len(steps) - 1))]),
+        slice_longest_ms=round(1e3 * max(steps)), checkpoint_cpu_seconds=round(checkpoint.cpu, 2),
+        cpu_seconds_by_table={table: round(cpu, 2) for table, cpu in by_table.items()},
+        cpu_us_per_link_so_far=round(1e6 * found.fold_cpu_seconds / links, 2), parts=runs,
         file_bytes=database.file_bytes(), load=load_average(),
     )  # fmt: skip
 
@@ -214,7 +224,7 @@ def main() -> int:
         given.folder.mkdir(parents=True)
     found.tell(what="machine", machine=machine(), **versions())
     database = open_store(path)
-    large = FoldRule(slice_seconds=30, least_slice_rows=400_000, cell_rows=20_000)
+    large = FoldRule(slice_seconds=30)
     folder = Folder(database, large if given.quick else FoldRule())
     if given.ask:
         ask(database, found, given.links, given.repeats)
@@ -225,10 +235,10 @@ def main() -> int:
         grow(database, low, high, rev)
         database.connection.execute("CHECKPOINT").fetchall()
         fold(database, folder, found, high)
-        if low == 0:
+        if high == min(_ASKED[0], given.links) or (given.quick and low == 0):
             first = high
             shutil.copy(path, path.with_suffix(".first"))
-        if high in (_STEP, 2 * _STEP, 4 * _STEP, 7 * _STEP, given.links):
+        if high in (*_ASKED, given.links):
             ask(database, found, high, given.repeats)
             disk(database, found, high)
     for links in (first, given.links) * 2:

@@ -38,7 +38,7 @@ FEW = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, least_slice_rows=8, cell_rows=4)
+TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, slice_rows=8, cell_rows=4)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             chosen = "FROM w" if table == "links" else select
             store.all(f'INSERT INTO internal."{parts.hot(table)}" BY NAME {chosen}')
         parts.reload()
-        Folder(store.database, FoldRule(least_slice_rows=400_000)).fold_all()
+        Folder(store.database, FoldRule(slice_rows=400_000)).fold_all()
         store.all("CHECKPOINT")
         yield store
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOMAINS = ("a.com", "b.com", "c.org", "d.net")
-TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, least_slice_rows=4, cell_rows=2)
+TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, slice_rows=4, cell_rows=2)
 
 
 QUICK = ("links", "link_lives", "link_velocity", "authority_history")
@@ -198,7 +198,8 @@ def test_void_rows_stay_while_something_older_may_need_them(tmp_path: Path) -> N
         folder.fold_all()
         assert store.all("SELECT is_void, rev FROM internal.life_changes") == [(True, 2)]
         folder.void_floor = None
-        store.put(Story(sides=first.sides).life(1, day(3)), day(4))
+        # One row of two is superseded: all are folded again.
+        store.put(Story(sides=first.sides).life(1, day(1)), day(4))
         folder.fold_all()
         assert store.all("SELECT is_void, rev FROM internal.life_changes") == [(False, 3)]
 
@@ -221,3 +222,78 @@ def test_the_file_stops_growing_while_the_same_links_are_seen_again(tmp_path: Pa
             sizes.append(store.database.file_bytes())
         assert store.all("SELECT count(*) FROM internal.link_changes") == [(400,)]
     assert max(sizes[8:]) <= 1.1 * max(sizes[:8])
+
+
+def test_a_row_stored_twice_stays_twice_wherever_a_slice_ends(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        story = Story()
+        for link in range(1, 14):
+            story.link(link, "a.com/x", "b.com/")
+        store.put(story, day(2))
+        hot = store.database.parts.hot("links")
+        store.all(f'INSERT INTO internal."{hot}" FROM internal."{hot}"')
+        before = store.all("SELECT link_id, count(*) FROM internal.links GROUP BY ALL ORDER BY ALL")
+        folder = Folder(store.database, FoldRule(seal_rows=1, slice_rows=5, cell_rows=2))
+        slices = []
+        while (result := folder.step()) is not None:
+            if (result.table, result.what) == ("links", "slice"):
+                slices.append(result.rows)
+        # Also rows of one pair of domains are cut.
+        assert len(slices) > 1
+        assert sum(slices) == 2 * 13
+        assert store.all("SELECT link_id, count(*) FROM internal.links GROUP BY ALL ORDER BY ALL") == before
+        assert before[0][1] == 2
+
+
+def written_runs(generations: int, most_runs: int, tmp_path: Path) -> list[int]:
+    """Fold so many generations of 8 links; return the rows that each fold wrote."""
+    written = []
+    with Store(tmp_path / "a.duckdb") as store:
+        folder = Folder(store.database, FoldRule(seal_rows=1))
+        sides: dict[int, tuple[str, str]] = {}
+        for number in range(generations):
+            story = Story(sides=dict(sides))
+            for link in range(8 * number + 1, 8 * number + 9):
+                story.link(link, f"a.com/{link}", "b.com/")
+            sides = story.sides
+            store.put(story, day(2))
+            folder.seal(is_whole=True)
+            while folder.is_busy:
+                result = folder.step()
+                if result is not None and result.what == "swapped" and result.table == "links":
+                    written.append(result.rows)
+            assert len(store.database.parts.of("links", Kind.RUN)) <= most_runs
+    return written
+
+
+def test_each_row_is_written_twice_while_runs_suffice_for_it(tmp_path: Path) -> None:
+    most = FAMILIES["links"].most_runs
+    written = written_runs(2 * most + 1, most, tmp_path)
+    # One more than the runs: all into one. Then a new round beside it, with one run fewer.
+    first, second = [8] * most + [8 * (most + 1)], [8] * (most - 1) + [8 * most]
+    assert written == [*first, *second]
+
+
+def test_scores_wait_until_a_fold_of_all_is_worth_it(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        story = Story()
+        for number in range(20):
+            story.add("domain_scores", domain_key=number, citation=1.0, authority=1.0, scored_at=day(1))
+        store.put(story, day(2))
+        folder = Folder(store.database, FoldRule(seal_rows=1))
+        folder.fold_all()
+        for number in range(4):
+            one = Story().add(
+                "domain_scores", domain_key=number, citation=2.0, authority=2.0, scored_at=day(2)
+            )
+            store.put(one, day(3))
+            assert not folder.is_due()
+        store.put(
+            Story().add("domain_scores", domain_key=4, citation=2.0, authority=2.0, scored_at=day(2)), day(3)
+        )
+        assert folder.is_due()
+        while folder.is_due():
+            folder.step()
+        found = store.all("SELECT count(*), count(*) FILTER (authority = 2) FROM internal.domain_scores_base")
+        assert found == [(20, 5)]
+        assert store.all("SELECT count(*) FROM internal.domain_scores_new") == [(0,)]

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
     from linktide.store.database import Database
 
+_LARGEST_BASE = 4
+"""Times the new rows that the one run of a table may hold that is folded into one."""
+_LEAST_PEER = 0.4
+"""Times the rows of a run that the next newer one has at least if both were written equally often."""
+_MOST_SUPERSEDED = 0.3
+"""Share of the rows of a table that newer ones may have superseded before all of it is folded."""
+_KEY_SAMPLE = 64
+"""One key of so many is counted to find that share."""
+
 FOLD_POINTS = ("seal", "sealed", "fold", "slice", "sliced", "swap", "swapped", "folded")
 """The names at which `at` of a Folder is called."""
 
@@ -34,12 +43,13 @@ class FoldRule:
 
     seal_rows: int = 1_000_000
     """Rows in the hot parts at which they are sealed; the raw events are not counted."""
-    slice_seconds: float = 0.15
+    slice_seconds: float = 0.2
     """What a slice should take; its size follows from what the slices before it took."""
-    least_slice_rows: int = 30_000
-    """Below that a slice is mostly planning."""
-    cell_rows: int = 2_000
-    """Rows between two places at which a slice may begin."""
+    slice_rows: int = 122_880
+    """A slice writes so many rows or a multiple of it: whole row groups of DuckDB. These go into the file at
+    once, compressed; what does not fill one goes through the WAL and is written again by a checkpoint."""
+    cell_rows: int = 512
+    """Rows between two samples of where a slice may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +92,10 @@ class Folder:
     void_floor: Callable[[], int] | None = None
     """Void rows above this revision stay: who restores an older state and takes the rows since needs them."""
     _job: _Job | None = field(init=False, default=None)
-    _slice_rows: float = field(init=False, default=0.0)
+    _slice_rows: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Drop what a fold that did not end left behind."""
-        self._slice_rows = float(self.rule.least_slice_rows)
         with self._mended("drop what a fold left"):
             for name in self._left_over():
                 self._run(f'DROP TABLE internal."{name}"')
@@ -99,8 +108,7 @@ class Folder:
 
     def is_due(self) -> bool:
         """Tell whether `step` would do anything."""
-        hot_rows = self.database.parts.hot_rows
-        return self.is_busy or sum(hot_rows[table] for table in FAMILIES) >= self.rule.seal_rows
+        return self.is_busy or sum(self._ripe().values()) >= self.rule.seal_rows
 
     def step(self) -> FoldResult | None:
         """Do the next piece of work, if any is due: seal, fold one slice, or swap.
@@ -123,20 +131,36 @@ class Folder:
             return FoldResult("swapped", job.family.table, rows, self.monotonic() - started)
         rows = self._slice(job)
         seconds = self.monotonic() - started
-        self._adapt(seconds)
+        self._adapt(job.family.table, seconds)
         return FoldResult("slice", job.family.table, rows, seconds)
 
-    def fold_all(self, *, is_sealing: bool = True) -> None:
+    def fold_all(self) -> None:
         """Seal and fold all there is; for tests, benches and offline work."""
-        if is_sealing and not self.is_busy:
-            self.seal()
+        if not self.is_busy:
+            self.seal(is_whole=True)
         while self.is_busy:
             self.step()
 
-    def seal(self) -> int:
-        """Seal the hot parts that hold rows and put new ones in their place; return the rows sealed."""
+    def _ripe(self) -> dict[str, int]:
+        """Return the tables whose hot rows are worth a fold, and how many rows these are.
+
+        A table that is folded into one run is written whole by each fold, so it waits until this is worth it.
+        """
         parts = self.database.parts
-        sealed = {table: parts.hot_rows[table] for table in FAMILIES if parts.hot_rows[table]}
+        return {
+            table: rows
+            for table, family in FAMILIES.items()
+            if (rows := parts.hot_rows[table])
+            and (family.most_runs > 1 or rows * _LARGEST_BASE >= parts.rows(parts.of(table, Kind.RUN)))
+        }
+
+    def seal(self, *, is_whole: bool = False) -> int:
+        """Seal the hot parts whose fold is worth it and put new ones in their place; return the rows sealed.
+
+        `is_whole`: seal all that hold rows.
+        """
+        parts = self.database.parts
+        sealed = {t: n for t in FAMILIES if (n := parts.hot_rows[t])} if is_whole else self._ripe()
         if not sealed:
             return 0
         self.at("seal")
@@ -192,37 +216,54 @@ class Folder:
     def _inputs(self, family: Family) -> tuple[Part, ...]:
         """Return the sealed part and the runs to fold with it, the oldest first.
 
-        A run is taken while it is no larger than all that is newer: so runs double in size from one to the
-        next older, and each row is folded again about once a doubling.
+        While there are few enough runs, none. Else the newest and those before it that have been written as
+        often, which their size tells: of the ways to keep no more runs than that, this writes each row least
+        often. All of them once too many of their rows are superseded.
         """
         parts = self.database.parts
+        sealed = parts.of(family.table, Kind.SEALED)
         runs = parts.of(family.table, Kind.RUN)
-        taken = parts.of(family.table, Kind.SEALED)
-        rows = sum(self._rows(part) for part in taken)
-        while runs and (len(runs) >= family.most_runs or self._rows(runs[-1]) <= rows):
-            taken.insert(0, runs.pop())
-            rows += self._rows(taken[0])
-        return tuple(taken)
+        if runs and self._superseded(family, (*runs, *sealed)) > _MOST_SUPERSEDED:
+            return (*runs, *sealed)
+        if len(runs) < family.most_runs:
+            return tuple(sealed)
+        first = len(runs) - 1
+        while first and (
+            first >= family.most_runs
+            or parts.rows([runs[first]]) >= _LEAST_PEER * parts.rows([runs[first - 1]])
+        ):
+            first -= 1
+        return (*runs[first:], *sealed)
 
-    def _rows(self, part: Part) -> int:
-        found = self._run(
-            "SELECT estimated_size FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = ?",
-            part.name,
+    def _superseded(self, family: Family, parts: tuple[Part, ...]) -> float:
+        """Return what share of the rows of some parts newer ones supersede, by a sample of the keys."""
+        if not family.key:
+            return 0.0
+        keys = ", ".join(family.key)
+        every = 1 if self.database.parts.rows(parts) < self.rule.slice_rows else _KEY_SAMPLE
+        rows = " UNION ALL ".join(
+            f'SELECT {keys} FROM internal."{part.name}" WHERE {family.key[0]} % {every} = 0'  # noqa: S608
+            for part in parts
         )
-        return int(str(found[0][0] or 0))
+        found = self._run(f"SELECT count(*), count(DISTINCT ({keys})) FROM ({rows})")  # noqa: S608
+        total, distinct = (int(str(count)) for count in found[0])
+        return 1 - distinct / total if total else 0.0
 
     def _slice(self, job: _Job) -> int:
         self.at("slice")
         with self._mended(f"fold a slice of {job.family.table}"):
-            rows = job.slicer.fold_next(int(self._slice_rows))
+            least = self.rule.slice_rows
+            most = self._slice_rows.get(job.family.table, least)
+            rows = job.slicer.fold_next(int(most // least) * least)
         self.at("sliced")
         return rows
 
-    def _adapt(self, seconds: float) -> None:
-        """Let the next slice take the time it should, but change its size by little at once."""
+    def _adapt(self, table: str, seconds: float) -> None:
+        """Let the next slice of the table take the time it should, but change its size by little at once."""
         ratio = self.rule.slice_seconds / max(seconds, 1e-3)
-        least = float(self.rule.least_slice_rows)
-        self._slice_rows = min(max(self._slice_rows * min(max(ratio, 0.25), 1.5), least), 500_000.0)
+        least = float(self.rule.slice_rows)
+        rows = self._slice_rows.get(table, least) * min(max(ratio, 0.25), 1.5)
+        self._slice_rows[table] = min(max(rows, least), 8 * least)
 
     def _swap(self, job: _Job) -> int:
         parts, table = self.database.parts, job.family.table

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -36,10 +36,10 @@ class Family:
     key: tuple[str, ...]
     """Of the rows with the same key the newest rev wins; empty: every row is kept."""
     order: tuple[str, ...]
-    """Of a run; one or two columns."""
+    """Of a run, and total: no two rows of a run agree in all of it."""
     has_domain: bool = False
     """Its rows belong to the link of a target domain: runs carry its name beside `t_dom_key`."""
-    most_runs: int = 7
+    most_runs: int = 5
     """Beside them lie the hot part and at times a sealed one."""
 
 
@@ -49,18 +49,28 @@ LINK_EVENTS: Final = "link_events"
 FAMILIES: Final = {
     family.table: family
     for family in (
-        Family("domain_keys", (), ("domain_name",), most_runs=2),
-        Family("links", (), ("target_domain", "source_domain"), has_domain=True),
+        Family("domain_keys", (), ("domain_name", "domain_key", "rev"), most_runs=2),
+        Family("links", (), ("target_domain", "source_domain", "link_id", "rev"), has_domain=True),
         Family("link_changes", ("link_id",), ("target_domain", "link_id"), has_domain=True),
-        Family("life_changes", ("link_id", "started_at"), ("target_domain", "link_id"), has_domain=True),
+        Family(
+            "life_changes",
+            ("link_id", "started_at"),
+            ("target_domain", "link_id", "started_at"),
+            has_domain=True,
+        ),
         Family(
             "attribute_changes",
             ("link_id", "field", "observed_at"),
-            ("target_domain", "link_id"),
+            ("target_domain", "link_id", "field", "observed_at"),
             has_domain=True,
         ),
-        Family("velocity_delta", ("t_dom_key", "hour"), ("target_domain", "hour"), has_domain=True),
-        Family("domain_names", (), ("domain_name",), most_runs=2),
+        Family(
+            "velocity_delta",
+            ("t_dom_key", "hour"),
+            ("target_domain", "hour", "t_dom_key"),
+            has_domain=True,
+        ),
+        Family("domain_names", (), ("domain_name", "domain_key", "rev"), most_runs=2),
         Family("domain_scores", ("domain_key",), ("domain_key",), most_runs=1),
         Family("page_scores", ("page_key",), ("page_key",), most_runs=1),
         Family("topic_scores", ("domain_key", "topic"), ("domain_key", "topic"), most_runs=1),
@@ -95,6 +105,7 @@ class Parts:
         """Where the segments of `link_events` are."""
         self._parts: dict[str, list[Part]] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
+        self._rows: dict[str, int] = {}
         self.hot_rows: dict[str, int] = {}
         """Rows of each hot part."""
         self.reload()
@@ -108,9 +119,11 @@ class Parts:
             "FROM internal.parts p ORDER BY serial"
         ).fetchall()
         self._parts = {}
+        self._rows = {}
         self.hot_rows = {}
         for name, table, kind, serial, size in rows:
             self._parts.setdefault(table, []).append(Part(name, table, Kind(kind), serial))
+            self._rows[name] = int(size or 0)
             if kind == Kind.HOT:
                 self.hot_rows[table] = int(size or 0)
         for table in self._parts:
@@ -134,6 +147,10 @@ class Parts:
         """Return the name of the physical table that rows are appended to; itself if it is not in parts."""
         return self.of(table, Kind.HOT)[0].name if table in self._parts else table
 
+    def rows(self, parts: Iterable[Part]) -> int:
+        """Return about how many rows sealed parts and runs hold: as many as when the parts were read."""
+        return sum(self._rows[part.name] for part in parts)
+
     def columns(self, table: str) -> tuple[str, ...]:
         """Return the columns of the hot part."""
         return self._columns[table]
@@ -154,20 +171,30 @@ class Parts:
             if table in self.hot_rows:
                 self.hot_rows[table] += more
 
-    def select(self, part: Part) -> str:
-        """Return a SELECT of the rows of a part, with the columns of the view."""
+    def select_to_fold(self, part: Part, condition: str = "true") -> str:
+        """Return a SELECT of those rows of a part, with the columns of a run."""
+        return self.select(part, condition, has_name="target_domain" in self.columns(part.table))
+
+    def select(self, part: Part, condition: str = "true", *, has_name: bool = False) -> str:
+        """Return a SELECT of those rows of a part, with the columns of the view.
+
+        `has_name`: take the name of the domain from the row, as is best where many domains are read.
+        """
         columns = self.run_columns(part.table)
-        if not is_domain_family(part.table) or part.is_named:
+        rows = f'internal."{part.name}"'
+        if condition != "true":
+            rows = f"(SELECT * FROM {rows} WHERE {condition})"  # noqa: S608 - our own names
+        if not is_domain_family(part.table) or part.is_named or has_name:
             # Qualified: a bare column with the name of a parameter of a macro around it is refused.
             listed = ", ".join(f"r.{column}" for column in columns)
-            return f'SELECT {listed} FROM internal."{part.name}" r'  # noqa: S608 - our own names
+            return f"SELECT {listed} FROM {rows} r"  # noqa: S608 - our own names
         # The name comes from the small dictionary even where the row has it: a filter on it then finds one
         # key, and the unsorted rows are scanned for eight bytes instead of a text.
         own = [column for column in columns if column != "target_domain"]
         listed = ", ".join(f"r.{column}" for column in own)
         return (
             f"SELECT {listed}, d.domain_name AS target_domain "  # noqa: S608 - our own names
-            f'FROM internal."{part.name}" r LEFT JOIN internal.domain_keys d ON d.domain_key = r.t_dom_key'
+            f"FROM {rows} r LEFT JOIN internal.domain_keys d ON d.domain_key = r.t_dom_key"
         )
 
     def create_view(self, table: str) -> None:

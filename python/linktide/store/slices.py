@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from linktide.store.parts import is_domain_family
+from bisect import bisect_right
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
 Bound = tuple[object, ...]
 
+_MARGIN: Final = 1.1
+"""So much more is read than a slice should write: bounds are only samples."""
+_LEAST_SHARE: Final = 0.1
+_MOST_AT_END: Final = 1.3
+
 
 class Slicer:
     """Folds some parts of a family into a table, in the order of the family.
 
-    Bounds are samples of the rows. They only decide how even the slices are: every row lies in exactly one,
-    and all rows of one key in the same, since the order of a family is a function of its key.
+    A slice writes so many rows and no more, and the next goes on behind the last row written. Up to where
+    the inputs are read for it follows from samples of them, which only decide how much is read in vain. All
+    rows of one key lie in the same slice, since the order of a family is a function of its key.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a fold is made of
@@ -43,54 +49,94 @@ class Slicer:
         self._output = output
         self._void_floor = void_floor
         self._bounds = self._sampled()
+        self._low: tuple[str, list[object]] = "true", []
         self._next = 0
+        self._share = 1.0
+        """Rows written of the rows read, as met so far."""
         self.is_done = False
         self.rows = 0
         """Rows written so far."""
 
-    def fold_next(self, about_rows: int) -> int:
-        """Fold the next slice, of about so many rows of the inputs; return the rows written."""
-        cells = max(1, about_rows // self._cell_rows)
-        begin, end = self._next, self._next + cells
-        low = self._bounds[begin - 1] if begin else None
-        high = self._bounds[end - 1] if end <= len(self._bounds) else None
-        condition, values = _between(self._family.order, low, high)
-        folded = self._folded(condition)
-        order = ", ".join(self._family.order)
-        target = f'INSERT INTO internal."{self._output.name}" BY NAME '
+    def fold_next(self, most_rows: int) -> int:
+        """Fold the next slice; return the rows written: `most_rows`, fewer, or at the end up to half more."""
+        cells = ceil(most_rows * _MARGIN / self._share / self._cell_rows)
+        end = self._next + cells
+        low, values = self._low
+        # No small slice for the end: the last one is larger instead.
+        if end + (_MOST_AT_END - 1) * cells > len(self._bounds):
+            # A row without a domain breaks a promise of the core, but is not ours to lose.
+            rows = self._insert(f"({low}) OR {self._family.order[0]} IS NULL", values)
+            self.rows += rows
+            self.is_done = True
+            return rows + self._found_again()
+        high = self._bounds[end - 1]
+        below, more = _beyond(self._family.order, high, "<")
+        rows = self._insert(f"({low}) AND ({below})", [*values, *more], f"LIMIT {most_rows}")
+        self.rows += rows
+        if rows < most_rows:
+            self._share = max(rows / (cells * self._cell_rows), _LEAST_SHARE)
+            self._low = _beyond(self._family.order, high, ">=")
+            self._next = end
+        else:
+            last = self._last_written()
+            self._low = _beyond(self._family.order, last, ">")
+            self._next = bisect_right(self._bounds, last)
+        return rows
+
+    def _insert(self, condition: str, values: list[object], limit: str = "") -> int:
+        folded, order = self._folded(condition), ", ".join(self._family.order)
         found = self._connection.execute(
-            f"{target}SELECT * FROM ({folded}) ORDER BY {order}",  # noqa: S608 - our own names
-            list(values),
+            f'INSERT INTO internal."{self._output.name}" BY NAME '  # noqa: S608 - our own names
+            f"SELECT * FROM ({folded}) ORDER BY {order} {limit}",
+            values,
         ).fetchall()
-        self._next = end
-        self.is_done = high is None
-        self.rows += int(found[0][0])
         return int(found[0][0])
+
+    def _last_written(self) -> Bound:
+        columns = ", ".join(_bound_of(column) for column in self._family.order)
+        found = self._connection.execute(
+            f'SELECT {columns} FROM internal."{self._output.name}" WHERE rowid = ?',  # noqa: S608
+            [self.rows - 1],
+        ).fetchall()
+        return tuple(found[0])
+
+    def _found_again(self) -> int:
+        """Write the rows that no slice has met, of a table that keeps every row; return how many.
+
+        There are none, unless the same row was stored twice and the end of a slice fell between the two.
+        """
+        if self._family.key:
+            return 0
+        names = ", ".join(self._parts.run_columns(self._family.table))
+        output = f'SELECT {names} FROM internal."{self._output.name}"'  # noqa: S608 - our own names
+        inputs = " UNION ALL ".join(
+            f"SELECT {names} FROM ({self._parts.select_to_fold(part)})"  # noqa: S608
+            for part in self._inputs
+        )
+        counts = f"SELECT (SELECT count(*) FROM ({inputs})) - (SELECT count(*) FROM ({output}))"  # noqa: S608
+        missing = int(self._connection.execute(counts).fetchall()[0][0])
+        if missing:
+            self._connection.execute(
+                f'INSERT INTO internal."{self._output.name}" BY NAME ({inputs}) EXCEPT ALL ({output})'
+            ).fetchall()
+            self.rows += missing
+        return missing
 
     def _sampled(self) -> list[Bound]:
         """Return bounds in order."""
         samples: list[Bound] = []
-        order = self._family.order
         for part in self._inputs:
             condition = f"rowid % {self._cell_rows} = {self._cell_rows - 1}"
-            named = part.is_named or not is_domain_family(self._family.table)
-            chosen = f'SELECT * FROM internal."{part.name}" WHERE {condition}'  # noqa: S608
-            if not named:
-                chosen = (
-                    "SELECT r.* REPLACE (d.domain_name AS target_domain) "
-                    if self._family.table == "links"
-                    else "SELECT r.*, d.domain_name AS target_domain "
-                ) + f"FROM ({chosen}) r JOIN internal.domain_keys d ON d.domain_key = r.t_dom_key"
-            # Instants as text: a bound goes back into SQL, and Python's datetime would need a time zone.
+            bounds = ", ".join(_bound_of(column) for column in self._family.order)
             samples += self._connection.execute(
-                f"SELECT {', '.join(_bound_of(column) for column in order)} FROM ({chosen})"  # noqa: S608
+                f"SELECT {bounds} FROM ({self._parts.select_to_fold(part, condition)})"  # noqa: S608 - our own names
             ).fetchall()
         return sorted({bound for bound in samples if None not in bound})
 
     def _folded(self, condition: str) -> str:
         """Return the SELECT of the folded rows of a slice."""
         table, key = self._family.table, self._family.key
-        rows = " UNION ALL BY NAME ".join(self._parts.select(part) for part in self._inputs)
+        rows = " UNION ALL BY NAME ".join(self._parts.select_to_fold(part) for part in self._inputs)
         chosen = f"SELECT * FROM ({rows}) WHERE {condition}"  # noqa: S608 - our own names
         columns = self._parts.run_columns(table)
         if table == "velocity_delta":
@@ -105,7 +151,14 @@ class Slicer:
         others = [column for column in columns if column not in (*key, "rev")]
         newest = ", ".join(f"arg_max_null({column}, rev) AS {column}" for column in others)
         keys = ", ".join(key)
-        folded = f"SELECT {keys}, {newest}, max(rev) AS rev FROM ({chosen}) GROUP BY {keys}"  # noqa: S608
+        # Most keys stand in one row, and finding these takes a fraction of folding every column of all.
+        folded = (
+            f"WITH chosen AS MATERIALIZED ({chosen}), again AS MATERIALIZED "  # noqa: S608 - our own names
+            f"(SELECT {keys} FROM chosen GROUP BY {keys} HAVING count(*) > 1) "
+            f"SELECT {', '.join(columns)} FROM chosen ANTI JOIN again USING ({keys}) UNION ALL BY NAME "
+            f"SELECT {keys}, {newest}, max(rev) AS rev FROM chosen SEMI JOIN again USING ({keys}) "
+            f"GROUP BY {keys}"
+        )
         return self._without_voids(folded)
 
     def _without_voids(self, newest: str) -> str:
@@ -124,27 +177,22 @@ class Slicer:
 
 
 def _bound_of(column: str) -> str:
-    return f"epoch_us({column})" if column == "hour" else column
+    # Instants as numbers: a bound goes back into SQL, and Python's datetime would need a time zone.
+    return f"epoch_us({column})" if column in _INSTANTS else column
 
 
-def _between(order: Sequence[str], low: Bound | None, high: Bound | None) -> tuple[str, list[object]]:
-    """Return the condition low <= order < high, and its values; one or two columns.
+_INSTANTS: Final = frozenset({"hour", "started_at", "observed_at"})
 
-    The bounds of the first column stand alone, too: by these a sorted run is read in part.
+
+def _beyond(order: Sequence[str], bound: Bound, sign: str) -> tuple[str, list[object]]:
+    """Return the condition that a row lies on that side of a bound (>, >= or <), and its values.
+
+    The bound of the first column stands alone, too: by it a sorted run is read in part.
     """
     columns = [_bound_of(column) for column in order]
-    conditions: list[str] = []
-    values: list[object] = []
-    for bound, outer, inner, last in ((low, ">=", ">", ">="), (high, "<=", "<", "<")):
-        if bound is None:
-            continue
-        if len(order) == 1:
-            conditions.append(f"{columns[0]} {last} ?")
-            values += list(bound)
-        else:
-            first, second = columns
-            conditions.append(f"{first} {outer} ? AND ({first} {inner} ? OR {second} {last} ?)")
-            values += [bound[0], bound[0], bound[1]]
-    condition = " AND ".join(conditions) or "true"
-    # A row without a domain breaks a promise of the core, but is not ours to lose: the first slice takes it.
-    return f"({condition}) OR {order[0]} IS NULL" if low is None else condition, values
+    strict = sign[0]
+    condition, values = f"{columns[-1]} {sign} ?", [bound[-1]]
+    for column, value in zip(reversed(columns[:-1]), reversed(bound[:-1]), strict=True):
+        condition = f"{column} {strict} ? OR ({column} = ? AND ({condition}))"
+        values = [value, value, *values]
+    return f"{columns[0]} {strict}= ? AND ({condition})", [bound[0], *values]
