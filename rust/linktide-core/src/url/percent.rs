@@ -150,21 +150,30 @@ fn push_triple(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Append the byte of `text` at `at`, which stopped a scan and is no delimiter there: encoded if it has to be,
-/// else itself.
+/// else itself. The bytes after it that are not ASCII, which would stop the scan at once, are encoded too. Returns how
+/// many were read.
 ///
 /// Flags bytes that the WHATWG parser would not simply pass on or encode: it removes TAB, LF, CR and outer
 /// spaces and controls and turns `\` into `/`.
-pub(super) fn push_stopped(text: &[u8], at: usize, out: &mut Vec<u8>, flags: &mut UrlFlags) {
+#[inline]
+pub(super) fn push_stopped(text: &[u8], at: usize, out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
     let byte = text.get(at).copied().unwrap_or_default();
     if byte < b' ' || byte == b'\\' || (byte == b' ' && text.last() == Some(&b' ')) {
         *flags |= UrlFlags::NEEDS_PARSER;
     }
     if class(byte) & ENCODED == 0 && byte != b'\'' {
         out.push(byte);
-        return;
+        return 1;
     }
     push_triple(byte, out);
     find_mojibake(byte, out, flags);
+    let mut read = 1;
+    while let Some(&byte) = text.get(at + read).filter(|byte| !byte.is_ascii()) {
+        push_triple(byte, out);
+        find_mojibake(byte, out, flags);
+        read += 1;
+    }
+    read
 }
 
 fn find_mojibake(byte: u8, out: &[u8], flags: &mut UrlFlags) {
@@ -206,8 +215,7 @@ pub(super) fn normalized_name(name: &[u8]) -> Vec<u8> {
         if byte == b'%' {
             read += push_percent(name.get(read..).unwrap_or_default(), &mut out, &mut flags);
         } else {
-            push_stopped(name, read, &mut out, &mut flags);
-            read += 1;
+            read += push_stopped(name, read, &mut out, &mut flags);
         }
     }
     out
