@@ -27,6 +27,19 @@ struct Begun {
     row: Option<NormalizedUrl>,
 }
 
+/// Takes the rows of [`Normalizer::normalize_rows`]. Any closure does; a type of its own can ask to be inlined.
+pub(super) trait TakeRow {
+    /// Take the next row: the buffer with all URLs up to some behind it, and the result.
+    fn take(&mut self, text: &[u8], got: Option<Result<NormalizedUrl, UrlReason>>);
+}
+
+impl<F: FnMut(&[u8], Option<Result<NormalizedUrl, UrlReason>>)> TakeRow for F {
+    #[inline(always)]
+    fn take(&mut self, text: &[u8], got: Option<Result<NormalizedUrl, UrlReason>>) {
+        self(text, got);
+    }
+}
+
 /// What [`Normalizer::normalize_rows`] does.
 struct Rows<'n, I, D> {
     normalizer: &'n mut Normalizer,
@@ -39,7 +52,7 @@ struct Rows<'n, I, D> {
 impl<'i, I, D> Task for Rows<'_, I, D>
 where
     I: Fn(usize) -> Option<(&'i [u8], Option<&'i str>)>,
-    D: FnMut(&[u8], Option<Result<NormalizedUrl, UrlReason>>),
+    D: TakeRow,
 {
     type Output = ();
 
@@ -60,7 +73,7 @@ where
                 });
             }
             for (_, (begun, result)) in rows.zip(begun.iter().zip(&results)) {
-                done(out, result.map(|result| result.map(|()| normalizer.complete(begun, out))));
+                done.take(out, result.map(|result| result.map(|()| normalizer.complete(begun, out))));
             }
         }
     }
@@ -153,6 +166,18 @@ impl Normalizer {
         input: impl Fn(usize) -> Option<(&'i [u8], Option<&'i str>)>,
         out: &mut Vec<u8>,
         done: impl FnMut(&[u8], Option<Result<NormalizedUrl, UrlReason>>),
+    ) {
+        self.normalize_rows_into(count, input, out, done);
+    }
+
+    /// As [`Self::normalize_rows`], for a taker of its own type.
+    #[inline(always)]
+    pub(super) fn normalize_rows_into<'i>(
+        &mut self,
+        count: usize,
+        input: impl Fn(usize) -> Option<(&'i [u8], Option<&'i str>)>,
+        out: &mut Vec<u8>,
+        done: impl TakeRow,
     ) {
         dispatch(self.lanes, Rows { count, input, out, done, normalizer: self });
     }

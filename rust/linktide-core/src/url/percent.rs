@@ -150,8 +150,8 @@ fn push_triple(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Append the byte of `text` at `at`, which stopped a scan and is no delimiter there: encoded if it has to be,
-/// else itself. The bytes after it that are not ASCII, which would stop the scan at once, are encoded too. Returns how
-/// many were read.
+/// else itself. Most bytes like it that follow are read too, for they would stop the scan at once.
+/// Returns how many were read.
 ///
 /// Flags bytes that the WHATWG parser would not simply pass on or encode: it removes TAB, LF, CR and outer
 /// spaces and controls and turns `\` into `/`.
@@ -168,12 +168,17 @@ pub(super) fn push_stopped(text: &[u8], at: usize, out: &mut Vec<u8>, flags: &mu
     push_triple(byte, out);
     find_mojibake(byte, out, flags);
     let mut read = 1;
-    while let Some(&byte) = text.get(at + read).filter(|byte| !byte.is_ascii()) {
+    while let Some(&byte) = text.get(at + read).filter(|&&byte| is_encoded_always(byte)) {
         push_triple(byte, out);
         find_mojibake(byte, out, flags);
         read += 1;
     }
     read
+}
+
+/// Whether the byte is encoded wherever it stands and says nothing of the parser.
+fn is_encoded_always(byte: u8) -> bool {
+    byte > b' ' && byte != b'\\' && class(byte) & ENCODED != 0
 }
 
 fn find_mojibake(byte: u8, out: &[u8], flags: &mut UrlFlags) {
