@@ -22,6 +22,9 @@ pub(super) fn append_query<L: Lanes>(
     let mut query = QueryWriter::new(start, rules, out, flags);
     let mut stops = Stops::new(lanes, *text, &QUERY_STOP, read);
     loop {
+        while text.byte(read) == b'&' {
+            read += 1;
+        }
         found = found.or_else(|| query.find(text.0, read));
         let skipped = found.and_then(|found| query.skip_pair(text, read, found, &mut stops));
         read = match skipped {
