@@ -109,13 +109,16 @@ impl ClusterScratch {
         }
         if !is_sorted {
             // Sorting by name, then place is stable and, unlike `sort_by`, never allocates.
-            self.pairs
-                .sort_unstable_by(|left, right| left.compare(right, text).then(left.start.cmp(&right.start)));
+            if self.pairs.iter().any(|pair| pair.may_be_longer()) {
+                self.pairs.sort_unstable_by(|left, right| left.compare(right, text));
+            } else {
+                self.pairs.sort_unstable();
+            }
         }
         let query = form.len();
         for pair in &self.pairs {
             form.push(b'&');
-            append_run(&Text(text), pair.start, pair.end, form);
+            append_run(&Text(text), pair.start(), pair.end(), form);
         }
         if let Some(first) = form.get_mut(query) {
             *first = b'?';
@@ -123,15 +126,10 @@ impl ClusterScratch {
     }
 }
 
-/// A pair of a query.
-struct Pair {
-    start: usize,
-    end: usize,
-    /// Where its name ends.
-    name: usize,
-    /// The first bytes of the name: so much of it decides most comparisons.
-    head: u64,
-}
+/// A pair of a query in one number: the first eight bytes of its name, where it begins, where it ends. So numbers
+/// sort as names do, and pairs of one name by their place, unless names are longer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Pair(u128);
 
 impl Pair {
     fn new(text: &[u8], start: usize, end: usize, name: usize) -> Self {
@@ -142,17 +140,34 @@ impl Pair {
         };
         let length = name - start;
         let behind = u64::MAX.checked_shr(8 * length as u32).unwrap_or(0);
-        Self { start, end, name, head: head & !behind }
+        Self(u128::from(head & !behind) << 64 | u128::from(start as u32) << 32 | u128::from(end as u32))
     }
 
-    /// The order of the names.
+    const fn start(self) -> usize {
+        (self.0 >> 32) as u32 as usize
+    }
+
+    const fn end(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    /// Whether the number may not hold all of the name. There is no NUL in a URL.
+    const fn may_be_longer(self) -> bool {
+        (self.0 >> 64) as u8 != 0
+    }
+
+    /// The order of the names, then of the places.
     #[inline(always)]
     fn compare(&self, other: &Self, text: &[u8]) -> Ordering {
-        // There is no NUL in a URL, so heads of names of eight bytes or less are equal only if these are.
-        self.head.cmp(&other.head).then_with(|| {
-            let rest = |pair: &Self| text.get(pair.start + size_of::<u64>()..pair.name).unwrap_or_default();
-            rest(self).cmp(rest(other))
-        })
+        if self.0 >> 64 != other.0 >> 64 || !self.may_be_longer() {
+            return self.cmp(other);
+        }
+        let rest = |pair: &Self| {
+            let rest = text.get(pair.start() + size_of::<u64>()..pair.end()).unwrap_or_default();
+            let length = rest.iter().position(|&byte| byte == b'=').unwrap_or(rest.len());
+            rest.get(..length).unwrap_or_default()
+        };
+        rest(self).cmp(rest(other)).then_with(|| self.cmp(other))
     }
 }
 

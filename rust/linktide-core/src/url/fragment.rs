@@ -27,8 +27,7 @@ pub(super) fn append_fragment(tail: &[u8], rules: &Rules, out: &mut Vec<u8>, fla
                 read += 1;
             }
             _ => {
-                push_stopped(tail, read, out, flags);
-                read += 1;
+                read += push_stopped(tail, read, out, flags);
             }
         }
     }

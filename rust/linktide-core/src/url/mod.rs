@@ -47,6 +47,7 @@ mod resolve;
 mod scheme;
 mod suffixes;
 mod unwrap;
+mod userinfo;
 mod walk;
 
 pub use columns::{Bases, ColumnError, ColumnNormalizer};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::cluster::{ClusterInput, ClusterScratch, Seen};
 use super::domain_cache::{DomainCache, Site, hash};
-use super::lanes::Choice;
+use super::lanes::{Choice, Lanes, Task, dispatch};
 use super::options::{Level, Rules, UrlOptions};
 use super::outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
 use super::pass::{Written, append_url};
-use super::plain::append_plain;
+use super::plain::{append_plain, append_plain_with};
 use super::resolve::{check_input, parse};
 use super::suffixes::PublicSuffixList;
 
@@ -25,6 +25,58 @@ struct Begun {
     written: Written,
     /// The row, if options ask for more than the pass: then all of it is done.
     row: Option<NormalizedUrl>,
+}
+
+/// Takes the rows of [`Normalizer::normalize_rows`]. Any closure does; a type of its own can ask to be inlined.
+pub(super) trait TakeRow {
+    /// Take the next row: the buffer with all URLs up to some behind it, and the result.
+    fn take(&mut self, text: &[u8], got: Option<Result<NormalizedUrl, UrlReason>>);
+}
+
+impl<F: FnMut(&[u8], Option<Result<NormalizedUrl, UrlReason>>)> TakeRow for F {
+    #[inline(always)]
+    fn take(&mut self, text: &[u8], got: Option<Result<NormalizedUrl, UrlReason>>) {
+        self(text, got);
+    }
+}
+
+/// What [`Normalizer::normalize_rows`] does.
+struct Rows<'n, I, D> {
+    normalizer: &'n mut Normalizer,
+    count: usize,
+    input: I,
+    out: &'n mut Vec<u8>,
+    done: D,
+}
+
+impl<'i, I, D> Task for Rows<'_, I, D>
+where
+    I: Fn(usize) -> Option<(&'i [u8], Option<&'i str>)>,
+    D: TakeRow,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { normalizer, count, input, out, mut done } = self;
+        let mut begun: [Begun; BEGUN_ROWS] = Default::default();
+        let mut results = [None; BEGUN_ROWS];
+        for start in (0..count).step_by(BEGUN_ROWS) {
+            let rows = start..count.min(start + BEGUN_ROWS);
+            for (row, (begun, result)) in rows.clone().zip(begun.iter_mut().zip(&mut results)) {
+                *result = input(row).map(|(url, base)| {
+                    if normalizer.is_default {
+                        return normalizer.write_with(lanes, url, base, out, &mut begun.written);
+                    }
+                    begun.row = Some(normalizer.normalize_by_options(url, base, true, out)?);
+                    Ok(())
+                });
+            }
+            for (_, (begun, result)) in rows.zip(begun.iter().zip(&results)) {
+                done.take(out, result.map(|result| result.map(|()| normalizer.complete(begun, out))));
+            }
+        }
+    }
 }
 
 /// Normalises URLs one by one with a public suffix list, at one level with one set of options. Holds a host
@@ -94,50 +146,40 @@ impl Normalizer {
         out: &mut Vec<u8>,
     ) -> Result<NormalizedUrl, UrlReason> {
         let mut begun = Begun::default();
-        self.begin(input, base, out, &mut begun)?;
+        if self.is_default {
+            self.write(input, base, true, out, &mut begun.written)?;
+        } else {
+            begun.row = Some(self.normalize_by_options(input, base, true, out)?);
+        }
         Ok(self.complete(&begun, out))
     }
 
     /// Normalise `count` rows: `input` gives each with its base, `done` gets the buffer and the result, in
     /// order, `None` where there was no input.
     ///
-    /// Faster than one by one: some rows are appended before the rest of the first is told, so that the memory
-    /// which that needs is fetched meanwhile.
+    /// Faster than one by one: the kind of vector instructions is chosen once for all, and some rows are appended
+    /// before the rest of the first is told, so that the memory which that needs is fetched meanwhile.
     #[inline(always)]
     pub fn normalize_rows<'i>(
         &mut self,
         count: usize,
         input: impl Fn(usize) -> Option<(&'i [u8], Option<&'i str>)>,
         out: &mut Vec<u8>,
-        mut done: impl FnMut(&[u8], Option<Result<NormalizedUrl, UrlReason>>),
+        done: impl FnMut(&[u8], Option<Result<NormalizedUrl, UrlReason>>),
     ) {
-        let mut begun: [Begun; BEGUN_ROWS] = Default::default();
-        let mut results = [None; BEGUN_ROWS];
-        for start in (0..count).step_by(BEGUN_ROWS) {
-            let rows = start..count.min(start + BEGUN_ROWS);
-            for (row, (begun, result)) in rows.clone().zip(begun.iter_mut().zip(&mut results)) {
-                *result = input(row).map(|(url, base)| self.begin(url, base, out, begun));
-            }
-            for (_, (begun, result)) in rows.zip(begun.iter().zip(&results)) {
-                done(out, result.map(|result| result.map(|()| self.complete(begun, out))));
-            }
-        }
+        self.normalize_rows_into(count, input, out, done);
     }
 
-    /// The first half of [`Self::normalize`]: append the URL.
+    /// As [`Self::normalize_rows`], for a taker of its own type.
     #[inline(always)]
-    fn begin(
+    pub(super) fn normalize_rows_into<'i>(
         &mut self,
-        input: &[u8],
-        base: Option<&str>,
+        count: usize,
+        input: impl Fn(usize) -> Option<(&'i [u8], Option<&'i str>)>,
         out: &mut Vec<u8>,
-        begun: &mut Begun,
-    ) -> Result<(), UrlReason> {
-        if !self.is_default {
-            begun.row = Some(self.normalize_by_options(input, base, true, out)?);
-            return Ok(());
-        }
-        self.write(input, base, true, out, &mut begun.written)
+        done: impl TakeRow,
+    ) {
+        dispatch(self.lanes, Rows { count, input, out, done, normalizer: self });
     }
 
     /// The second half: find domain and cluster key of a URL that was just appended to `out`.
@@ -183,7 +225,7 @@ impl Normalizer {
 
     #[inline(always)]
     fn write(
-        &mut self,
+        &self,
         input: &[u8],
         base: Option<&str>,
         wants_domain: bool,
@@ -194,6 +236,36 @@ impl Normalizer {
         let domains = wants_domain.then_some(&self.domains);
         let is_plain = input.len() <= MAX_INPUT_BYTES
             && append_plain(self.lanes, input, &self.rules, domains, out, written);
+        self.settle(is_plain, input, base, start, out, written)
+    }
+
+    /// The same for a row, with lanes that were chosen before.
+    #[inline(always)]
+    fn write_with<L: Lanes>(
+        &self,
+        lanes: L,
+        input: &[u8],
+        base: Option<&str>,
+        out: &mut Vec<u8>,
+        written: &mut Written,
+    ) -> Result<(), UrlReason> {
+        let start = out.len();
+        let is_plain = input.len() <= MAX_INPUT_BYTES
+            && append_plain_with(lanes, input, &self.rules, Some(&self.domains), out, written);
+        self.settle(is_plain, input, base, start, out, written)
+    }
+
+    /// Go to the parser with what is not plain.
+    #[inline(always)]
+    fn settle(
+        &self,
+        is_plain: bool,
+        input: &[u8],
+        base: Option<&str>,
+        start: usize,
+        out: &mut Vec<u8>,
+        written: &mut Written,
+    ) -> Result<(), UrlReason> {
         if !is_plain {
             *written = self.write_parsed(input, base, out)?;
         }
@@ -202,7 +274,7 @@ impl Normalizer {
 
     #[cold]
     fn write_parsed(
-        &mut self,
+        &self,
         input: &[u8],
         base: Option<&str>,
         out: &mut Vec<u8>,

@@ -298,7 +298,7 @@ impl Rules {
 
     /// Whether the user named this parameter, as normalised, as a tracking one.
     pub(super) fn drops_also(&self, name: &[u8]) -> bool {
-        !self.extra.names.is_empty() && self.extra.holds(name)
+        self.drops_marks && self.extra.holds(name)
     }
 }
 

@@ -11,6 +11,7 @@ use super::host::check_host;
 use super::lanes::{Choice, Lanes, Task, Text, dispatch};
 use super::options::Rules;
 use super::outcome::{UrlFlags, UrlReason};
+use super::parameters::Parameter;
 use super::path::append_path;
 use super::query::append_query;
 
@@ -99,14 +100,13 @@ impl Task for Pass<'_> {
 }
 
 /// Where in a URL the pass goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Part {
     /// In the path or at its beginning.
     Path,
-    /// At the beginning of a pair; neither it nor its separator was written.
-    Query,
-    /// At the `#`, or the end.
-    Fragment,
+    /// At the beginning of a pair, which is that parameter, if it is known to be one; neither it nor its separator
+    /// was written.
+    Query(Option<&'static Parameter>),
 }
 
 /// Go on with a URL of which the text up to `read`, which is in that part, was written, to its end.
@@ -121,16 +121,19 @@ fn append_tail<L: Lanes>(
     written: &mut Written,
 ) {
     let flags = &mut written.flags;
-    if part == Part::Path {
-        if out.len() == written.path && text.byte(read) != b'/' {
-            out.push(b'/');
+    let query = match part {
+        Part::Query(first) => Some((read, first)),
+        Part::Path => {
+            if out.len() == written.path && text.byte(read) != b'/' {
+                out.push(b'/');
+            }
+            read = append_path(lanes, text, read, written.path, rules, out, flags);
+            written.query = out.len();
+            (text.byte(read) == b'?').then_some((read + 1, None))
         }
-        read = append_path(lanes, text, read, written.path, rules, out, flags);
-        written.query = out.len();
-    }
-    if part == Part::Query || (part == Part::Path && text.byte(read) == b'?') {
-        read += usize::from(part == Part::Path);
-        read = append_query(lanes, text, read, written.query, rules, out, flags);
+    };
+    if let Some(query) = query {
+        read = append_query(lanes, text, query, written.query, rules, out, flags);
     }
     written.fragment = out.len();
     if text.byte(read) == b'#' {

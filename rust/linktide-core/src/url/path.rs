@@ -31,8 +31,7 @@ pub(super) fn append_path<L: Lanes>(
             None | Some(b'?' | b'#') => break,
             Some(b'%') => read += push_percent(rest, out, flags),
             Some(_) => {
-                push_stopped(text.0, read, out, flags);
-                read += 1;
+                read += push_stopped(text.0, read, out, flags);
             }
         }
     }

@@ -150,21 +150,35 @@ fn push_triple(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Append the byte of `text` at `at`, which stopped a scan and is no delimiter there: encoded if it has to be,
-/// else itself.
+/// else itself. Most bytes like it that follow are read too, for they would stop the scan at once.
+/// Returns how many were read.
 ///
 /// Flags bytes that the WHATWG parser would not simply pass on or encode: it removes TAB, LF, CR and outer
 /// spaces and controls and turns `\` into `/`.
-pub(super) fn push_stopped(text: &[u8], at: usize, out: &mut Vec<u8>, flags: &mut UrlFlags) {
+#[inline]
+pub(super) fn push_stopped(text: &[u8], at: usize, out: &mut Vec<u8>, flags: &mut UrlFlags) -> usize {
     let byte = text.get(at).copied().unwrap_or_default();
     if byte < b' ' || byte == b'\\' || (byte == b' ' && text.last() == Some(&b' ')) {
         *flags |= UrlFlags::NEEDS_PARSER;
     }
     if class(byte) & ENCODED == 0 && byte != b'\'' {
         out.push(byte);
-        return;
+        return 1;
     }
     push_triple(byte, out);
     find_mojibake(byte, out, flags);
+    let mut read = 1;
+    while let Some(&byte) = text.get(at + read).filter(|&&byte| is_encoded_always(byte)) {
+        push_triple(byte, out);
+        find_mojibake(byte, out, flags);
+        read += 1;
+    }
+    read
+}
+
+/// Whether the byte is encoded wherever it stands and says nothing of the parser.
+fn is_encoded_always(byte: u8) -> bool {
+    byte > b' ' && byte != b'\\' && class(byte) & ENCODED != 0
 }
 
 fn find_mojibake(byte: u8, out: &[u8], flags: &mut UrlFlags) {
@@ -206,8 +220,7 @@ pub(super) fn normalized_name(name: &[u8]) -> Vec<u8> {
         if byte == b'%' {
             read += push_percent(name.get(read..).unwrap_or_default(), &mut out, &mut flags);
         } else {
-            push_stopped(name, read, &mut out, &mut flags);
-            read += 1;
+            read += push_stopped(name, read, &mut out, &mut flags);
         }
     }
     out

@@ -6,6 +6,7 @@
 
 use super::cluster::Seen;
 use super::domain_cache::DomainCache;
+use super::fragment::append_fragment;
 use super::host::is_local;
 use super::lanes::{Choice, Copier, Lanes, Task, Text, Window, below_first, dispatch};
 use super::options::Rules;
@@ -17,8 +18,7 @@ use super::walk::{Stop, Walk};
 /// A shorter last label means nothing of the machine's own.
 const SHORTEST_LOCAL_LABEL: usize = 4;
 
-/// Append the normalised form of `text` and tell in `written` where its parts are. False, with `out` as it
-/// was, if the parser must read it.
+/// As [`append_plain_with`], with lanes of that choice.
 #[inline(always)]
 pub(super) fn append_plain(
     choice: Choice,
@@ -28,25 +28,41 @@ pub(super) fn append_plain(
     out: &mut Vec<u8>,
     written: &mut Written,
 ) -> bool {
-    let start = out.len();
-    let stop = match domains {
-        Some(domains) => {
-            dispatch(choice, Plain::<true> { text, rules, domains: Some(domains), out, written })
-        }
-        None => dispatch(choice, Plain::<false> { text, rules, domains: None, out, written }),
-    };
-    let is_plain = match stop {
-        Some(Stop::End(end)) if end == text.len() => true,
-        Some(stop) => append_rest(choice, text, stop, rules, out, written),
-        None => false,
-    };
-    if !is_plain {
-        out.truncate(start);
+    match domains {
+        Some(_) => dispatch(choice, Plain::<true> { text, rules, domains, out, written }),
+        None => dispatch(choice, Plain::<false> { text, rules, domains, out, written }),
     }
-    is_plain
 }
 
-/// As far as the text stays as it is. `ROW` tells whether the rest of the row will be asked for.
+/// Append the normalised form of `text` and tell in `written` where its parts are. False, with `out` as it
+/// was, if the parser must read it.
+///
+/// Where there are `domains`, the rest of the row will be asked for.
+#[inline(always)]
+pub(super) fn append_plain_with<L: Lanes>(
+    lanes: L,
+    text: &[u8],
+    rules: &Rules,
+    domains: Option<&DomainCache>,
+    out: &mut Vec<u8>,
+    written: &mut Written,
+) -> bool {
+    match domains {
+        Some(_) => Plain::<true> { text, rules, domains, out, written }.run(lanes),
+        None => Plain::<false> { text, rules, domains, out, written }.run(lanes),
+    }
+}
+
+/// The text without what the parser takes off its end (P1).
+#[inline(always)]
+fn trimmed(mut text: &[u8]) -> &[u8] {
+    while let Some((b'\0'..=b' ', rest)) = text.split_last() {
+        text = rest;
+    }
+    text
+}
+
+/// A text to be appended. `ROW` tells whether the rest of the row will be asked for.
 struct Plain<'a, const ROW: bool> {
     text: &'a [u8],
     rules: &'a Rules,
@@ -58,10 +74,30 @@ struct Plain<'a, const ROW: bool> {
 }
 
 impl<const ROW: bool> Task for Plain<'_, ROW> {
-    type Output = Option<Stop>;
+    type Output = bool;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<Stop> {
+    fn run<L: Lanes>(self, lanes: L) -> bool {
+        let Self { text, rules, domains, out, written } = self;
+        let start = out.len();
+        let text = trimmed(text);
+        let plain = Plain::<ROW> { text, rules, domains, out: &mut *out, written: &mut *written };
+        let is_plain = match plain.append(lanes) {
+            Some(Stop::End(end)) if end == text.len() => true,
+            Some(stop) => append_rest(lanes.choice(), text, stop, rules, out, written),
+            None => false,
+        };
+        if !is_plain {
+            out.truncate(start);
+        }
+        is_plain
+    }
+}
+
+impl<const ROW: bool> Plain<'_, ROW> {
+    /// Append as far as the text stays as it is. `None`, with some of it behind the end of `out`, if that is not far.
+    #[inline(always)]
+    fn append<L: Lanes>(self, lanes: L) -> Option<Stop> {
         let Self { text, rules, domains, out, written } = self;
         let text = Text(text);
         let start = out.len();
@@ -76,14 +112,14 @@ impl<const ROW: bool> Task for Plain<'_, ROW> {
         }
         let mut walk = Walk::<ROW>::new(host.end);
         let stop = walk.go(lanes, &mut copier, rules, window, dots);
-        let (Stop::End(end) | Stop::Path(end) | Stop::Pair(end)) = stop;
+        let (Stop::End(end) | Stop::Path(end) | Stop::Pair(end, _)) = stop;
         let path_end = walk.path_end(end);
         if ROW {
-            let is_sorted = walk.names.are_sorted && !matches!(stop, Stop::Pair(_));
+            let is_sorted = walk.names.are_sorted && !matches!(stop, Stop::Pair(..));
             let kept = if matches!(stop, Stop::Path(_)) { None } else { walk.slashes.kept(&text, path_end) };
             written.seen = kept.map(|kept| Seen { path: start + kept, is_sorted });
         }
-        let kept = if matches!(stop, Stop::Pair(_)) { end - 1 } else { end };
+        let kept = if matches!(stop, Stop::Pair(..)) { end - 1 } else { end };
         let out = copier.finish(kept);
         let mut query = start + path_end;
         if matches!(stop, Stop::End(_)) && path_end == host.end {
@@ -101,6 +137,7 @@ impl<const ROW: bool> Task for Plain<'_, ROW> {
 }
 
 /// Append the rest of the text from where it does not stay as it is. False if the parser must read it.
+#[inline(never)]
 fn append_rest(
     choice: Choice,
     text: &[u8],
@@ -109,15 +146,21 @@ fn append_rest(
     out: &mut Vec<u8>,
     written: &mut Written,
 ) -> bool {
-    let (part, read) = match stop {
-        Stop::End(at) => (Part::Fragment, at),
-        Stop::Path(at) => (Part::Path, at),
-        Stop::Pair(at) => (Part::Query, at),
-    };
+    let (Stop::End(read) | Stop::Path(read) | Stop::Pair(read, _)) = stop;
     // All before is ASCII.
-    if text.get(read..).is_none_or(|rest| std::str::from_utf8(rest).is_err()) {
+    let rest = text.get(read..).unwrap_or_default();
+    if !rest.is_ascii() && std::str::from_utf8(rest).is_err() {
         return false;
     }
+    let part = match stop {
+        Stop::Path(_) => Part::Path,
+        Stop::Pair(_, found) => Part::Query(found),
+        Stop::End(_) => {
+            append_fragment(rest, rules, out, &mut written.flags);
+            written.url.end = out.len();
+            return !written.flags.contains(UrlFlags::NEEDS_PARSER);
+        }
+    };
     dispatch(choice, Pass { text, part, read, rules, out, written });
     !written.flags.contains(UrlFlags::NEEDS_PARSER)
 }

@@ -3,16 +3,17 @@
 use super::lanes::{Lanes, Stops, Text, append_run};
 use super::options::Rules;
 use super::outcome::UrlFlags;
-use super::parameters::{ParameterMatch, find_parameter, may_be_dropped};
+use super::parameters::{Parameter, ParameterMatch, find_parameter, may_be_dropped};
 use super::percent::{QUERY_STOP, is_plain_triple, push_percent, push_stopped};
 
 /// Append the query from the pair on that begins at `read` in the text, up to `#` or the end; returns where that
-/// is. The `?` is at `start` in `out`, or will be: nothing, not even the `?`, is there if no pair is left.
+/// is. That pair is the parameter `found`, if it is known to be one. The `?` is at `start` in `out`, or will be:
+/// nothing, not even the `?`, is there if no pair is left.
 #[inline(always)]
 pub(super) fn append_query<L: Lanes>(
     lanes: L,
     text: &Text<'_>,
-    mut read: usize,
+    (mut read, mut found): (usize, Option<&'static Parameter>),
     start: usize,
     rules: &Rules,
     out: &mut Vec<u8>,
@@ -21,16 +22,23 @@ pub(super) fn append_query<L: Lanes>(
     let mut query = QueryWriter::new(start, rules, out, flags);
     let mut stops = Stops::new(lanes, *text, &QUERY_STOP, read);
     loop {
-        match query.skip_pair(text, read, &mut stops) {
-            Some(end) => read = end,
-            None => read = query.append_pair(text, read, &mut stops),
+        while text.byte(read) == b'&' {
+            read += 1;
         }
+        found = found.or_else(|| query.find(text.0, read));
+        let skipped = found.and_then(|found| query.skip_pair(text, read, found, &mut stops));
+        read = match skipped {
+            Some(end) => end,
+            None => query.append_pair(text, read, found, &mut stops),
+        };
         if text.byte(read) != b'&' {
             break;
         }
-        read += 1;
+        (read, found) = (read + 1, None);
     }
-    query.drop_partners();
+    if query.has_partners {
+        query.drop_partners();
+    }
     read
 }
 
@@ -64,18 +72,24 @@ impl<'o> QueryWriter<'o> {
         Self { rules, out, flags, start, pair: start, partner: None, has_partners: false }
     }
 
+    /// The parameter to drop that the pair at `read` is, as it is written there.
+    #[inline(always)]
+    fn find(&self, text: &[u8], read: usize) -> Option<&'static Parameter> {
+        if !self.rules.drops_marks || !may_be_dropped(Text(text).three(read)) {
+            return None;
+        }
+        find_parameter(text.get(read..)?)
+    }
+
     /// Where the pair at `read` ends, if it is one to drop that holds nothing to be flagged.
     #[inline(always)]
     fn skip_pair<L: Lanes>(
         &mut self,
         text: &Text<'_>,
         read: usize,
+        found: &Parameter,
         stops: &mut Stops<'_, L>,
     ) -> Option<usize> {
-        if !self.rules.drops_marks || !may_be_dropped(text.three(read)) {
-            return None;
-        }
-        let found = find_parameter(text.0.get(read..)?)?;
         let end = next_stop(text, read, stops);
         let is_end = matches!(text.0.get(end), None | Some(b'&' | b'#'));
         if !is_end || found.compare == ParameterMatch::ExactWithPartner {
@@ -87,8 +101,16 @@ impl<'o> QueryWriter<'o> {
 
     /// Append the pair at `read`, if it stays, and return where it ends.
     #[inline(always)]
-    fn append_pair<L: Lanes>(&mut self, text: &Text<'_>, mut read: usize, stops: &mut Stops<'_, L>) -> usize {
-        self.begin_pair();
+    fn append_pair<L: Lanes>(
+        &mut self,
+        text: &Text<'_>,
+        mut read: usize,
+        mut found: Option<&'static Parameter>,
+        stops: &mut Stops<'_, L>,
+    ) -> usize {
+        self.pair = self.out.len();
+        self.out.push(if self.pair == self.start { b'?' } else { b'&' });
+        let mut is_as_read = true;
         loop {
             let stop = next_stop(text, read, stops);
             append_run(text, read, stop, self.out);
@@ -97,34 +119,27 @@ impl<'o> QueryWriter<'o> {
             match rest.first() {
                 None | Some(b'#' | b'&') => break,
                 Some(b'%') => read += push_percent(rest, self.out, self.flags),
-                Some(_) => {
-                    push_stopped(text.0, read, self.out, self.flags);
-                    read += 1;
-                }
+                Some(_) => read += push_stopped(text.0, read, self.out, self.flags),
             }
+            is_as_read = false;
         }
-        self.end_pair();
+        if !is_as_read {
+            found = self.find(self.out, self.pair + 1);
+        }
+        self.end_pair(found);
         read
     }
 
-    fn begin_pair(&mut self) {
-        self.pair = self.out.len();
-        self.out.push(if self.pair == self.start { b'?' } else { b'&' });
-    }
-
-    /// Keep or take back the pair just written.
-    fn end_pair(&mut self) {
+    /// Keep or take back the pair just written, which is that parameter to drop, if any.
+    #[inline(always)]
+    fn end_pair(&mut self, found: Option<&'static Parameter>) {
         let pair = self.out.get(self.pair + 1..).unwrap_or_default();
         if pair.is_empty() {
             self.out.truncate(self.pair);
             return;
         }
-        if !self.rules.drops_marks {
-            return;
-        }
-        let found = if may_be_dropped(Text(pair).three(0)) { find_parameter(pair) } else { None };
         let Some(found) = found else {
-            if self.rules.drops_also(name_of(pair)) {
+            if self.rules.has_extra_names() && self.rules.drops_also(name_of(pair)) {
                 self.out.truncate(self.pair);
                 *self.flags |= UrlFlags::HAD_TRACKING;
             }
@@ -140,10 +155,8 @@ impl<'o> QueryWriter<'o> {
 
     /// `CFID` alone may select content; beside `CFTOKEN` both are a session (P13). Whether the partner
     /// comes is known only at the end, so the pairs kept are swept once more, which is rare.
+    #[cold]
     fn drop_partners(&mut self) {
-        if !self.has_partners {
-            return;
-        }
         *self.flags |= UrlFlags::HAD_SESSION;
         let end = self.out.len();
         let (mut read, mut write) = (self.start, self.start);
@@ -181,7 +194,7 @@ mod tests {
         append_query(
             Portable,
             &Text(text.as_bytes()),
-            0,
+            (0, None),
             start,
             &Rules::default(),
             &mut out,

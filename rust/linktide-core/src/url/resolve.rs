@@ -8,6 +8,7 @@ use super::normalizer::MAX_INPUT_BYTES;
 use super::options::{AssumedScheme, Level, UrlOptions};
 use super::outcome::{UrlFlags, UrlReason};
 use super::scheme::{Start, has_special_scheme, host_text_length, is_host_and_port, start_of};
+use super::userinfo::{User, with_short_user};
 
 /// A host written longer than this is refused unparsed. 253 bytes of punycode are at most some 250 letters,
 /// so 3,000 bytes if each is four triples; and ada's IDNA takes quadratic time on combining marks.
@@ -58,6 +59,16 @@ fn assume(input: &str, base: Option<&str>, scheme: AssumedScheme, options: &UrlO
     Some(format!("{}://{rest}", scheme.name()))
 }
 
+/// What ada makes of the text. All texts go to ada by this way or the next.
+fn parse_text(input: &str, base: Option<&str>, user: User) -> Option<Url> {
+    let base = base.map(|base| with_short_user(base, None, user));
+    Url::parse(&*with_short_user(input, base.as_deref(), user), base.as_deref()).ok()
+}
+
+fn is_url(base: &str) -> bool {
+    Url::can_parse(&with_short_user(base, None, User::Dropped), None)
+}
+
 fn is_usable(base: &str, options: &UrlOptions) -> bool {
     if options.level == Level::Whatwg {
         return true;
@@ -65,7 +76,7 @@ fn is_usable(base: &str, options: &UrlOptions) -> bool {
     matches!(start_of(base, options.ftp), Start::Absolute | Start::SchemeOnly)
         && base.len() <= MAX_INPUT_BYTES
         && host_text_length(base) <= MAX_HOST_TEXT_BYTES
-        && Url::can_parse(base, None)
+        && is_url(base)
 }
 
 /// As the WHATWG standard has it, within the limits.
@@ -80,7 +91,7 @@ fn parse_any(input: &str, base: Option<&str>, options: &UrlOptions) -> Result<(U
     if (names_host && is_long(input)) || base.is_some_and(|base| has_special_scheme(base) && is_long(base)) {
         return Err(UrlReason::Host);
     }
-    let Ok(url) = Url::parse(input, base) else {
+    let Some(url) = parse_text(input, base, User::Kept) else {
         return Err(if has_scheme || base.is_some() { UrlReason::Invalid } else { UrlReason::Relative });
     };
     let mut flags = if has_scheme { UrlFlags::empty() } else { UrlFlags::WAS_RELATIVE };
@@ -108,10 +119,10 @@ fn parse_web(input: &str, base: Option<&str>, options: &UrlOptions) -> Result<(U
         }
         let is_web = matches!(start_of(base, options.ftp), Start::Absolute | Start::SchemeOnly);
         if is_web && host_text_length(base) <= MAX_HOST_TEXT_BYTES {
-            if let Ok(url) = Url::parse(input, Some(base)) {
+            if let Some(url) = parse_text(input, Some(base), User::Dropped) {
                 return Ok((url, UrlFlags::WAS_RELATIVE));
             }
-            if Url::can_parse(base, None) {
+            if is_url(base) {
                 return Err(UrlReason::Invalid);
             }
         }
@@ -121,5 +132,5 @@ fn parse_web(input: &str, base: Option<&str>, options: &UrlOptions) -> Result<(U
         Start::SlashHost => (Some(HTTPS_BASE), UrlFlags::WAS_RELATIVE),
         _ => (None, UrlFlags::empty()),
     };
-    Url::parse(input, fallback).map(|url| (url, flags)).map_err(|_| UrlReason::Invalid)
+    parse_text(input, fallback, User::Dropped).map(|url| (url, flags)).ok_or(UrlReason::Invalid)
 }

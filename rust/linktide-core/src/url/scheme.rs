@@ -84,7 +84,15 @@ fn significant(url: &str) -> impl Iterator<Item = u8> + '_ {
     url.bytes().skip_while(|byte| *byte <= b' ').filter(|byte| !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
-struct Scheme {
+/// The scheme of a text that has one.
+pub(super) fn scheme_of(url: &str) -> Option<Scheme> {
+    let mut scheme = Scheme::new();
+    scheme.read(&mut significant(url)).then_some(scheme)
+}
+
+/// The name of a scheme, as much of it as tells it from others here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scheme {
     name: [u8; LONGEST],
     length: usize,
 }
@@ -112,16 +120,18 @@ impl Scheme {
         false
     }
 
-    fn is(&self, name: &str) -> bool {
+    pub(super) fn is(&self, name: &str) -> bool {
         self.name.get(..self.length) == Some(name.as_bytes())
     }
 }
 
 /// Whether the WHATWG parser takes the host of such a URL as a domain, by IDNA.
 pub(super) fn has_special_scheme(url: &str) -> bool {
-    let mut scheme = Scheme::new();
-    scheme.read(&mut significant(url))
-        && ["http", "https", "ftp", "ws", "wss", "file"].into_iter().any(|name| scheme.is(name))
+    scheme_of(url).is_some_and(|scheme| is_special(&scheme))
+}
+
+pub(super) fn is_special(scheme: &Scheme) -> bool {
+    ["http", "https", "ftp", "ws", "wss", "file"].into_iter().any(|name| scheme.is(name))
 }
 
 /// Whether a text that reads as a scheme and its rest is rather a host and a port: `example.com:8080/x`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::thread_clock::ThreadClock;
 
 const SUFFIXES: &str = "com\nde\nio\nuk\nco.uk\ngithub.io\nexample\n";
 
@@ -260,4 +261,32 @@ proptest! {
         check_invariants(&mut exerciser, &format!("http://a.com/{}{other}", piece.repeat(count)));
         check_invariants(&mut exerciser, &format!("http://a.com/?{}{other}b", piece.repeat(count)));
     }
+}
+
+/// What a URL costs, in seconds of this thread: the least of some runs, for a busy machine only ever adds.
+fn cost(normalizer: &mut Normalizer, input: &str) -> f64 {
+    let run = |_| {
+        let mut out = Vec::new();
+        let clock = ThreadClock::now();
+        let _ = std::hint::black_box(normalizer.normalize(input.as_bytes(), None, &mut out));
+        clock.seconds()
+    };
+    (0..9).map(run).fold(f64::INFINITY, f64::min)
+}
+
+/// As a multiple of what a long URL costs that the parser must read too, so that neither the machine nor the build
+/// matters much.
+#[test]
+fn shapes_that_cost_much_in_other_parsers_cost_little() {
+    let mut normalizer = normalizer();
+    let user = |unit: &str| format!("http://{}@h.com/", unit.repeat(60_000 / unit.len()));
+    let letters = cost(&mut normalizer, &format!("HTTP://h.com/{}", "%C3".repeat(20_000)));
+    for unit in ["@", "a@", ":@", "a:b@", "|", "é"] {
+        let ats = cost(&mut normalizer, &user(unit));
+        assert!(ats < 2.0 * letters, "{unit}: {ats} beside {letters} s");
+    }
+    let query = |unit: &str| format!("http://h.com/?{}", unit.repeat(8_000 / unit.len()));
+    let in_order = cost(&mut normalizer, &query("b=1&b=2&"));
+    let out_of_order = cost(&mut normalizer, &query("c=1&b=2&"));
+    assert!(out_of_order < 8.0 * in_order, "{out_of_order} beside {in_order} s");
 }

@@ -4,7 +4,7 @@
 
 use super::lanes::{Copier, Lanes, Text, WINDOW, Window, below_first, from};
 use super::options::Rules;
-use super::parameters::{find_parameter, may_be_dropped};
+use super::parameters::{Parameter, find_parameter, may_be_dropped};
 use super::path::may_be_session;
 use super::percent::{PATH_STOP, QUERY_STOP, is_plain_triple, plain_triples};
 
@@ -18,8 +18,8 @@ pub(super) enum Stop {
     End(usize),
     /// In the path, or at the `?`: the pass has to look at this byte.
     Path(usize),
-    /// At the start of a pair that the pass has to look at.
-    Pair(usize),
+    /// At the start of a pair that the pass has to look at, and the parameter to drop that it is, if that was seen.
+    Pair(usize, Option<&'static Parameter>),
 }
 
 /// A walk; `ROW` tells whether somebody wants to know of the cluster form.
@@ -207,15 +207,16 @@ impl<const ROW: bool> Walk<ROW> {
             let place = left & left.wrapping_neg();
             let stop = at + left.trailing_zeros() as usize;
             let rest = text.0.get(stop..).unwrap_or_default();
-            let is_dropped = place & named != 0 && find_parameter(rest).is_some();
+            let found = if place & named == 0 { None } else { find_parameter(rest) };
             let is_stop = place & marks.stops != 0
                 && (place & marks.empty != 0 || !is_plain(text, stop, place & marks.path));
-            if is_dropped || is_stop {
+            if found.is_some() || is_stop {
                 if place & (marks.path | marks.question) != 0 {
                     return Some(Stop::Path(stop));
                 }
                 let pairs = marks.pairs & (place | (place - 1));
-                return Some(Stop::Pair(if pairs == 0 { self.pair } else { at + pairs.ilog2() as usize }));
+                let pair = if pairs == 0 { self.pair } else { at + pairs.ilog2() as usize };
+                return Some(Stop::Pair(pair, found));
             }
             left &= left - 1;
         }

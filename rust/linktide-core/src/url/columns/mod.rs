@@ -18,9 +18,9 @@ use self::assemble::{Part, assemble};
 use self::rows::TextRows;
 use super::identity::url_id;
 use super::lanes::{Text, append_run};
-use super::normalizer::Normalizer;
+use super::normalizer::{Normalizer, TakeRow};
 use super::options::UrlOptions;
-use super::outcome::UrlReason;
+use super::outcome::{NormalizedUrl, UrlReason};
 use super::suffixes::PublicSuffixList;
 
 /// Rows a thread takes at a time.
@@ -292,37 +292,54 @@ impl Columns {
 /// Write the rows of a task.
 fn fill(normalizer: &mut Normalizer, input: &Input<'_>, task: Task<'_>, part: &mut Part) {
     let Some(rows) = input.urls.get(task.chunk) else { return };
-    let count = task.codes.len();
+    let (count, whole_row) = (task.codes.len(), task.whole_row);
     let inputs = rows.texts(task.row..task.row + count);
-    let row = |row: usize| Some(((*inputs.get(row)?)?, input.bases.get(task.whole_row + row)));
-    let [url_ends, host_ends, domain_ends] = task.ends;
-    let mut fixed =
-        task.codes.iter_mut().zip(task.url_ids).zip(task.domain_ids).zip(task.cluster_keys).zip(task.flags);
-    let mut ends = url_ends.iter_mut().zip(host_ends).zip(domain_ends);
+    let row = |row: usize| Some(((*inputs.get(row)?)?, input.bases.get(whole_row + row)));
     let [urls, hosts, domains] = &mut part.texts;
-    let mut url_end = urls.len();
-    normalizer.normalize_rows(count, row, urls, |text, got| {
-        let (Some(((((code, id), domain_id), cluster_key), flags)), Some(((to_url, to_host), to_domain))) =
-            (fixed.next(), ends.next())
-        else {
-            return;
-        };
+    let writer = Writer { next: 0, url_end: urls.len(), task, hosts, domains };
+    normalizer.normalize_rows_into(count, row, urls, writer);
+}
+
+/// Writes row after row into the columns.
+struct Writer<'w, 'f> {
+    next: usize,
+    url_end: usize,
+    task: Task<'f>,
+    hosts: &'w mut Vec<u8>,
+    domains: &'w mut Vec<u8>,
+}
+
+impl TakeRow for Writer<'_, '_> {
+    #[inline(always)]
+    fn take(&mut self, text: &[u8], got: Option<Result<NormalizedUrl, UrlReason>>) {
+        let Self { next, task, hosts, domains, .. } = self;
+        let row = *next;
+        *next += 1;
         match got {
-            None => *code = NULL_INPUT,
-            Some(Err(reason)) => *code = reason.code(),
-            Some(Ok(row)) => {
-                url_end = row.url.end;
-                append_run(&Text(text), row.host.start, row.host.end, hosts);
-                append_run(&Text(text), row.domain.start, row.domain.end, domains);
-                *id = url_id(text.get(row.url).unwrap_or_default());
-                *domain_id = row.domain_id;
-                *cluster_key = row.cluster_key;
-                *flags = row.flags.bits();
+            None => set(task.codes, row, NULL_INPUT),
+            Some(Err(reason)) => set(task.codes, row, reason.code()),
+            Some(Ok(found)) => {
+                self.url_end = found.url.end;
+                append_run(&Text(text), found.host.start, found.host.end, hosts);
+                append_run(&Text(text), found.domain.start, found.domain.end, domains);
+                set(task.url_ids, row, url_id(text.get(found.url).unwrap_or_default()));
+                set(task.domain_ids, row, found.domain_id);
+                set(task.cluster_keys, row, found.cluster_key);
+                set(task.flags, row, found.flags.bits());
             }
         }
         // Of a longer text than offsets can tell the lower bits are right; it will be cut.
-        (*to_url, *to_host, *to_domain) = (url_end as i32, hosts.len() as i32, domains.len() as i32);
-    });
+        for (ends, end) in task.ends.iter_mut().zip([self.url_end, hosts.len(), domains.len()]) {
+            set(ends, row, end as i32);
+        }
+    }
+}
+
+#[inline(always)]
+fn set<T>(column: &mut [T], row: usize, value: T) {
+    if let Some(place) = column.get_mut(row) {
+        *place = value;
+    }
 }
 
 fn reason_of(code: u8) -> Option<UrlReason> {

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
 };
 
-use super::{Avx2, ByteSet, LANE, Lanes, MaybeUninit};
+use super::{Avx2, ByteSet, Choice, LANE, Lanes, MaybeUninit};
 
 /// 32 loaded bytes of a text.
 #[derive(Clone, Copy)]
@@ -21,6 +21,11 @@ pub(in super::super) struct Lane {
 
 impl Lanes for Avx2 {
     type Window = [Lane; 2];
+
+    #[inline(always)]
+    fn choice(self) -> Choice {
+        Choice::Avx2(self)
+    }
 
     /// A load that would reach behind the end begins earlier, and its masks are shifted.
     #[inline(always)]

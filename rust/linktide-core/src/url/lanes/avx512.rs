@@ -6,10 +6,15 @@ use std::arch::x86_64::{
     _mm512_test_epi8_mask,
 };
 
-use super::{Avx512, ByteSet, Lanes, MaybeUninit, WINDOW, from};
+use super::{Avx512, ByteSet, Choice, Lanes, MaybeUninit, WINDOW, from};
 
 impl Lanes for Avx512 {
     type Window = __m512i;
+
+    #[inline(always)]
+    fn choice(self) -> Choice {
+        Choice::Avx512(self)
+    }
 
     #[inline(always)]
     fn load(self, text: &[u8], at: usize) -> __m512i {

@@ -35,6 +35,8 @@ pub(super) const WINDOW: usize = 64;
 /// Operations on a window: 64 bytes of a text, or what is left of it. Bit *i* of a mask is byte *i*.
 pub(super) trait Lanes: Copy {
     type Window: Copy;
+    /// The choice that these are.
+    fn choice(self) -> Choice;
     /// The bytes of `text` from `at` on.
     fn load(self, text: &[u8], at: usize) -> Self::Window;
     /// Write the bytes of `window`, which was loaded at `at`, to the same place of `spare`, and perhaps other

@@ -1,6 +1,6 @@
 //! A window of 64 bytes without special instructions.
 
-use super::{ByteSet, Lanes, MaybeUninit, WINDOW};
+use super::{ByteSet, Choice, Lanes, MaybeUninit, WINDOW};
 
 /// Without special instructions.
 #[derive(Debug, Clone, Copy)]
@@ -8,6 +8,11 @@ pub(in super::super) struct Portable;
 
 impl Lanes for Portable {
     type Window = [u8; WINDOW];
+
+    #[inline(always)]
+    fn choice(self) -> Choice {
+        Choice::Portable
+    }
 
     #[inline(always)]
     fn load(self, text: &[u8], at: usize) -> [u8; WINDOW] {
