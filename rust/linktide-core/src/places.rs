@@ -23,23 +23,29 @@ const HIGHS: u128 = ONES << 7;
 #[repr(align(64))]
 struct Bucket {
     places: [u32; WIDTH],
-    /// A byte of the hash of each place; [`NO_TAG`] where none is.
-    tags: [u8; WIDTH],
-    /// Entries that belong here were put further on.
-    is_over: bool,
+    /// A byte of the hash of each place, [`NO_TAG`] where none is; and one that is set once entries that belong here
+    /// were put further on. All are read as one word.
+    tags: [u8; 16],
 }
 
 impl Bucket {
     /// The slots with this tag, as a bit in the high end of each byte.
     #[inline]
     fn with_tag(&self, tag: u8) -> u128 {
-        let mut tags = [0; 16];
-        if let Some(first) = tags.first_chunk_mut() {
-            *first = self.tags;
-        }
-        let differs = u128::from_le_bytes(tags) ^ (ONES * u128::from(tag));
+        let differs = u128::from_le_bytes(self.tags) ^ (ONES * u128::from(tag));
         let lows = ONES * 0x7f;
         !(((differs & lows) + lows) | differs | lows) & HIGHS
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        let [.., is_over] = self.tags;
+        is_over != 0
+    }
+
+    fn send_on(&mut self) {
+        let [.., is_over] = &mut self.tags;
+        *is_over = 1;
     }
 }
 
@@ -79,7 +85,7 @@ impl Table {
             if let Some(place) = places.copied().find(|&place| is_it(place)) {
                 return Some(place);
             }
-            if !bucket.is_over {
+            if !bucket.is_over() {
                 break;
             }
         }
@@ -99,7 +105,7 @@ impl Table {
                 self.len += 1;
                 return;
             }
-            bucket.is_over = true;
+            bucket.send_on();
         }
     }
 
