@@ -9,6 +9,7 @@
 pub mod authority;
 pub mod authority_graph;
 pub mod batch;
+mod blocks;
 pub mod error;
 pub mod event;
 pub mod explain;
@@ -16,6 +17,8 @@ pub mod graph;
 pub mod index;
 pub mod links;
 mod memory;
+mod places;
+mod shards;
 pub mod snapshot;
 mod thread_clock;
 pub mod url;

@@ -8,9 +8,10 @@ pub(crate) const VACANT: u32 = u32::MAX;
 /// The class of a list that owns no block.
 pub(super) const NO_BLOCK: u8 = u8::MAX;
 
-/// Sizes 1, 2, 3, 4, 6, 8, 12, 16, then four steps per octave, up to 2^31.
-const FINE_CLASSES: [u32; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
-const CLASS_COUNT: usize = 8 + 4 * 27;
+/// Sizes 1 to 8, then four steps per octave, up to 2^31.
+const FINE_CLASSES: [u32; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16];
+const FINE: u32 = FINE_CLASSES.len() as u32;
+const CLASS_COUNT: usize = FINE_CLASSES.len() + 4 * 27;
 
 /// The smallest class that holds `len` targets; `len` 0 counts as 1.
 pub(super) fn class_for(len: u32) -> u8 {
@@ -20,7 +21,7 @@ pub(super) fn class_for(len: u32) -> u8 {
     let octave = (len - 1).ilog2();
     let step = 1u32 << (octave - 2);
     let steps = (len - (1 << octave)).div_ceil(step);
-    (8 + (octave - 4) * 4 + steps - 1) as u8
+    (FINE + (octave - 4) * 4 + steps - 1) as u8
 }
 
 /// How many targets a block of `class` holds; 0 for [`NO_BLOCK`].
@@ -31,7 +32,7 @@ pub(super) fn class_size(class: u8) -> u32 {
     if let Some(&size) = FINE_CLASSES.get(usize::from(class)) {
         return size;
     }
-    let step_index = u32::from(class) - 8;
+    let step_index = u32::from(class) - FINE;
     let octave = 4 + step_index / 4;
     (1 << octave) + (step_index % 4 + 1) * (1 << (octave - 2))
 }
@@ -204,12 +205,13 @@ mod tests {
     #[test]
     fn a_freed_block_is_used_again_and_clean() {
         let mut arena = Arena::new(0, false);
-        let first = arena.alloc(5).unwrap();
-        arena.block_mut(first, 5).fill(7);
-        arena.free(first, 5);
+        let class = class_for(8);
+        let first = arena.alloc(class).unwrap();
+        arena.block_mut(first, class).fill(7);
+        arena.free(first, class);
         assert_eq!(arena.free_slots(), 8);
-        assert_eq!(arena.alloc(5).unwrap(), first);
-        assert!(arena.block(first, 5).iter().all(|&slot| slot == VACANT));
+        assert_eq!(arena.alloc(class).unwrap(), first);
+        assert!(arena.block(first, class).iter().all(|&slot| slot == VACANT));
         assert_eq!(arena.free_slots(), 0);
     }
 

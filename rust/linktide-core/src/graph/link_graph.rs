@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::arena::{Arena, VACANT, reserve_eighth};
+use super::nodes::Nodes;
 use super::out_list::OutList;
 use super::own_weights::{Weights, is_weight};
 use super::pair_counts::PairCounts;
@@ -10,13 +11,14 @@ use super::{GraphError, LinkChange, WeightClass};
 
 /// A directed graph kept as out-links only: authority is pushed forward, so who links to a node is not
 /// needed here. Node ids are dense u32; an edge has one of a few weight classes. An edge of the first
-/// class costs 4 B divided by the arena's fill; a node costs 16 B.
+/// class costs 4 B divided by the arena's fill; a node costs 4 B, and 12 more once it has a link out.
 #[derive(Debug, Clone)]
 pub struct LinkGraph {
     weights: Vec<f64>,
     pub(super) arena: Arena,
-    pub(super) lists: Vec<OutList>,
-    pub(super) in_degrees: Vec<u32>,
+    pub(super) nodes: Nodes,
+    /// Of the nodes that ever had a link out.
+    lists: Vec<OutList>,
     /// Sum of the out-weights by node, once links have weights of their own; empty before.
     pub(super) totals: Vec<f64>,
     /// (node, class) -> index in `extra_lists` + 1, for links outside the first class.
@@ -58,8 +60,8 @@ impl LinkGraph {
         Self {
             weights,
             arena: Arena::new(0, false),
+            nodes: Nodes::default(),
             lists: Vec::new(),
-            in_degrees: Vec::new(),
             totals: Vec::new(),
             extra_index: PairCounts::new(),
             extra_lists: Vec::new(),
@@ -74,12 +76,9 @@ impl LinkGraph {
     /// # Errors
     /// All 2^32 − 1 ids are taken.
     pub fn add_node(&mut self) -> Result<u32, GraphError> {
-        let node = u32::try_from(self.lists.len()).ok().filter(|&node| node != VACANT);
+        let node = u32::try_from(self.nodes.len()).ok().filter(|&node| node != VACANT);
         let node = node.ok_or(GraphError::NodesFull)?;
-        reserve_eighth(&mut self.lists, 1);
-        reserve_eighth(&mut self.in_degrees, 1);
-        self.lists.push(OutList::EMPTY);
-        self.in_degrees.push(0);
+        self.nodes.push();
         if self.has_own_weights() {
             reserve_eighth(&mut self.totals, 1);
             self.totals.push(0.0);
@@ -90,7 +89,7 @@ impl LinkGraph {
     /// Nodes ever added.
     #[must_use]
     pub fn node_count(&self) -> usize {
-        self.lists.len()
+        self.nodes.len()
     }
 
     /// Edges now in the graph, of all classes.
@@ -109,7 +108,7 @@ impl LinkGraph {
     /// In-links of a node; 0 for an unknown one.
     #[must_use]
     pub fn in_degree(&self, node: u32) -> u32 {
-        self.in_degrees.get(node as usize).copied().unwrap_or(0)
+        self.nodes.in_degree(node)
     }
 
     /// Out-links of a node, of all classes; 0 for an unknown one.
@@ -306,10 +305,8 @@ impl LinkGraph {
     }
 
     pub(super) fn check_node(&self, node: u32) -> Result<(), GraphError> {
-        if (node as usize) < self.lists.len() {
-            return Ok(());
-        }
-        Err(GraphError::UnknownNode { node, nodes: self.lists.len() })
+        let nodes = self.node_count();
+        if (node as usize) < nodes { Ok(()) } else { Err(GraphError::UnknownNode { node, nodes }) }
     }
 
     /// Keeps link, in-degree and linked-source counts after an edit of source -> target.
@@ -326,9 +323,7 @@ impl LinkGraph {
         let was_source = out_before > 0 && self.in_degree(source) > 0;
         let was_target = source != target && self.is_linked_source(target);
         let before = usize::from(was_source) + usize::from(was_target);
-        if let Some(degree) = self.in_degrees.get_mut(target as usize) {
-            *degree = *degree + u32::from(is) - u32::from(was);
-        }
+        self.nodes.set_in_degree(target, self.in_degree(target) + u32::from(is) - u32::from(was));
         self.links = self.links + u64::from(is) - u64::from(was);
         self.linked_sources = self.linked_sources + sources_now(self) - before;
     }
@@ -339,7 +334,26 @@ impl LinkGraph {
 
     #[inline]
     pub(super) fn list(&self, node: u32) -> OutList {
-        self.lists.get(node as usize).copied().unwrap_or(OutList::EMPTY)
+        let place = self.nodes.place(node);
+        place.and_then(|place| self.lists.get(place as usize)).copied().unwrap_or(OutList::EMPTY)
+    }
+
+    /// Runs `edit` on the list of a node in the first class.
+    pub(super) fn edit_list<T>(
+        &mut self,
+        node: u32,
+        edit: impl FnOnce(&mut OutList, &mut Arena) -> Result<T, GraphError>,
+    ) -> Result<T, GraphError> {
+        self.check_node(node)?;
+        let place = self.nodes.place(node).unwrap_or_else(|| {
+            let place = self.lists.len() as u32;
+            reserve_eighth(&mut self.lists, 1);
+            self.lists.push(OutList::EMPTY);
+            self.nodes.set_place(node, place);
+            place
+        });
+        let missing = GraphError::UnknownNode { node, nodes: self.nodes.len() };
+        edit(self.lists.get_mut(place as usize).ok_or(missing)?, &mut self.arena)
     }
 
     /// The lists of a node outside the first class, empty ones left out.
@@ -360,9 +374,7 @@ impl LinkGraph {
         edit: impl FnOnce(&mut OutList, &mut Arena) -> Result<(), GraphError>,
     ) -> Result<(), GraphError> {
         if class == WeightClass::FIRST {
-            let nodes = self.lists.len();
-            let list = self.lists.get_mut(node as usize).ok_or(GraphError::UnknownNode { node, nodes })?;
-            return edit(list, &mut self.arena);
+            return self.edit_list(node, edit);
         }
         let key = u32::from(class.0);
         let mut list = match self.extra_index.get(node, key).checked_sub(1) {
@@ -370,11 +382,10 @@ impl LinkGraph {
             None => OutList::EMPTY,
         };
         edit(&mut list, &mut self.arena)?;
-        self.store_extra(node, key, list);
-        Ok(())
+        self.store_extra(node, key, list)
     }
 
-    fn store_extra(&mut self, node: u32, class: u32, list: OutList) {
+    fn store_extra(&mut self, node: u32, class: u32, list: OutList) -> Result<(), GraphError> {
         let entry = self.extra_index.get(node, class);
         if list.len() == 0 {
             self.extra_index.set(node, class, 0);
@@ -391,9 +402,10 @@ impl LinkGraph {
             self.extra_index.set(node, class, at + 1);
         }
         let is_mixed = (1..self.weights.len()).any(|class| self.extra_index.get(node, class as u32) > 0);
-        if let Some(list) = self.lists.get_mut(node as usize) {
+        self.edit_list(node, |list, _| {
             list.set_mixed(is_mixed);
-        }
+            Ok(())
+        })
     }
 
     /// Bytes held by the graph, reserved room included.
@@ -402,7 +414,8 @@ impl LinkGraph {
         self.arena.memory_bytes()
             + self.extra_index.memory_bytes()
             + 12 * (self.lists.capacity() + self.extra_lists.capacity())
-            + 4 * (self.in_degrees.capacity() + self.extra_free.capacity())
+            + self.nodes.memory_bytes()
+            + 4 * self.extra_free.capacity()
             + 8 * self.totals.capacity()
     }
 

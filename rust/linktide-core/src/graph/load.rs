@@ -47,15 +47,14 @@ impl LinkGraph {
         if targets.is_empty() {
             return Ok(());
         }
-        let nodes = self.lists.len();
         for &target in targets {
-            let degree = self.in_degrees.get_mut(target as usize);
-            *degree.ok_or(GraphError::UnknownNode { node: target, nodes })? += 1;
+            self.check_node(target)?;
+            self.nodes.set_in_degree(target, self.in_degree(target) + 1);
         }
-        let made = OutList::of(targets, &mut self.arena)?;
-        if let Some(list) = self.lists.get_mut(source as usize) {
-            *list = made;
-        }
+        self.edit_list(source, |list, arena| {
+            *list = OutList::of(targets, arena)?;
+            Ok(())
+        })?;
         self.links += targets.len() as u64;
         Ok(())
     }

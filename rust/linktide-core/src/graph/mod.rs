@@ -7,6 +7,7 @@ mod arena;
 mod domain_pairs;
 mod link_graph;
 mod load;
+mod nodes;
 mod out_list;
 mod own_weights;
 mod pair_counts;
@@ -14,7 +15,8 @@ mod pair_counts;
 mod tests;
 
 pub(crate) use arena::{VACANT, reserve_eighth};
-pub use domain_pairs::{DomainPairs, PairChange};
+pub(crate) use domain_pairs::is_heaviest;
+pub use domain_pairs::{DomainPairs, Pair};
 pub use link_graph::LinkGraph;
 pub(crate) use out_list::target_hash;
 pub use own_weights::WEIGHT_RANGE;

@@ -103,16 +103,17 @@ impl LinkGraph {
         before: Option<f64>,
         weight: f64,
     ) -> Result<(), GraphError> {
-        let nodes = self.lists.len();
-        let missing = GraphError::UnknownNode { node: source, nodes };
-        let list = self.lists.get_mut(source as usize).ok_or(missing)?;
-        match before {
-            None => list.insert(&mut self.arena, target, weight)?,
-            Some(_) if weight > 0.0 => list.set_weight(&mut self.arena, target, weight),
-            Some(_) => {
-                list.remove(&mut self.arena, target);
+        self.edit_list(source, |list, arena| {
+            if before.is_none() {
+                return list.insert(arena, target, weight);
             }
-        }
+            if weight > 0.0 {
+                list.set_weight(arena, target, weight);
+            } else {
+                list.remove(arena, target);
+            }
+            Ok(())
+        })?;
         self.count(source, target, before.is_some(), weight > 0.0);
         Ok(())
     }

@@ -131,24 +131,26 @@ proptest! {
         ops in prop::collection::vec((any::<bool>(), 0u32..3, 0u32..3, 0u8..4), 0..200),
     ) {
         let mut pairs = DomainPairs::new(&WEIGHTS);
+        let mut edges: BTreeMap<(u32, u32), WeightClass> = BTreeMap::new();
         let mut model: BTreeMap<(u32, u32), [u32; 4]> = BTreeMap::new();
         for (adds, a, b, class) in ops {
             let counts = model.entry((a, b)).or_default();
             let count = &mut counts[usize::from(class)];
             let is_counted = class != 1 && (adds || *count > 0);
-            let change = if adds { pairs.add(a, b, WeightClass(class)) } else { pairs.remove(a, b, WeightClass(class)) };
-            prop_assert_eq!(change.is_some(), is_counted);
+            let (edge, class) = (edges.remove(&(a, b)), WeightClass(class));
+            let after = if adds { pairs.add((a, b), class, edge) } else { pairs.remove((a, b), class, edge) };
+            edges.extend(after.map(|class| ((a, b), class)));
             if is_counted {
                 *count = if adds { *count + 1 } else { *count - 1 };
             }
             let heaviest = [3usize, 0, 2].into_iter().find(|&class| counts[class] > 0);
-            prop_assert_eq!(pairs.class(a, b).map(|class| usize::from(class.0)), heaviest);
-            prop_assert_eq!(pairs.links(a, b), counts.iter().sum::<u32>());
-            if let Some(change) = change {
-                prop_assert_eq!(change.class, pairs.class(a, b));
+            prop_assert_eq!(after.map(|class| usize::from(class.0)), heaviest);
+            for (class, &count) in (0..).zip(counts.iter()) {
+                prop_assert_eq!(pairs.count((a, b), WeightClass(class), after), count);
             }
         }
-        prop_assert_eq!(pairs.edge_count(), model.values().filter(|counts| counts.iter().any(|&n| n > 0)).count());
+        let many = model.values().flatten().filter(|&&count| count > 1).count();
+        prop_assert!(pairs.memory_bytes() <= 3 * 21 * (many + edges.len() + 16));
     }
 }
 

@@ -103,7 +103,7 @@ impl Index {
         } else {
             self.pages.get(node).and_then(|page| self.domains.get(page.domain))
         };
-        domain.map(|domain| &*domain.name)
+        domain.map(|domain| self.domains.name_of(domain))
     }
 }
 

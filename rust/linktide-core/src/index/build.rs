@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::Index;
 use crate::authority::ScoredGraph;
 use crate::error::CoreError;
-use crate::graph::{DomainPairs, GraphError, WeightClass};
+use crate::graph::{DomainPairs, GraphError, WeightClass, is_heaviest};
 use crate::links::domains::{Domain, DomainTable};
 use crate::links::flow::Passage;
 use crate::links::pages::PageTable;
@@ -29,7 +29,7 @@ impl Index {
         let (of_pages, of_domains) = std::thread::scope(|scope| {
             let of_pages = scope.spawn(|| load_pages(links, pages, page_graph));
             let sorted = load_domains(links, pages, domains, pairs);
-            let of_domains = load_edges(&sorted, pairs, domain_graph);
+            let of_domains = load_edges(&sorted, domain_graph);
             (of_pages.join(), of_domains)
         });
         of_domains?;
@@ -46,9 +46,8 @@ impl Index {
             return Ok(());
         }
         for index in 0..self.links.len() as u32 {
-            if let Some(&link) = self.links.get(index).filter(|link| link.registers.last_seen != NEVER) {
-                self.ensure_node(link.ends.source_domain)?;
-                self.ensure_node(link.ends.target_domain)?;
+            if let Some(link) = self.links.get(index).filter(|link| link.registers.last_seen != NEVER) {
+                self.ensure_nodes_of(&link)?;
             }
         }
         Ok(())
@@ -71,8 +70,8 @@ impl PageTable {
 
 fn load_pages(links: &LinkTable, pages: &PageTable, graph: &mut ScoredGraph) -> Result<(), GraphError> {
     graph.load(|page, out| {
-        let links = pages.links(page).filter_map(|link| links.get(link));
-        out.extend(links.filter_map(|link| Some((pages.class_of(link)?, link.ends.target_page))));
+        let links = links.links_of(page).filter_map(|link| links.get(link));
+        out.extend(links.filter_map(|link| Some((pages.class_of(&link)?, link.ends.target_page))));
     })
 }
 
@@ -86,17 +85,19 @@ fn load_domains(
     pairs: &mut DomainPairs,
 ) -> Vec<(WeightClass, Vec<u64>)> {
     let nodes: Vec<Option<u32>> = domains.iter().map(Domain::node).collect();
-    let node = |domain: u32| nodes.get(domain as usize).copied().flatten().map(u64::from);
+    let domain = |page: u32| pages.get(page).map(|page| page.domain);
+    let node = |page: u32| nodes.get(domain(page)? as usize).copied().flatten().map(u64::from);
     let mut backlinks = vec![0u32; nodes.len()];
     // Room is not memory before it is written to.
     let mut found: Vec<(WeightClass, Vec<u64>)> =
         pairs.classes().map(|class| (class, Vec::with_capacity(links.len()))).collect();
-    for link in links.iter().filter(|link| link.is_live_backlink()) {
-        if let Some(count) = backlinks.get_mut(link.ends.target_domain as usize) {
+    for link in links.iter().filter(Link::is_live_backlink) {
+        let target = domain(link.ends.target_page);
+        if let Some(count) = target.and_then(|domain| backlinks.get_mut(domain as usize)) {
             *count = count.saturating_add(1);
         }
-        let Some(class) = pages.class_of(link) else { continue };
-        let ends = node(link.ends.source_domain).zip(node(link.ends.target_domain));
+        let Some(class) = pages.class_of(&link) else { continue };
+        let ends = node(link.ends.source_page).zip(node(link.ends.target_page));
         let list = found.iter_mut().find(|(known, _)| *known == class);
         if let (Some((source, target)), Some((_, list))) = (ends, list) {
             list.push(source << 32 | target);
@@ -107,19 +108,15 @@ fn load_domains(
             domain.live_backlinks = count;
         }
     }
-    for (class, list) in &mut found {
+    for (_, list) in &mut found {
         list.sort_unstable();
-        pairs.load(*class, list);
     }
+    pairs.load(&found);
     found
 }
 
 /// Give the domain graph an edge for every pair, in its heaviest class.
-fn load_edges(
-    sorted: &[(WeightClass, Vec<u64>)],
-    pairs: &DomainPairs,
-    graph: &mut ScoredGraph,
-) -> Result<(), GraphError> {
+fn load_edges(sorted: &[(WeightClass, Vec<u64>)], graph: &mut ScoredGraph) -> Result<(), GraphError> {
     let mut lists: Vec<(WeightClass, &[u64])> =
         sorted.iter().map(|(class, list)| (*class, list.as_slice())).collect();
     graph.load(|node, out| {
@@ -128,10 +125,9 @@ fn load_edges(
             let (now, later) = rest.split_at(mine);
             *rest = later;
             let targets = now.chunk_by(|a, b| a == b).filter_map(|run| run.first());
-            // Nothing is heavier than the first class, so there is no need to ask.
-            let is_heaviest = |target: u32| at == 0 || pairs.class(node, target) == Some(*class);
-            let targets = targets.map(|pair| *pair as u32).filter(|target| is_heaviest(*target));
-            out.extend(targets.map(|target| (*class, target)));
+            let heavier = sorted.get(..at).unwrap_or_default();
+            let targets = targets.filter(|pair| is_heaviest(heavier, **pair));
+            out.extend(targets.map(|pair| (*class, *pair as u32)));
         }
     })
 }

@@ -25,10 +25,9 @@ impl Index {
 
     /// Follow one link from what it was before.
     pub(super) fn take_link(&mut self, index: u32, before: &Link) -> Result<(), CoreError> {
-        let Some(&after) = self.links.get(index) else { return Ok(()) };
+        let Some(after) = self.links.get(index) else { return Ok(()) };
         if before.registers.last_seen == NEVER && after.registers.last_seen != NEVER {
-            self.ensure_node(after.ends.source_domain)?;
-            self.ensure_node(after.ends.target_domain)?;
+            self.ensure_nodes_of(&after)?;
         }
         match (before.registers.status.is_live(), after.registers.status.is_live()) {
             (false, true) => self.live_links += 1,
@@ -36,7 +35,8 @@ impl Index {
             _ => {}
         }
         if before.is_live_backlink() != after.is_live_backlink()
-            && let Some(target) = self.domains.get_mut(after.ends.target_domain)
+            && let Some(target) = self.pages.get(after.ends.target_page)
+            && let Some(target) = self.domains.get_mut(target.domain)
         {
             let step = if after.is_live_backlink() { 1 } else { -1 };
             target.live_backlinks = target.live_backlinks.saturating_add_signed(step);
@@ -52,14 +52,14 @@ impl Index {
         let (took_all, takes_all) = (before.flow().0 == Passage::All, after.flow().0 == Passage::All);
         let page = after.ends.source_page;
         if took_all != takes_all && self.pages.count_sole_link(page, takes_all) {
-            let links: Vec<u32> = self.pages.links(page).collect();
+            let links: Vec<u32> = self.links.links_of(page).collect();
             return links.into_iter().try_for_each(|link| self.set_edges(link));
         }
         self.set_edges_of(after)
     }
 
     fn set_edges(&mut self, index: u32) -> Result<(), CoreError> {
-        let Some(&link) = self.links.get(index) else { return Ok(()) };
+        let Some(link) = self.links.get(index) else { return Ok(()) };
         self.set_edges_of(&link)
     }
 
@@ -72,19 +72,22 @@ impl Index {
             return Ok(());
         }
         // A page that no longer hands all on gives edges back to links whose turn in the batch is yet to come.
-        self.ensure_node(ends.source_domain)?;
-        self.ensure_node(ends.target_domain)?;
-        let node = |index: u32| self.domains.get(index).and_then(Domain::node);
-        let (Some(source), Some(target)) = (node(ends.source_domain), node(ends.target_domain)) else {
+        self.ensure_nodes_of(link)?;
+        let node = |page: u32| self.domains.get(self.pages.get(page)?.domain).and_then(Domain::node);
+        let (Some(source), Some(target)) = (node(ends.source_page), node(ends.target_page)) else {
             return Ok(());
         };
+        let (pair, before) = ((source, target), self.domain_graph.graph().link_class(source, target));
+        let mut edge = before;
         if let Some(class) = change.class_before {
-            self.pairs.remove(source, target, class);
+            edge = self.pairs.remove(pair, class, edge);
         }
         if let Some(class) = change.class_after {
-            self.pairs.add(source, target, class);
+            edge = self.pairs.add(pair, class, edge);
         }
-        self.domain_graph.set_link(source, target, self.pairs.class(source, target))?;
+        if edge != before {
+            self.domain_graph.set_link(source, target, edge)?;
+        }
         Ok(())
     }
 
@@ -94,6 +97,16 @@ impl Index {
             let page = self.page_graph.add_node()?;
             if self.seeds.has_trust() {
                 self.seed_page(page)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Give the domains of a link their nodes.
+    pub(super) fn ensure_nodes_of(&mut self, link: &Link) -> Result<(), CoreError> {
+        for page in [link.ends.source_page, link.ends.target_page] {
+            if let Some(page) = self.pages.get(page) {
+                self.ensure_node(page.domain)?;
             }
         }
         Ok(())
@@ -118,20 +131,25 @@ impl Index {
         }
         let is_recent = tally.is_prompt && tally.at >= self.clock.saturating_sub(RECENT_US);
         let counters = &mut self.counters;
-        let domain = self.domains.get_mut(touched.before.ends.target_domain);
+        let target = self.pages.get(touched.before.ends.target_page);
+        let domain = target.and_then(|page| self.domains.get_mut(page.domain));
         match tally.kind {
             _ if !is_recent => counters.backfilled_links += 1,
             TallyKind::New => {
                 counters.new_links += 1;
-                domain.map(|known| known.recent_new += 1).unwrap_or_default();
+                domain.map(|known| known.recent_new = known.recent_new.saturating_add(1)).unwrap_or_default();
             }
             TallyKind::Restored => {
                 counters.restored_links += 1;
-                domain.map(|known| known.recent_restored += 1).unwrap_or_default();
+                domain
+                    .map(|known| known.recent_restored = known.recent_restored.saturating_add(1))
+                    .unwrap_or_default();
             }
             TallyKind::Lost => {
                 counters.lost_links += 1;
-                domain.map(|known| known.recent_lost += 1).unwrap_or_default();
+                domain
+                    .map(|known| known.recent_lost = known.recent_lost.saturating_add(1))
+                    .unwrap_or_default();
             }
         }
     }

@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Index;
 use super::restore::{on_the_safe_side, with_page};
 use crate::authority::ScoredGraph;
-use crate::graph::LinkGraph;
+use crate::graph::{LinkGraph, VACANT};
 use crate::links::attribute::Field;
 use crate::links::domains::Domain;
 use crate::links::register::NEVER;
@@ -21,7 +21,7 @@ impl Index {
         let page_key = |index: u32| self.pages.get(index).map_or(0, |page| page.key);
         let node_key = |node: u32| self.domains.of_node(node).map_or(0, |domain| domain.key);
         vec![
-            ("links", self.link_sum(&domain_key, &page_key)),
+            ("links", self.link_sum(&page_key)),
             (
                 "pages",
                 sum((0..).zip(self.pages.iter()), |(_, page), out| {
@@ -42,21 +42,14 @@ impl Index {
                 "domains",
                 sum(self.domains.iter(), |domain, out| {
                     out.put_u64(domain.key);
-                    out.put_text(&domain.name);
+                    out.put_text(self.domains.name_of(domain));
                     out.put_u32(domain.live_backlinks);
                     out.put_u8(u8::from(domain.node().is_some()));
                 }),
             ),
             ("page graph", edge_sum(self.page_graph.graph(), &page_key)),
             ("domain graph", edge_sum(self.domain_graph.graph(), &node_key)),
-            (
-                "domain pairs",
-                sum(self.pairs.iter(), |(source, target, class, count), out| {
-                    for number in [node_key(source), node_key(target), u64::from(class.0), u64::from(count)] {
-                        out.put_u64(number);
-                    }
-                }),
-            ),
+            ("domain pairs", self.pair_sum(&node_key)),
             ("page points", points_sum(&self.page_graph, &page_key)),
             ("domain points", points_sum(&self.domain_graph, &node_key)),
             (
@@ -72,9 +65,27 @@ impl Index {
         ]
     }
 
+    fn pair_sum(&self, node_key: &dyn Fn(u32) -> u64) -> u64 {
+        let graph = self.domain_graph.graph();
+        let edges = (0..graph.node_count() as u32).flat_map(|source| {
+            let targets = graph
+                .class_segments(source)
+                .flat_map(|(class, slots)| slots.iter().zip(std::iter::repeat(class)));
+            let targets = targets.filter(|(target, _)| **target != VACANT);
+            targets.map(move |(&target, class)| ((source, target), class))
+        });
+        sum(edges, |(pair, edge), out| {
+            out.put_u64(node_key(pair.0));
+            out.put_u64(node_key(pair.1));
+            for class in self.pairs.classes() {
+                out.put_u32(self.pairs.count(pair, class, Some(edge)));
+            }
+        })
+    }
+
     fn page_link_sum(&self) -> u64 {
         sum((0..).zip(self.pages.iter()), |(index, page), out| {
-            let links = self.pages.links(index).filter_map(|link| Some(self.links.get(link)?.link_id));
+            let links = self.links.links_of(index).filter_map(|link| Some(self.links.get(link)?.link_id));
             let mut ids: Vec<u64> = links.collect();
             ids.sort_unstable();
             out.put_u64(page.key);
@@ -85,7 +96,7 @@ impl Index {
         })
     }
 
-    fn link_sum(&self, domain_key: &dyn Fn(u32) -> u64, page_key: &dyn Fn(u32) -> u64) -> u64 {
+    fn link_sum(&self, page_key: &dyn Fn(u32) -> u64) -> u64 {
         sum((0u32..).zip(self.links.iter()), |(index, link), out| {
             // What the page said and listed them with moves them after a restart only, to no effect.
             let page = self.page_registers.losses(page_key(link.ends.source_page));
@@ -94,8 +105,7 @@ impl Index {
             out.put_u64(link.link_id);
             out.put_u64(page_key(link.ends.source_page));
             out.put_u64(page_key(link.ends.target_page));
-            out.put_u64(domain_key(link.ends.source_domain));
-            out.put_u64(domain_key(link.ends.target_domain));
+            out.put_u8(u8::from(link.is_internal()));
             for time in [
                 registers.last_seen,
                 registers.firm_at,
@@ -112,9 +122,10 @@ impl Index {
             for code in [registers.status as u8, link.rel_class.0, link.passage as u8] {
                 out.put_u8(code);
             }
-            out.put_u64(self.links.attribute_hash(index, Field::ANCHOR));
-            out.put_u64(self.links.attribute_hash(index, Field::REL));
-            let mut others = self.links.other_attributes(index).to_vec();
+            for field in [Field::ANCHOR, Field::REL, Field::LINK_TYPE] {
+                out.put_u64(self.links.attribute_hash(index, field));
+            }
+            let mut others: Vec<(Field, u64)> = self.links.other_attributes(index).collect();
             others.sort_unstable();
             for (field, hash) in others {
                 out.put_text(field.as_str());

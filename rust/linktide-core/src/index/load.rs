@@ -34,7 +34,6 @@ impl Index {
         );
         self.links.reserve(totals.links as usize);
         self.pages.reserve(totals.pages as usize);
-        self.pages.reserve_links(totals.links as usize);
         self.load_blocks(&mut file)?;
         let loaded = [
             self.links.len(),
@@ -86,7 +85,7 @@ impl Index {
 
     fn load_link(&mut self, from: &mut Reader<'_>) -> Option<()> {
         let (link, others) = Link::load(from)?;
-        self.links.push(link, others);
+        self.links.push(&link, &others);
         Some(())
     }
 
@@ -127,19 +126,15 @@ impl Index {
 
     /// Learn to find links and pages by their keys, and check that each names what is there.
     fn find_all(&mut self) -> Result<(), SnapshotError> {
-        let (pages, domains) = (self.pages.len() as u32, self.domains.len() as u32);
+        let domains = self.domains.len() as u32;
         let (links, by_key) = (&mut self.links, &mut self.pages);
         let are_pages_known = by_key.iter().all(|page| page.domain < domains);
-        let is_known = |link: &Link| {
-            let ends = link.ends;
-            ends.source_page.max(ends.target_page) < pages
-                && ends.source_domain.max(ends.target_domain) < domains
+        let is_known = |link: Link| {
+            let ends = [link.ends.source_page, link.ends.target_page].map(|page| by_key.get(page));
+            matches!(ends, [Some(source), Some(target)] if (source.domain == target.domain) == link.is_internal())
         };
         if !are_pages_known || !links.iter().all(is_known) {
             return Err(impossible("a link or page without its ends"));
-        }
-        for (index, link) in (0..).zip(links.iter()) {
-            by_key.add_link(link.ends.source_page, index);
         }
         let (are_pages_distinct, are_links_distinct) = std::thread::scope(|scope| {
             let pages = scope.spawn(|| by_key.find_all());

@@ -194,7 +194,7 @@ impl Index {
         self.authority_seconds += clock.seconds();
         let mut tables = self.tables(&pending, &scores)?;
         tables.extend(self.contribution_table()?);
-        self.untouch(&pending);
+        self.links.close();
         Ok(Changes { tables, rev: self.rev, clock: self.clock() })
     }
 

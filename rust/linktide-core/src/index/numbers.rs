@@ -57,9 +57,9 @@ impl Index {
         let authority = self.shown_authority(index);
         Some((
             domain.live_backlinks,
-            domain.recent_new,
-            domain.recent_restored,
-            domain.recent_lost,
+            domain.recent_new.into(),
+            domain.recent_restored.into(),
+            domain.recent_lost.into(),
             authority,
         ))
     }

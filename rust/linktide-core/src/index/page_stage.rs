@@ -29,7 +29,7 @@ impl Index {
         if page.set_id.is_some_and(|set_id| self.page_registers.add_set(set_id)) {
             pending.new_sets.push(number);
         }
-        if self.pages.find(page.page_key).is_none_or(|known| self.pages.newest_link(known).is_none()) {
+        if self.pages.find(page.page_key).is_none_or(|known| self.links.newest_link(known).is_none()) {
             pending.bare_pages.push(number);
         }
     }
@@ -45,12 +45,10 @@ impl Index {
             link.touched == 0 && link.registers.status == Status::Live && link.registers.is_before(at)
         };
         let is_same = |(field, value)| self.links.attribute_hash(index, field) == self.links.hash(value);
-        if !goes_on(link) || !batch.carried(row).all(is_same) {
+        if !goes_on(&link) || !batch.carried(row).all(is_same) {
             return false;
         }
-        if let Some(link) = self.links.get_mut(index) {
-            link.registers.last_seen = at;
-        }
+        self.links.see_again(index, at);
         true
     }
 
@@ -64,9 +62,9 @@ impl Index {
         let at = page.arrival.observed_at;
         let is_prompt = page.arrival.record_at - at <= PROMPT_US;
         let observation = Observation { at, evidence: Evidence::Loss(reason) };
-        let mut next = self.pages.find(page.page_key).and_then(|page| self.pages.newest_link(page));
+        let mut next = self.pages.find(page.page_key).and_then(|page| self.links.newest_link(page));
         while let Some(index) = next {
-            next = self.pages.link_before(index);
+            next = self.links.link_before(index);
             let Some(link) = self.links.get(index) else { continue };
             // A sighting of this instant outshines the loss. Only a link seen later may be listed without that.
             let last_seen = link.registers.last_seen;

@@ -15,9 +15,9 @@ use crate::links::attribute::{Field, stronger};
 use crate::links::life::{Evidence, Observation};
 
 impl Pending {
-    /// Remember what an attribute was; anchor and rel stand in the link itself.
+    /// Remember what an attribute was, if it does not stand in the link itself.
     pub(super) fn keep_for_undo(&mut self, at_touched: usize, field: Field, hash: u64) {
-        if field != Field::ANCHOR && field != Field::REL {
+        if !field.has_own_room() {
             self.undo.push(Undo { touched: at_touched as u32, field, hash });
         }
     }

@@ -59,7 +59,6 @@ impl Index {
     pub fn reserve_links(&mut self, links: usize) {
         let more = links.saturating_sub(self.links.len());
         self.links.reserve(more);
-        self.pages.reserve_links(more);
         self.restoring.link_revs.reserve_exact(links);
     }
 
@@ -69,7 +68,7 @@ impl Index {
     /// The graph is full.
     pub fn restore_domain(&mut self, domain: &RestoredDomain<'_>) -> Result<(), CoreError> {
         let index = self.domains.find_or_add(domain.key, domain.name);
-        self.domains.name(index, domain.name);
+        self.domains.set_name(index, domain.name);
         if domain.has_node {
             self.ensure_node(index)?;
         }
@@ -82,7 +81,7 @@ impl Index {
 
     /// Keys of the domains that links brought and no domain row has named: none of their links was ever sighted.
     pub fn nameless_domains(&self) -> impl Iterator<Item = u64> {
-        self.domains.iter().filter(|domain| domain.name.is_empty()).map(|domain| domain.key)
+        self.domains.iter().filter(|domain| self.domains.name_of(domain).is_empty()).map(|domain| domain.key)
     }
 
     /// Take the points last written of a page: of citation, of trust. Pages come after links, in any order of
@@ -113,14 +112,11 @@ impl Index {
         attributes: impl Iterator<Item = (Field, &'a str)>,
     ) {
         let (domains, pages) = (&mut self.domains, &mut self.pages);
-        let (index, is_new) = self.links.find_or_add(link.link_id, || {
+        let (index, _) = self.links.find_or_add(link.link_id, || {
             let mut end = |(page_key, domain_key)| (page_key, domains.find_or_add(domain_key, ""));
             let ends = [end(link.source_keys), end(link.target_keys)];
             ends_of(pages, ends)
         });
-        if is_new && let Some(known) = self.links.get(index) {
-            self.pages.add_link(known.ends.source_page, index);
-        }
         self.set_attributes(index, attributes_at, attributes);
     }
 
@@ -142,10 +138,13 @@ impl Index {
         changed_at: i64,
         attributes: impl Iterator<Item = (Field, &'a str)>,
     ) {
+        // Open, it is packed once and not by every attribute.
+        let _open = self.links.get_mut(index);
         self.links.clear_attributes(index);
         for (field, value) in attributes {
             self.links.set_attribute(index, field, value, changed_at);
         }
+        self.links.close();
     }
 
     /// Take the registers of a state row; links come first, rows in any order of their revisions.
@@ -155,9 +154,8 @@ impl Index {
     pub fn restore_registers_of(&mut self, link_id: u64, registers: Registers, rev: u64) {
         if let Some(index) = self.links.find(link_id)
             && is_newest(&mut self.restoring.link_revs, index, rev)
-            && let Some(link) = self.links.get_mut(index)
         {
-            link.registers = on_the_safe_side(registers);
+            self.links.change(index, |link| link.registers = on_the_safe_side(registers));
         }
     }
 
@@ -198,10 +196,9 @@ impl Index {
     fn take_page_losses(&mut self) {
         for (page_key, losses) in self.page_registers.iter() {
             let Some(page) = self.pages.find(*page_key) else { continue };
-            for link in self.pages.links(page) {
-                if let Some(link) = self.links.get_mut(link) {
-                    link.registers = with_page(link.registers, losses);
-                }
+            let links: Vec<u32> = self.links.links_of(page).collect();
+            for link in links {
+                self.links.change(link, |link| link.registers = with_page(link.registers, losses));
             }
         }
     }

@@ -110,7 +110,7 @@ impl SnapshotRun {
         *count = end as u64;
         if !records.is_empty() {
             let size = records.len();
-            let mut payload = Vec::with_capacity(size * if self.part == LINKS { 80 } else { 48 });
+            let mut payload = Vec::with_capacity(size * if self.part == LINKS { 72 } else { 48 });
             for at in records {
                 match self.part {
                     LINKS => index.save_link(at as u32, &mut payload),
@@ -118,7 +118,13 @@ impl SnapshotRun {
                     DOMAINS => index.save_domain(at as u32, &mut payload),
                     PAGE_LOSSES => index.save_page_losses(at, &mut payload),
                     _ => payload.extend(
-                        index.page_registers.sets().get(at).map(|id| id.to_le_bytes()).into_iter().flatten(),
+                        index
+                            .page_registers
+                            .sets()
+                            .get(at as u32)
+                            .map(|id| id.to_le_bytes())
+                            .into_iter()
+                            .flatten(),
                     ),
                 }
             }
@@ -164,7 +170,7 @@ impl Index {
     }
 
     fn save_page_losses(&self, at: usize, out: &mut Vec<u8>) {
-        let Some((key, losses)) = self.page_registers.get(at) else { return };
+        let Some((key, losses)) = self.page_registers.get(at as u32) else { return };
         out.put_u64(*key);
         losses.save(out);
     }
@@ -172,7 +178,7 @@ impl Index {
     fn save_domain(&self, index: u32, out: &mut Vec<u8>) {
         let Some(domain) = self.domains.get(index) else { return };
         out.put_u64(domain.key);
-        out.put_text(&domain.name);
+        out.put_text(self.domains.name_of(domain));
         out.put_u8(u8::from(domain.node().is_some()));
         if let Some(node) = domain.node() {
             save_scores(&self.domain_graph, node, out);

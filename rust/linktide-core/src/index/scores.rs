@@ -123,7 +123,7 @@ impl Index {
         self.domains.iter().filter_map(|domain| {
             let node = domain.node()?;
             let (citation, residual) = (vector.x(node), vector.residual(node));
-            Some(Score { domain_name: &domain.name, citation, residual })
+            Some(Score { domain_name: self.domains.name_of(domain), citation, residual })
         })
     }
 

@@ -109,8 +109,7 @@ pub(super) fn ends_of(pages: &mut PageTable, [source, target]: [(u64, u32); 2]) 
     Ends {
         source_page: pages.find_or_add(source.0, source.1),
         target_page: pages.find_or_add(target.0, target.1),
-        source_domain: source.1,
-        target_domain: target.1,
+        is_internal: source.1 == target.1,
     }
 }
 
@@ -163,11 +162,10 @@ impl Index {
             let target = domains.find_or_add(key(&batch.target_domain_key), batch.target_domain_name(row));
             ends_of(pages, [(key(&batch.source_key), source), (key(&batch.target_key), target)])
         });
-        if is_new && let Some(link) = self.links.get_mut(index) {
-            self.pages.add_link(link.ends.source_page, index);
+        if is_new {
             let page_key = batch.source_key.get(row).copied().unwrap_or_default();
             if let Some(losses) = self.page_registers.losses(page_key) {
-                link.registers = Registers::unsighted(losses);
+                self.links.change(index, |link| link.registers = Registers::unsighted(losses));
             }
         }
         let Some(at_touched) = self.touch(pending, index, is_new.then_some(row as u32)) else { return };
@@ -276,15 +274,6 @@ impl Index {
             }
             let ended = self.links.get_mut(index).and_then(|link| link.registers.time_out(due));
             pending.note(at_touched, Step { ended, started: None }, true);
-        }
-    }
-
-    /// Forget which links the batch touched.
-    pub(super) fn untouch(&mut self, pending: &Pending) {
-        for touched in &pending.touched {
-            if let Some(link) = self.links.get_mut(touched.index) {
-                link.touched = 0;
-            }
         }
     }
 }

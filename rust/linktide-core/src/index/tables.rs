@@ -68,12 +68,13 @@ impl Index {
 
     /// The link, if its registers moved or it is new.
     fn moved(&self, touched: &Touched) -> Option<&Link> {
-        let link = self.links.get(touched.index)?;
+        let link = self.links.open(touched.index)?;
         (touched.new_at_row.is_some() || link.registers != touched.before.registers).then_some(link)
     }
 
     fn target_key(&self, link: &Link) -> u64 {
-        self.domains.get(link.ends.target_domain).map_or(0, |domain| domain.key)
+        let page = self.pages.get(link.ends.target_page);
+        page.and_then(|page| self.domains.get(page.domain)).map_or(0, |domain| domain.key)
     }
 
     fn state_rows(&self, links: &[&Link]) -> Result<RecordBatch, CoreError> {
@@ -188,7 +189,8 @@ impl Index {
             ("domain_key", u64s(domains().map(|domain| domain.key))),
             (
                 "domain_name",
-                Arc::new(domains().map(|domain| Some(domain.name.as_ref())).collect::<StringArray>()) as _,
+                Arc::new(domains().map(|domain| Some(self.domains.name_of(domain))).collect::<StringArray>())
+                    as _,
             ),
             ("rev", self.revs(domains().count())),
         ];

@@ -29,6 +29,12 @@ impl Field {
         named.or_else(|| AttributeField::parse(name).map(Self::from))
     }
 
+    /// Its hash stands in the link itself.
+    #[must_use]
+    pub fn has_own_room(self) -> bool {
+        matches!(self, Self::ANCHOR | Self::REL | Self::LINK_TYPE)
+    }
+
     /// The name, as in events and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -3,12 +3,10 @@
 //! The registers of a link hold what its page said, too: an answer moves those of every known link, and a link that
 //! becomes known begins with what its page has.
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::register::NEVER;
+use crate::blocks::Blocks;
 use crate::event::LossReason;
-use crate::graph::reserve_eighth;
-use crate::memory::{map_bytes, set_bytes};
+use crate::places::PlaceIndex;
 use crate::snapshot::bytes::{Reader, Write};
 
 /// Loss registers, of a page or of a link; µs of event time, [`NEVER`] where there is none.
@@ -84,22 +82,32 @@ impl Losses {
 /// snapshots are saved in slices.
 #[derive(Debug, Default)]
 pub struct PageRegisters {
-    by_key: FxHashMap<u64, u32>,
-    losses: Vec<(u64, Losses)>,
-    known_sets: FxHashSet<u64>,
+    by_key: PlaceIndex,
+    losses: Blocks<(u64, Losses)>,
+    known_sets: PlaceIndex,
     /// Contents of pages that are stored.
-    sets: Vec<u64>,
+    sets: Blocks<u64>,
+}
+
+#[inline]
+fn key_at(losses: &Blocks<(u64, Losses)>, at: u32) -> u64 {
+    losses.get(at).map_or(0, |known| known.0)
+}
+
+#[inline]
+fn set_at(sets: &Blocks<u64>, at: u32) -> u64 {
+    sets.get(at).copied().unwrap_or(0)
 }
 
 impl PageRegisters {
     /// What the page said of all its links; none before its first loss.
     #[must_use]
     pub fn losses(&self, page_key: u64) -> Option<&Losses> {
-        if self.losses.is_empty() {
+        if self.is_empty() {
             return None;
         }
-        let at = *self.by_key.get(&page_key)?;
-        self.losses.get(at as usize).map(|(_, losses)| losses)
+        let at = self.by_key.find(page_key, |at| key_at(&self.losses, at))?;
+        self.losses.get(at).map(|(_, losses)| losses)
     }
 
     /// Take a loss of every link of the page.
@@ -117,13 +125,13 @@ impl PageRegisters {
     }
 
     fn find_or_add(&mut self, page_key: u64) -> Option<&mut Losses> {
-        let next = self.losses.len() as u32;
-        let at = *self.by_key.entry(page_key).or_insert(next);
+        let Self { by_key, losses, .. } = self;
+        let next = losses.len() as u32;
+        let at = by_key.find_or_insert(page_key, next, |at| key_at(losses, at));
         if at == next {
-            reserve_eighth(&mut self.losses, 1);
-            self.losses.push((page_key, Losses::default()));
+            losses.push((page_key, Losses::default()));
         }
-        self.losses.get_mut(at as usize).map(|(_, losses)| losses)
+        losses.get_mut(at).map(|(_, losses)| losses)
     }
 
     /// All pages that had a loss.
@@ -140,46 +148,47 @@ impl PageRegisters {
     /// True before the first loss of a page.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.losses.is_empty()
+        self.len() == 0
     }
 
     /// A page by its place.
     #[must_use]
-    pub fn get(&self, at: usize) -> Option<&(u64, Losses)> {
+    pub fn get(&self, at: u32) -> Option<&(u64, Losses)> {
         self.losses.get(at)
     }
 
     /// The contents that are stored.
-    #[must_use]
-    pub fn sets(&self) -> &[u64] {
+    pub(crate) fn sets(&self) -> &Blocks<u64> {
         &self.sets
     }
 
     /// Remember that a content is stored; true if it was not.
     pub fn add_set(&mut self, set_id: u64) -> bool {
-        let is_new = self.known_sets.insert(set_id);
+        let Self { known_sets, sets, .. } = self;
+        let next = sets.len() as u32;
+        let is_new = known_sets.find_or_insert(set_id, next, |at| set_at(sets, at)) == next;
         if is_new {
-            reserve_eighth(&mut self.sets, 1);
-            self.sets.push(set_id);
+            sets.push(set_id);
         }
         is_new
     }
 
     /// Give back room to grow.
     pub fn shrink(&mut self) {
-        self.by_key.shrink_to_fit();
-        self.losses.shrink_to_fit();
-        self.known_sets.shrink_to_fit();
-        self.sets.shrink_to_fit();
+        let Self { by_key, losses, known_sets, sets } = self;
+        by_key.shrink(|at| key_at(losses, at));
+        known_sets.shrink(|at| set_at(sets, at));
+        losses.shrink();
+        sets.shrink();
     }
 
-    /// Bytes held, estimated from capacities.
+    /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        map_bytes(&self.by_key)
-            + self.losses.capacity() * size_of::<(u64, Losses)>()
-            + set_bytes(&self.known_sets)
-            + self.sets.capacity() * size_of::<u64>()
+        self.by_key.memory_bytes()
+            + self.losses.memory_bytes()
+            + self.known_sets.memory_bytes()
+            + self.sets.memory_bytes()
     }
 }
 

@@ -1,42 +1,50 @@
-//! Pages: the ends of links, and the links that leave each.
+//! Pages: the ends of links.
 
 use rustc_hash::FxHashMap;
 
-use crate::graph::reserve_eighth;
+use crate::blocks::Blocks;
 use crate::memory::map_bytes;
-
-/// No link leaves the page, or none after this one.
-const NONE: u32 = u32::MAX;
+use crate::places::PlaceIndex;
 
 /// What the core keeps of one page.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// Seeded hash of the normalised URL.
     pub key: u64,
     /// Index of its registrable domain.
     pub domain: u32,
-    newest_link: u32,
 }
+
+/// A page without padding: key, domain.
+type Packed = ([u8; 8], [u8; 4]);
 
 /// All pages, found by key; the index of a page is its node in the page graph.
 #[derive(Debug, Default)]
 pub struct PageTable {
-    by_key: FxHashMap<u64, u32>,
-    pages: Vec<Page>,
-    /// For each link, the one known before it that leaves the same page.
-    earlier: Vec<u32>,
+    by_key: PlaceIndex,
+    pages: Blocks<Packed>,
     /// Live links of pages that answer with a redirect or a foreign canonical; few pages do.
     sole_links: FxHashMap<u32, u32>,
+}
+
+#[inline]
+fn key_at(pages: &Blocks<Packed>, at: u32) -> u64 {
+    pages.get(at).map_or(0, |page| u64::from_le_bytes(page.0))
+}
+
+#[inline]
+fn unpacked(page: &Packed) -> Page {
+    Page { key: u64::from_le_bytes(page.0), domain: u32::from_le_bytes(page.1) }
 }
 
 impl PageTable {
     /// Find a page by key, or add it.
     pub fn find_or_add(&mut self, key: u64, domain: u32) -> u32 {
-        let next = self.pages.len() as u32;
-        let index = *self.by_key.entry(key).or_insert(next);
+        let Self { by_key, pages, .. } = self;
+        let next = pages.len() as u32;
+        let index = by_key.find_or_insert(key, next, |at| key_at(pages, at));
         if index == next {
-            reserve_eighth(&mut self.pages, 1);
-            self.pages.push(Page { key, domain, newest_link: NONE });
+            self.push(key, domain);
         }
         index
     }
@@ -44,40 +52,37 @@ impl PageTable {
     /// The index of a known key.
     #[must_use]
     pub fn find(&self, key: u64) -> Option<u32> {
-        self.by_key.get(&key).copied()
+        self.by_key.find(key, |at| key_at(&self.pages, at))
     }
 
     /// The page at an index that this table gave.
     #[must_use]
-    pub fn get(&self, index: u32) -> Option<&Page> {
-        self.pages.get(index as usize)
+    pub fn get(&self, index: u32) -> Option<Page> {
+        self.pages.get(index).map(unpacked)
     }
 
-    /// Make room for so many more, no more than that.
+    /// Make room to find so many more.
     pub(crate) fn reserve(&mut self, more: usize) {
-        self.pages.reserve_exact(more);
-        self.by_key.reserve(more);
+        let Self { by_key, pages, .. } = self;
+        by_key.reserve(more, |at| key_at(pages, at));
     }
 
     /// Take a page of a snapshot; pages are then found by [`Self::find_all`].
     pub(crate) fn push(&mut self, key: u64, domain: u32) {
-        self.pages.push(Page { key, domain, newest_link: NONE });
+        self.pages.push((key.to_le_bytes(), domain.to_le_bytes()));
     }
 
     /// Learn to find all pages by key; false if two have the same.
     pub(crate) fn find_all(&mut self) -> bool {
-        self.by_key.extend((0..).zip(&self.pages).map(|(index, page)| (page.key, index)));
-        self.by_key.len() == self.pages.len()
-    }
-
-    /// Make room for so many more links, no more than that.
-    pub(crate) fn reserve_links(&mut self, more: usize) {
-        self.earlier.reserve_exact(more);
+        let Self { by_key, pages, .. } = self;
+        (0..)
+            .zip(pages.iter().map(unpacked))
+            .all(|(index, page)| by_key.find_or_insert(page.key, index, |at| key_at(pages, at)) == index)
     }
 
     /// All pages, in order of their index.
-    pub fn iter(&self) -> impl Iterator<Item = &Page> {
-        self.pages.iter()
+    pub fn iter(&self) -> impl Iterator<Item = Page> {
+        self.pages.iter().map(unpacked)
     }
 
     /// Number of pages.
@@ -89,34 +94,7 @@ impl PageTable {
     /// True before the first page.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
-    }
-
-    /// Remember that a new link leaves `page`; links come in order of their index.
-    pub fn add_link(&mut self, page: u32, link: u32) {
-        let Some(page) = self.pages.get_mut(page as usize) else { return };
-        let missing = (link as usize + 1).saturating_sub(self.earlier.len());
-        reserve_eighth(&mut self.earlier, missing);
-        self.earlier.resize(self.earlier.len().max(link as usize), NONE);
-        self.earlier.push(page.newest_link);
-        page.newest_link = link;
-    }
-
-    /// All links known to leave a page, newest first.
-    pub fn links(&self, page: u32) -> impl Iterator<Item = u32> {
-        std::iter::successors(self.newest_link(page), |&link| self.link_before(link))
-    }
-
-    /// The newest link that leaves a page.
-    #[must_use]
-    pub fn newest_link(&self, page: u32) -> Option<u32> {
-        self.get(page).map(|page| page.newest_link).filter(|&link| link != NONE)
-    }
-
-    /// The link that was known before this one and leaves the same page.
-    #[must_use]
-    pub fn link_before(&self, link: u32) -> Option<u32> {
-        self.earlier.get(link as usize).copied().filter(|&link| link != NONE)
+        self.len() == 0
     }
 
     /// A live link more or less by which the page hands all on: true if the page now begins or ends to do so.
@@ -139,17 +117,14 @@ impl PageTable {
     /// Bytes held, reserved room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.pages.capacity() * size_of::<Page>()
-            + map_bytes(&self.by_key)
-            + self.earlier.capacity() * 4
-            + map_bytes(&self.sole_links)
+        self.pages.memory_bytes() + self.by_key.memory_bytes() + map_bytes(&self.sole_links)
     }
 
     /// Give reserved room back.
     pub fn shrink(&mut self) {
-        self.pages.shrink_to_fit();
-        self.by_key.shrink_to_fit();
-        self.earlier.shrink_to_fit();
+        let Self { by_key, pages, .. } = self;
+        by_key.shrink(|at| key_at(pages, at));
+        self.pages.shrink();
         self.sole_links.shrink_to_fit();
     }
 }
@@ -159,16 +134,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_of_a_page_are_those_added() {
+    fn pages_are_found_by_key() {
         let mut pages = PageTable::default();
         let (a, b) = (pages.find_or_add(7, 0), pages.find_or_add(9, 1));
         assert_eq!((pages.find_or_add(7, 0), pages.find(9), pages.len()), (a, Some(b), 2));
-        for (page, link) in [(a, 0), (b, 1), (a, 2)] {
-            pages.add_link(page, link);
-        }
-        assert_eq!(pages.links(a).collect::<Vec<_>>(), [2, 0]);
-        assert_eq!(pages.links(b).collect::<Vec<_>>(), [1]);
-        assert_eq!(pages.links(5).count(), 0);
+        assert_eq!(pages.get(b), Some(Page { key: 9, domain: 1 }));
+        assert_eq!((pages.find(8), pages.get(2)), (None, None));
+        let mut again = PageTable::default();
+        pages.iter().for_each(|page| again.push(page.key, page.domain));
+        assert!(again.find_all() && again.find(9) == Some(b));
+        again.push(7, 1);
+        assert!(!again.find_all());
     }
 
     #[test]

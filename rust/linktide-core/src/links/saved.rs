@@ -2,6 +2,7 @@
 
 use super::attribute::Field;
 use super::flow::Passage;
+use super::packed::HASH_BITS;
 use super::register::{NEVER, Registers, Status};
 use super::table::{Ends, Link};
 use crate::event::LossReason;
@@ -27,10 +28,12 @@ const HAS_REL: u32 = 1 << 15;
 const CHANGED_STARTED: u32 = 1 << 16;
 const HAS_CHANGED: u32 = 1 << 17;
 const HAS_OTHERS: u32 = 1 << 18;
+const HAS_TYPE: u32 = 1 << 19;
+const IS_INTERNAL: u32 = 1 << 20;
 
 impl Link {
-    /// Append the link, its attributes other than anchor and rel with it.
-    pub(crate) fn save(&self, others: &[(Field, u64)], out: &mut Vec<u8>) {
+    /// Append the link, its attributes without room of their own with it.
+    pub(crate) fn save(&self, others: impl ExactSizeIterator<Item = (Field, u64)>, out: &mut Vec<u8>) {
         let registers = &self.registers;
         let (started, changed) = (registers.started_at, self.attributes_changed_at);
         let started_last_seen = started != NEVER && started == registers.last_seen;
@@ -52,16 +55,15 @@ impl Link {
             (CHANGED_STARTED, changed_started),
             (HAS_CHANGED, changed != NEVER && !changed_started),
             (HAS_OTHERS, self.has_other_attributes),
+            (HAS_TYPE, self.type_hash != 0),
+            (IS_INTERNAL, self.ends.is_internal),
         ] {
             flags |= if is_set { flag } else { 0 };
         }
         out.put_u32(flags);
         out.put_u64(self.link_id);
-        for end in
-            [self.ends.source_page, self.ends.target_page, self.ends.source_domain, self.ends.target_domain]
-        {
-            out.put_u32(end);
-        }
+        out.put_u32(self.ends.source_page);
+        out.put_u32(self.ends.target_page);
         for (flag, value) in [
             (HAS_LAST_SEEN, registers.last_seen),
             (HAS_STARTED, started),
@@ -75,7 +77,9 @@ impl Link {
                 out.put_i64(value);
             }
         }
-        for (flag, hash) in [(HAS_ANCHOR, self.anchor_hash), (HAS_REL, self.rel_hash)] {
+        for (flag, hash) in
+            [(HAS_ANCHOR, self.anchor_hash), (HAS_REL, self.rel_hash), (HAS_TYPE, self.type_hash)]
+        {
             if flags & flag != 0 {
                 out.put_u64(hash);
             }
@@ -87,7 +91,7 @@ impl Link {
             out.put_u32(others.len() as u32);
             for (field, hash) in others {
                 out.put_text(field.as_str());
-                out.put_u64(*hash);
+                out.put_u64(hash);
             }
         }
     }
@@ -97,12 +101,7 @@ impl Link {
         let flags = from.u32()?;
         let has = |flag: u32| flags & flag != 0;
         let link_id = from.u64()?;
-        let ends = Ends {
-            source_page: from.u32()?,
-            target_page: from.u32()?,
-            source_domain: from.u32()?,
-            target_domain: from.u32()?,
-        };
+        let ends = Ends { source_page: from.u32()?, target_page: from.u32()?, is_internal: has(IS_INTERNAL) };
         let mut time = |flag: u32| if has(flag) { from.i64() } else { Some(NEVER) };
         let last_seen = time(HAS_LAST_SEEN)?;
         let own_start = time(HAS_STARTED)?;
@@ -110,8 +109,8 @@ impl Link {
         let (firm_at, suspect_at) = (time(HAS_FIRM)?, time(HAS_SUSPECT)?);
         let (suspect_before_at, confirmed_at) = (time(HAS_SUSPECT_BEFORE)?, time(HAS_CONFIRMED)?);
         let own_change = time(HAS_CHANGED)?;
-        let mut hash = |flag: u32| if has(flag) { from.u64() } else { Some(0) };
-        let (anchor_hash, rel_hash) = (hash(HAS_ANCHOR)?, hash(HAS_REL)?);
+        let mut hash = |flag: u32| if has(flag) { load_hash(from) } else { Some(0) };
+        let (anchor_hash, rel_hash, type_hash) = (hash(HAS_ANCHOR)?, hash(HAS_REL)?, hash(HAS_TYPE)?);
         let firm_reason =
             if has(HAS_FIRM) { LossReason::parse(from.text()?)? } else { LossReason::PAGE_ERROR };
         let others = if has(HAS_OTHERS) { load_others(from)? } else { Vec::new() };
@@ -131,6 +130,7 @@ impl Link {
             attributes_changed_at: if has(CHANGED_STARTED) { started_at } else { own_change },
             anchor_hash,
             rel_hash,
+            type_hash,
             rel_class: WeightClass((flags >> CLASS_SHIFT & TWO_BITS) as u8),
             passage: Passage::of_code((flags >> PASSAGE_SHIFT & TWO_BITS) as u8)?,
             has_other_attributes: has(HAS_OTHERS),
@@ -140,9 +140,13 @@ impl Link {
     }
 }
 
+fn load_hash(from: &mut Reader<'_>) -> Option<u64> {
+    from.u64().filter(|hash| hash >> HASH_BITS == 0)
+}
+
 fn load_others(from: &mut Reader<'_>) -> Option<Vec<(Field, u64)>> {
     let count = from.u32()?;
-    (0..count).map(|_| Some((Field::parse(from.text()?)?, from.u64()?))).collect()
+    (0..count).map(|_| Some((Field::parse(from.text()?)?, load_hash(from)?))).collect()
 }
 
 #[cfg(test)]
@@ -162,25 +166,25 @@ mod tests {
 
     prop_compose! {
         fn link()(
-            ids in any::<(u64, [u32; 4])>(), times in prop::collection::vec(time(), 7), reason in reason(),
-            hashes in any::<(bool, u64, bool, u64)>(), codes in (0u8..4, 0u8..4, 0u8..3), is_restored in any::<bool>(),
-            others in prop::collection::vec((prop::sample::select(vec!["alt", "link_type", "noindex"]), any::<u64>()), 0..3),
+            ids in any::<(u64, u32, u32, bool)>(), times in prop::collection::vec(time(), 7), reason in reason(),
+            hashes in any::<[Option<u64>; 3]>(), codes in (0u8..4, 0u8..4, 0u8..3), is_restored in any::<bool>(),
+            others in prop::collection::vec((prop::sample::select(vec!["alt", "language", "noindex"]), any::<u64>()), 0..3),
             has_others in any::<bool>(),
         ) -> (Link, Vec<(Field, u64)>) {
-            let (link_id, [source_page, target_page, source_domain, target_domain]) = ids;
+            let (link_id, source_page, target_page, is_internal) = ids;
             let registers = Registers {
                 last_seen: times[0], firm_at: times[1], suspect_at: times[2], suspect_before_at: times[3],
                 started_at: times[4], confirmed_at: times[5],
                 firm_reason: if times[1] == NEVER { LossReason::PAGE_ERROR } else { reason },
                 status: Status::of_code(codes.0), has_earlier_life: is_restored,
             };
-            let ends = Ends { source_page, target_page, source_domain, target_domain };
-            let (has_anchor, anchor, has_rel, rel) = hashes;
-            let others: Vec<_> = others.into_iter().map(|(name, hash)| (Field::parse(name).unwrap(), hash)).collect();
+            let ends = Ends { source_page, target_page, is_internal };
+            let [anchor_hash, rel_hash, type_hash] = hashes.map(|hash| hash.unwrap_or(0) >> 16);
+            let others: Vec<_> = others.into_iter().map(|(name, hash)| (Field::parse(name).unwrap(), hash >> 16)).collect();
             let others = if has_others { others } else { Vec::new() };
             let link = Link {
                 registers, attributes_changed_at: times[6],
-                anchor_hash: if has_anchor { anchor } else { 0 }, rel_hash: if has_rel { rel } else { 0 },
+                anchor_hash, rel_hash, type_hash,
                 rel_class: WeightClass(codes.1), passage: Passage::of_code(codes.2).unwrap(),
                 has_other_attributes: has_others, ..Link::new(link_id, ends)
             };
@@ -193,7 +197,7 @@ mod tests {
         fn what_is_saved_is_loaded(links in prop::collection::vec(link(), 0..5)) {
             let mut bytes = Vec::new();
             for (link, others) in &links {
-                link.save(others, &mut bytes);
+                link.save(others.iter().copied(), &mut bytes);
             }
             let mut reader = Reader::new(&bytes);
             for link in &links {

@@ -25,7 +25,7 @@ pub use write::SnapshotWriter;
 pub const MAGIC: [u8; 8] = *b"LTSNAP\r\n";
 
 /// Version of the layout and of the records in it; a file of another one is not read.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const TRAILER_KIND: u32 = 0;
 const BLOCK_HEAD_BYTES: usize = 12;
