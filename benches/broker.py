@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "broker"))
 
 from kafka_broker import KafkaCluster
-from kafka_jars import KAFKA_VERSION, missing_programs
+from kafka_jars import KAFKA_VERSION, STREAMS, BrokerError, cache_folder, fetch_jars, missing_programs
 
 from linktide.config import load
 from linktide.configured import now_us
@@ -33,6 +33,7 @@ __all__ = [
     "KAFKA_VERSION",
     "PARTITIONS",
     "TOPIC",
+    "BrokerError",
     "KafkaCluster",
     "append",
     "fetch_all",
@@ -40,6 +41,7 @@ __all__ = [
     "missing_programs",
     "produce",
     "running",
+    "streams_jars",
 ]
 
 
@@ -86,6 +88,11 @@ def keyed(line: bytes) -> bytes:
     """Return an event as a line for `append`, its key the host of its source page."""
     start = line.find(_SOURCE) + len(_SOURCE)
     return line[start : line.find(b"/", start)] + b"\t" + line + b"\n"
+
+
+def streams_jars() -> Path:
+    """Return the folder of the jars of Kafka Streams, fetching them first; raises BrokerError."""
+    return fetch_jars(cache_folder(), "kafka-streams", STREAMS)
 
 
 def fetch_all(cluster: KafkaCluster, events: int, folder: Path) -> Sequence[Chunk]:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 import pyarrow as pa
-from kafka_jars import KAFKA_VERSION, STREAMS, BrokerError, cache_folder, fetch_jars
 
 import broker
 import one_stage
@@ -43,10 +42,13 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PEERS = Path(__file__).resolve().parent / "peers"
 _POLL_SECONDS = 0.2
 _AT_ONCE = 10_000
+_STATEMENT_ROWS = 100_000
 _COUNT = """
 INSERT INTO counts
-SELECT lower(split_part(json_extract_string(decode(value), '$.target_url'), '/', 3)) AS host, count(*)
-FROM arrow_rows GROUP BY host
+SELECT lower(host), sum(events)::BIGINT FROM (
+    SELECT split_part(json_extract_string(decode(value), '$.target_url'), '/', 3) AS host, count(*) AS events
+    FROM arrow_rows GROUP BY host)
+GROUP BY 1
 """
 
 
@@ -98,20 +100,22 @@ def receive_java(request: Request) -> Result:
     told = {name.strip(): value for name, value in zip(head, values, strict=True)}
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     wall = float(told["fetch.time.ms"]) / 1e3
-    return Result(int(float(told["data.consumed.in.nMsg"])), Usage(wall, cpu), version=KAFKA_VERSION)
+    return Result(int(float(told["data.consumed.in.nMsg"])), Usage(wall, cpu), version=broker.KAFKA_VERSION)
 
 
 def count(request: Request) -> Result:
     """Count by linktide's source and core to Arrow, DuckDB's SQL for JSON and host; one thread fetches."""
     before = Usage.now()
     source = _opened(request)
-    with duckdb.connect(str(_file(request))) as connection, ThreadPoolExecutor(1) as fetcher:
+    # One thread fetches and unpacks, DuckDB has the other core: more of its threads cost more than they save.
+    path, fetching = str(_file(request)), ThreadPoolExecutor(1)
+    with duckdb.connect(path, config={"threads": 1}) as connection, fetching as fetcher:
         connection.execute("CREATE TABLE counts (host VARCHAR, links BIGINT)").fetchall()
-        chunks = _chunks(source, request.events)
-        following = fetcher.submit(next, chunks, None)
-        while (chunk := following.result()) is not None:
-            following = fetcher.submit(next, chunks, None)
-            connection.register("arrow_rows", pa.Table.from_batches([_columns(chunk)]))
+        tables = _tables(source, request.events)
+        following = fetcher.submit(next, tables, None)
+        while (rows := following.result()) is not None:
+            following = fetcher.submit(next, tables, None)
+            connection.register("arrow_rows", rows)
             connection.execute(_COUNT).fetchall()
     return _result(request, _counted(request), before, "")
 
@@ -183,8 +187,8 @@ def count_streams(request: Request) -> Result:
     if shutil.which("javac") is None:
         raise LeftOutError("Kafka Streams needs a JDK: there is no javac on PATH")
     try:
-        jars = [fetch_jars(cache_folder()), fetch_jars(cache_folder(), "kafka-streams", STREAMS)]
-    except BrokerError as error:
+        jars = [request.cluster.jars, broker.streams_jars()]
+    except broker.BrokerError as error:
         raise LeftOutError(str(error)) from error
     path = ":".join(f"{folder}/*" for folder in jars)
     program = str(_PEERS / "streams" / "CountHosts.java")
@@ -192,7 +196,7 @@ def count_streams(request: Request) -> Result:
     logging = f"-Dlog4j2.configurationFile={request.cluster.folder / 'log4j2.properties'}"
     command = ("java", "-Xmx1g", "-cp", path, logging, program, request.servers, request.topic)
     text = _output((*command, str(request.events), state))
-    return _told(text, KAFKA_VERSION)
+    return _told(text, broker.KAFKA_VERSION)
 
 
 def _host_reader() -> Callable[[bytes], str]:
@@ -227,6 +231,20 @@ def _chunks(source: KafkaSource, events: int) -> Iterator[Chunk]:
             read += chunk.next_offset - chunk.first_offset
             yield chunk
     source.close()
+
+
+def _tables(source: KafkaSource, events: int) -> Iterator[pa.Table]:
+    """Yield what the source fetches as tables, large enough to be worth a statement each."""
+    batches: list[pa.RecordBatch] = []
+    rows = 0
+    for chunk in _chunks(source, events):
+        batches.append(_columns(chunk))
+        rows += len(batches[-1])
+        if rows >= _STATEMENT_ROWS:
+            yield pa.Table.from_batches(batches)
+            batches, rows = [], 0
+    if batches:
+        yield pa.Table.from_batches(batches)
 
 
 def _columns(chunk: Chunk) -> pa.RecordBatch:

@@ -34,6 +34,7 @@ _HEAD, _RULE = "| what | measured | goal | met |", "|---|---|---|---|"
 _FRESH_SHARE = 0.99
 _KEEPS_UP = 0.97
 _CORE_GOAL, _RSS_GOAL, _LINK_GOAL, _EVENT_GOAL = 80, 3.0, 140, 75
+_BACKLOG_GOAL = 300
 _COMMIT_GOAL, _STALL_GOAL, _FRESHNESS_GOAL = 0.1, 1.0, 2.0
 
 
@@ -120,6 +121,9 @@ def _verdicts(run: Run, groups: Groups) -> Iterator[str]:
         wanted = f"floor {_FLOOR:,}, goal {_GOAL:,}, bound ≤ 2"
         is_met = median(rates) >= _FLOOR and bound <= 2.0  # noqa: PLR2004 - as the goal says
         yield f"| whole pipeline, backlog into an empty store | {told} | {wanted} | {_met(is_met=is_met)} |"
+        added = median(sample.more["rss_bytes"] - sample.more["rss_before_bytes"] for sample in whole) / 1e6
+        what = f"peak RSS that {whole[0].events:,} events add, their state included"
+        yield f"| {what} | {added:,.0f} MB | 3 M: ≤ 300 MB | {_met(is_met=added <= _BACKLOG_GOAL)} |"
     yield from _poison(groups)
     pages = groups.get(("pages", "kafka"), ())
     if pages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import defaultdict
@@ -26,7 +27,7 @@ from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.rebuild import observations_of
 from linktide.store.writer import Advance, StoreBatch, StoreWriter
 from linktide.suffixes import read_suffix_list
-from measure import Usage, cpu_seconds_of, peak_rss_bytes
+from measure import Usage, cpu_seconds_of, peak_rss_bytes, rss_bytes
 from one_stage import Request, Result
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ def _whole(config: Config, source: Source, events: int) -> Result:
         config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=watch.stored
     )
     watch.service = service
+    rss_before = rss_bytes(os.getpid())
     before = Usage.now()
     service.run()
     usage = Usage.now().since(before)
@@ -253,6 +255,7 @@ def _whole(config: Config, source: Source, events: int) -> Result:
         "dead_letters": service.totals.dead_letters,
         "file_bytes": config.database.stat().st_size,
         "rss_bytes": peak_rss_bytes(),
+        "rss_before_bytes": rss_before,
         "error_bound": watch.bound,
         "error_target": watch.target,
         "worst_bound_over_target": watch.worst_share,
