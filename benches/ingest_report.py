@@ -60,7 +60,8 @@ def as_markdown(run: Run, left_out: Mapping[str, str]) -> str:
     for corpus, facts in run.corpora.items():
         told = ", ".join(f"{value:,.0f} {name}" for name, value in facts.items())
         lines += [f"## {corpus}: {told}", "", *_jobs(corpus, groups), ""]
-    lines += [f"Left out: {_NAMES[job]}: {reason}" for job, reason in left_out.items()]
+    for job, reason in left_out.items():
+        lines += [f"Left out: {_NAMES[job]}: {reason}", ""]
     if groups:
         lines += ["## Beside the goals", "", *_verdicts(run, groups), ""]
     if run.rows:
@@ -175,12 +176,15 @@ def _steady(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     )
     yield ""
     for row in streams:
+        stages = ", ".join(f"{name} {ms:.0f}" for name, ms in row["stages_ms_per_20k"].items())
         yield (
             f"* {row['live_links']:,.0f} links, {row['rate']:,}/s: {row['batches']} batches of "
-            f"{row['batch_events']:,.0f}, checkpoint ≤ {_seconds(row['checkpoint_longest'])}, fold slice ≤ "
-            f"{_seconds(row['fold_slice_longest'])}, {row['snapshots']:.0f} snapshot(s), slice "
-            f"{row['snapshot_slice']:.3f} s; {row['questions']} questions, median "
-            f"{_seconds(row['question_median'])}; load average {row['load_average']:.1f}."
+            f"{row['batch_events']:,.0f}; ms per 20k: {stages}; authority "
+            f"{row['authority_us_per_event']:.1f} µs CPU an event; checkpoint ≤ "
+            f"{_seconds(row['checkpoint_longest'])}, fold slice ≤ {_seconds(row['fold_slice_longest'])}, "
+            f"{row['snapshots']:.0f} snapshot(s), slice {row['snapshot_slice']:.3f} s; {row['questions']} "
+            f"questions ({row['failed']} failed), median {_seconds(row['question_median'])}; load average "
+            f"{row['load_average']:.1f}."
         )
     yield from _sizes(rows)
     yield ""
