@@ -62,7 +62,9 @@ def main() -> int:
         if "topics" in given.parts:
             samples = list(_topics(given, folder, facts, left_out))
         if "sustained" in given.parts:
-            plan = sustained.Plan(given.links, given.rates, given.seconds, given.snapshot_seconds)
+            plan = sustained.Plan(
+                given.links, given.rates, given.seconds, given.snapshot_seconds, given.question_seconds
+            )
             for row in sustained.measure(plan, folder):
                 rows.append(row)
                 sys.stderr.write(f"{row}\n")
@@ -149,6 +151,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rates", type=int, nargs="+", default=[40_000, 70_000, 100_000], help="events/s")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each rate")
     parser.add_argument("--snapshot-seconds", type=float, default=10.0, help="between two snapshots")
+    parser.add_argument("--question-seconds", type=float, default=1.0, help="from an answer to a question")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--parts", nargs="+", choices=("topics", "sustained"), default=["topics", "sustained"]

@@ -71,7 +71,8 @@ class Plan:
     seconds: float
     """Of each rate."""
     snapshot_every_seconds: float
-    question_every_seconds: float = 0.25
+    question_every_seconds: float
+    """From an answer to the next question."""
 
 
 class Feed:
@@ -212,7 +213,7 @@ def measure(plan: Plan, folder: Path) -> Iterator[Row]:
                     for rate in plan.rates if links == plan.links else plan.rates[:1]:
                         lines = list(islice(crawl, round(rate * plan.seconds)))
                         with Reader(service, watched, plan.question_every_seconds) as reader:
-                            yield _stream(watched, feed, lines, rate, reader)
+                            yield {"loaded_to": links, **_stream(watched, feed, lines, rate, reader)}
             finally:
                 feed.close()
         yield _disk(config)
@@ -262,9 +263,11 @@ def _stream(watched: Watched, feed: Feed, lines: list[bytes], rate: int, reader:
         "cpu_us_per_event": 1e6 * cpu / count,
         "cost_ms_per_20k": 1e3 * moved.of(f"{_STAGE}_sum") / count * _BATCH_EVENTS,
         "authority_us_per_event": 1e6 * moved.of("linktide_authority_cpu_seconds_total") / count,
-        "stages_ms_per_20k": {
-            labels.split('"')[1]: 1e3 * seconds / count * _BATCH_EVENTS
-            for labels, seconds in moved.labelled(f"{_STAGE}_sum")
+        "seconds": {
+            **{labels.split('"')[1]: spent for labels, spent in moved.labelled(f"{_STAGE}_sum")},
+            "checkpoint": moved.of("linktide_store_checkpoint_seconds_sum"),
+            "fold": moved.of("linktide_store_fold_slice_seconds_sum"),
+            "questions": moved.of("linktide_serve_query_seconds_sum"),
         },
         "commit_p99": moved.quantile("linktide_store_commit_seconds", 0.99),
         "freshness_p99": moved.quantile("linktide_pipeline_freshness_seconds", 0.99),
