@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check faults simulate bench bench-url bench-restart bench-authority bench-store wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ simulate: build ## The seeded simulator; LINKTIDE_SIM_SEEDS=N for N seeds, LINKT
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
+
+bench-ingest: build $(VENV)/bench ## Ingest beside its goals and peers, by a real broker; BENCH_FLAGS=--long for the whole
+	$(BIN)/python benches/ingest.py $(BENCH_FLAGS)
 
 bench-url: build $(VENV)/bench ## Nanoseconds per URL beside other parsers; URLS="FILE..." adds files with one URL per line
 	-$(BIN)/python benches/url_corpus.py $(LINKTIDE_DATA) target/urls.txt
@@ -89,8 +92,8 @@ $(VENV)/tools: pyproject.toml
 	@touch $@
 
 $(VENV)/bench: $(VENV)/tools
-	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])' \
-		| xargs $(BIN)/python -m pip install --quiet
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' \
+		| $(BIN)/python -m pip install --quiet --requirement /dev/stdin
 	@touch $@
 
 tools:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "broker"))
 
 from kafka_broker import KafkaCluster
-from kafka_jars import KAFKA_VERSION, missing_programs
+from kafka_jars import KAFKA_VERSION, STREAMS, BrokerError, cache_folder, fetch_jars, missing_programs
 
 from linktide.config import load
 from linktide.configured import now_us
@@ -18,16 +19,30 @@ from linktide.index import scan_record_batches
 from linktide.sources.kafka import KafkaSource, kafka_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from linktide.sources.source import Chunk
 
 TOPIC = "links"
-_PARTITIONS = 4
+PARTITIONS = 4
 _BATCH_BYTES = 256 << 10
 """About 1,000 records a batch before compression."""
+_SOURCE = b'"source_url":"https://'
 
-__all__ = ["KAFKA_VERSION", "TOPIC", "fetch_all", "missing_programs", "produce", "running"]
+__all__ = [
+    "KAFKA_VERSION",
+    "PARTITIONS",
+    "TOPIC",
+    "BrokerError",
+    "KafkaCluster",
+    "append",
+    "fetch_all",
+    "keyed",
+    "missing_programs",
+    "produce",
+    "running",
+    "streams_jars",
+]
 
 
 @contextmanager
@@ -42,20 +57,42 @@ def running(folder: Path) -> Iterator[KafkaCluster]:
         cluster.destroy()
 
 
-def produce(cluster: KafkaCluster, keyed_lines: Path) -> None:
-    """Write lines of `key TAB value` into the topic by Kafka's own producer, lz4, one partition a key."""
-    cluster.create_topic(TOPIC, _PARTITIONS)
-    with keyed_lines.open("rb") as file:
-        cluster.tool(
-            "org.apache.kafka.tools.ConsoleProducer",
-            "--bootstrap-server", cluster.bootstrap_servers[0],
-            "--topic", TOPIC,
-            "--compression-codec", "lz4",
-            "--batch-size", str(_BATCH_BYTES),
-            "--reader-property", "parse.key=true",
-            "--command-property", "linger.ms=100",
-            stdin=file,
-        )  # fmt: skip
+def produce(cluster: KafkaCluster, topic: str, lines: Iterable[bytes]) -> int:
+    """Make a topic of these events; return how many they are."""
+    cluster.create_topic(topic, PARTITIONS)
+    with tempfile.TemporaryFile(dir=cluster.folder) as file:
+        count = 0
+        for line in lines:
+            file.write(keyed(line))
+            count += 1
+        file.seek(0)
+        append(cluster, topic, file)
+    return count
+
+
+def append(cluster: KafkaCluster, topic: str, keyed_lines: BinaryIO, linger_ms: int = 100) -> None:
+    """Write lines of `key TAB value` by Kafka's own producer, lz4, one partition a key, until their end."""
+    cluster.tool(
+        "org.apache.kafka.tools.ConsoleProducer",
+        "--bootstrap-server", cluster.bootstrap_servers[0],
+        "--topic", topic,
+        "--compression-codec", "lz4",
+        "--batch-size", str(_BATCH_BYTES),
+        "--reader-property", "parse.key=true",
+        "--command-property", f"linger.ms={linger_ms}",
+        stdin=keyed_lines,
+    )  # fmt: skip
+
+
+def keyed(line: bytes) -> bytes:
+    """Return an event as a line for `append`, its key the host of its source page."""
+    start = line.find(_SOURCE) + len(_SOURCE)
+    return line[start : line.find(b"/", start)] + b"\t" + line + b"\n"
+
+
+def streams_jars() -> Path:
+    """Return the folder of the jars of Kafka Streams, fetching them first; raises BrokerError."""
+    return fetch_jars(cache_folder(), "kafka-streams", STREAMS)
 
 
 def fetch_all(cluster: KafkaCluster, events: int, folder: Path) -> Sequence[Chunk]:

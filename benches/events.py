@@ -8,7 +8,7 @@ import sys
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from oracle.corpora import FPB_FILE, PAGE_HREFS_FILE, data_folder, fpb_lines, page_href_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["CrawlPlan", "crawl_lines", "data_folder", "real_lines", "source_host"]
+__all__ = ["CrawlPlan", "crawl", "crawl_lines", "data_folder", "poisoned", "real_lines"]
 
 T = TypeVar("T")
 
@@ -37,6 +37,16 @@ _RELS: tuple[tuple[float, tuple[str, ...] | None], ...] = (
     (1.00, ("sponsored",)),
 )
 _REASONS = ((0.60, "removedfromhtml"), (0.85, "notfound"), (0.95, "pageerror"), (1.00, "pageredirected"))
+_POISONS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda line: line[:-1],
+    lambda line: line.replace(b'"event":"', b'"event":"un'),
+    lambda line: line.replace(b"2026-", b"2126-"),
+    lambda line: line.replace(b'"target_url":"https', b'"target_url":"mailto'),
+    lambda line: line.replace(b'"target_url"', b'"target"'),
+    lambda line: line + b"\xff",
+    lambda line: line.replace(b"Z", b""),
+)
+"""A cut message, an unknown event, a time to come, no address, no UTF-8, no time zone."""
 _WORDS = (
     "annual", "archive", "article", "bakery", "bridge", "budget", "camera", "castle", "charter", "clinic",
     "column", "cookie", "county", "design", "digest", "editor", "energy", "fabric", "family", "forest",
@@ -74,18 +84,25 @@ class _Page:
     links: list[_Link]
 
 
-def crawl_lines(plan: CrawlPlan) -> list[bytes]:
-    """Return contract lines in the order of their time: 70 % new, 20 % seen again, 10 % lost.
+def crawl(plan: CrawlPlan) -> Iterator[bytes]:
+    """Yield contract lines in the order of their time: 70 % new, 20 % seen again, 10 % lost.
 
     Pages of 12 links are crawled one after the other; a page crawled again has lost a third of its links.
     Sources follow a flatter law over their domains than targets do; the same plan gives the same bytes.
     """
-    lines: list[bytes] = []
-    for page in _Crawl(plan).pages():
-        lines += page[: plan.events - len(lines)]
-        if len(lines) == plan.events:
-            break
-    return lines
+    return islice(chain.from_iterable(_Crawl(plan).pages()), plan.events)
+
+
+def crawl_lines(plan: CrawlPlan) -> list[bytes]:
+    """Return what `crawl` yields."""
+    return list(crawl(plan))
+
+
+def poisoned(lines: Iterable[bytes], every: int) -> Iterator[bytes]:
+    """Yield lines of which one in `every` is spoilt: each kind of dead letter in its turn."""
+    for number, line in enumerate(lines):
+        turn, rest = divmod(number, every)
+        yield line if rest else _POISONS[turn % len(_POISONS)](line)
 
 
 def real_lines(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
@@ -98,12 +115,6 @@ def real_lines(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
             yield name, read(folder)
         else:
             sys.stderr.write(f"Left out: {name}, there is no {file} in {folder} (LINKTIDE_DATA).\n")
-
-
-def source_host(line: bytes) -> bytes:
-    """Return the host of a made-up line's source page, which is its key in Kafka."""
-    host: bytes = json.loads(line)["source_url"].split("/")[2].encode()
-    return host
 
 
 class _Crawl:

@@ -44,10 +44,19 @@ def peak_rss_bytes() -> int:
 
     Not getrusage's figure: that one begins at the parent's, from before exec.
     """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+    return _memory_of("self", "VmHWM")
+
+
+def rss_bytes(pid: int) -> int:
+    """Return the memory that another process holds."""
+    return _memory_of(str(pid), "VmRSS")
+
+
+def _memory_of(process: str, what: str) -> int:
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("/proc/self/status has no VmHWM: this bench needs Linux")
+    raise RuntimeError(f"/proc/{process}/status has no {what}: this bench needs Linux")
 
 
 def load_average() -> float:

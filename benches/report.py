@@ -43,6 +43,8 @@ class Sample:
     more: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, float] = field(default_factory=dict)
     """CPU seconds."""
+    version: str = ""
+    """Of a peer."""
 
     def rate(self) -> float:
         """Return events per second of wall time."""
@@ -64,6 +66,8 @@ class Run:
     """Name → events, bytes per event as text, bytes per event as they are read."""
     rounds: int
     samples: Sequence[Sample]
+    rows: Sequence[Mapping[str, object]] = ()
+    """What else was measured."""
 
 
 def as_json(run: Run) -> str:
@@ -104,8 +108,8 @@ def as_markdown(run: Run) -> str:
 def _stage_table(samples: Iterable[Sample]) -> list[str]:
     rows = ["| stage | events/s, wall | CPU µs/event |", "|---|---|---|"]
     for stage, group in _by_stage(samples).items():
-        rate = _spread([sample.rate() for sample in group], "{:,.0f}")
-        cpu = _spread([sample.cpu_us() for sample in group], "{:.2f}")
+        rate = spread([sample.rate() for sample in group], "{:,.0f}")
+        cpu = spread([sample.cpu_us() for sample in group], "{:.2f}")
         rows.append(f"| {_STAGES[stage]} | {rate} | {cpu} |")
     return rows
 
@@ -116,7 +120,7 @@ def _link_rates(facts: Mapping[str, float], samples: Iterable[Sample]) -> list[s
     if links is None:
         return []
     whole = [links * sample.rate() for sample in samples if sample.stage == "memory"]
-    return [f"Whole pipeline: {_spread(whole, '{:,.0f}')} links/s.", ""] if whole else []
+    return [f"Whole pipeline: {spread(whole, '{:,.0f}')} links/s.", ""] if whole else []
 
 
 def _whole_table(samples: Iterable[Sample]) -> list[str]:
@@ -150,7 +154,7 @@ def _part_table(samples: Iterable[Sample]) -> list[str]:
     whole = median(sample.cpu_us() for sample in group)
     for part in PARTS:
         costs = [1e6 * sample.parts.get(part, 0.0) / sample.events for sample in group]
-        rows.append(f"| {part} | {_spread(costs, '{:.2f}')} | {median(costs) / whole:.0%} |")
+        rows.append(f"| {part} | {spread(costs, '{:.2f}')} | {median(costs) / whole:.0%} |")
     return [*rows, ""]
 
 
@@ -167,7 +171,7 @@ def _authority(samples: Iterable[Sample]) -> list[str]:
         worst = median(sample.more["worst_bound_over_target"] for sample in group)
         vectors = group[0].more["vectors"]
         rows.append(
-            f"| {vectors:.0f} | {_spread(costs, '{:.2f}')} | {share:.1%} | {worst:.2g} times the target |"
+            f"| {vectors:.0f} | {spread(costs, '{:.2f}')} | {share:.1%} | {worst:.2g} times the target |"
         )
     return (
         [*rows, "", "A part of apply: floor 30 %, goal 15 % of all with four vectors.", ""] if groups else []
@@ -193,18 +197,13 @@ def verdict(run: Run) -> str | None:
     return f"Whole pipeline from Kafka: {ratio:.2f} times the floor of {FLOOR_EVENTS_PER_SECOND:,} events/s."
 
 
-def save(run: Run, folder: Path, what: str) -> list[Path]:
-    """Write `<date>-<what>.json` and `.md` into `folder`; return their paths."""
+def save(run: Run, text: str, folder: Path, what: str) -> list[Path]:
+    """Write `<date>-<what>.json` and, what is said of it, `.md` into `folder`; return their paths."""
     folder.mkdir(exist_ok=True)
-    stem = f"{run.at[:10]}-{what}"
-    texts = {
-        ".json": as_json(run),
-        ".md": f"# Pipeline bench: {what}\n\n{as_markdown(run)}\n{verdict(run) or ''}\n",
-    }
     paths = []
-    for suffix, text in texts.items():
-        path = folder / f"{stem}{suffix}"
-        path.write_text(text.rstrip() + "\n", "utf-8")
+    for suffix, content in ((".json", as_json(run)), (".md", text)):
+        path = folder / f"{run.at[:10]}-{what}{suffix}"
+        path.write_text(content.rstrip() + "\n", "utf-8")
         paths.append(path)
     return paths
 
@@ -216,7 +215,8 @@ def _by_stage(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     return groups
 
 
-def _spread(values: Sequence[float], form: str) -> str:
+def spread(values: Sequence[float], form: str) -> str:
+    """Return the median, and of several values the range."""
     middle = form.format(median(values))
     if len(values) == 1:
         return middle

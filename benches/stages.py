@@ -1,26 +1,20 @@
-"""One measurement in a process of its own: `stages.py STAGE --capture FILE` prints one line of JSON.
-
-Its own process, because memory, allocator and caches of one stage must not reach into the next.
-"""
+"""The pipeline by stage: `stages.py STAGE --folder FOLDER` measures one and prints one line of JSON."""
 
 from __future__ import annotations
 
-import argparse
-import json
+import os
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
-import capture
+import exposition
+import one_stage
 from linktide import _core
 from linktide.config import load
 from linktide.configured import now_us
@@ -33,10 +27,12 @@ from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.rebuild import observations_of
 from linktide.store.writer import Advance, StoreBatch, StoreWriter
 from linktide.suffixes import read_suffix_list
-from measure import Usage, cpu_seconds_of, load_average, peak_rss_bytes
+from measure import Usage, cpu_seconds_of, peak_rss_bytes, rss_bytes
+from one_stage import Request, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from linktide.config import Config
     from linktide.index import VectorNumbers
@@ -52,33 +48,9 @@ _SEED_DOMAINS = 50
 _GAUGES = ("linktide_authority_error_bound", "linktide_authority_error_target")
 
 
-@dataclass(slots=True)
-class Result:
-    """What one measurement found."""
-
-    events: int
-    """Accepted and refused."""
-    usage: Usage
-    more: dict[str, float] = field(default_factory=dict)
-    stages: dict[str, float] = field(default_factory=dict)
-    """CPU seconds by part."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is measured, and on what."""
-
-    capture: Path
-    folder: Path
-    """Of its own, empty, for database files."""
-    servers: str = ""
-    topic: str = ""
-    broker_pid: int = 0
-
-
 def unpack(request: Request) -> Result:
     """Turn chunks into records: checksums, decompression, one Arrow column of values."""
-    data = capture.read(request.capture)
+    data = request.data()
     before = Usage.now()
     for chunk in data.chunks:
         _core.read_records(chunk.codec.value, chunk.data, chunk.first_offset, chunk.received_at_us)
@@ -87,7 +59,7 @@ def unpack(request: Request) -> Result:
 
 def decode(request: Request) -> Result:
     """Turn chunks into events of the contract, URLs untouched."""
-    data = capture.read(request.capture)
+    data = request.data()
     refused = 0
     before = Usage.now()
     for chunk in data.chunks:
@@ -100,7 +72,7 @@ def decode(request: Request) -> Result:
 
 def normalise(request: Request) -> Result:
     """Turn chunks into batches for the index: decoded, normalised, keyed."""
-    data = capture.read(request.capture)
+    data = request.data()
     decoder = Decoder(read_suffix_list(None).text, _SEED, _MAX_EVENT_BYTES)
     accepted = 0
     before = Usage.now()
@@ -111,19 +83,21 @@ def normalise(request: Request) -> Result:
 
 def memory(request: Request) -> Result:
     """Run the whole service on the memory source into a new file: start, last commit, checkpoint, close."""
-    data = capture.read(request.capture)
+    data = request.data()
     config = _config(request)
     return _whole(config, MemorySource(data.chunks), data.events)
 
 
 def kafka(request: Request) -> Result:
     """Run the whole service on a topic of a real broker into a new file."""
-    events = capture.read(request.capture).events
     config = _config(request, kafka_bootstrap_servers=request.servers, kafka_topics=request.topic)
     source = KafkaSource(kafka_settings(config), scan=scan_record_batches, now_us=now_us)
-    broker_before = cpu_seconds_of(request.broker_pid)
-    result = _whole(config, source, events)
-    result.more["broker_cpu_seconds"] = cpu_seconds_of(request.broker_pid) - broker_before
+    broker_pid = request.cluster.pid(0)
+    if broker_pid is None:
+        raise RuntimeError("the broker is gone")
+    broker_before = cpu_seconds_of(broker_pid)
+    result = _whole(config, source, request.events)
+    result.more["broker_cpu_seconds"] = cpu_seconds_of(broker_pid) - broker_before
     return result
 
 
@@ -138,7 +112,7 @@ def authority(request: Request) -> Result:
 
 
 def _parts(request: Request, *, has_trust: bool) -> Result:
-    data = capture.read(request.capture)
+    data = request.data()
     clock = _PartClock()
     worst, is_seeded = 0.0, False
     with _store(request.folder) as (database, text):
@@ -183,7 +157,7 @@ def floor(request: Request) -> Result:
     The rows are those of `parts`; the database has plain tables of the same columns and no offsets, and is
     checkpointed at the same size of its WAL.
     """
-    data = capture.read(request.capture)
+    data = request.data()
     index = LinkIndex(IndexOptions(_SEED))
     decoder = Decoder(read_suffix_list(None).text, _SEED, _MAX_EVENT_BYTES)
     path = request.folder / "floor.duckdb"
@@ -251,11 +225,8 @@ class _Watch:
         """Hear of a batch."""
         if self.service is None:
             return
-        lines = self.service.state.exposition().decode().splitlines()
-        bounds, targets = (
-            [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name + "{")]
-            for name in _GAUGES
-        )
+        now = exposition.read(self.service.state.exposition().decode())
+        bounds, targets = ([value for _, value in now.labelled(name)] for name in _GAUGES)
         # Of all vectors the one that stands worst.
         shares = [
             (bound / target, bound, target) for bound, target in zip(bounds, targets, strict=True) if target
@@ -273,6 +244,7 @@ def _whole(config: Config, source: Source, events: int) -> Result:
         config, sources=[source], stop_when_exhausted=True, has_http=False, on_stored=watch.stored
     )
     watch.service = service
+    rss_before = rss_bytes(os.getpid())
     before = Usage.now()
     service.run()
     usage = Usage.now().since(before)
@@ -283,6 +255,7 @@ def _whole(config: Config, source: Source, events: int) -> Result:
         "dead_letters": service.totals.dead_letters,
         "file_bytes": config.database.stat().st_size,
         "rss_bytes": peak_rss_bytes(),
+        "rss_before_bytes": rss_before,
         "error_bound": watch.bound,
         "error_target": watch.target,
         "worst_bound_over_target": watch.worst_share,
@@ -358,30 +331,5 @@ def _copy_seconds(chunks: Sequence[Chunk]) -> float:
     return least
 
 
-def main() -> int:
-    """Measure one stage and print what was found."""
-    parser = argparse.ArgumentParser(description="Measure one stage in this process.", allow_abbrev=False)
-    parser.add_argument("stage", choices=sorted(STAGES))
-    parser.add_argument("--capture", type=Path, required=True)
-    parser.add_argument("--servers", default="")
-    parser.add_argument("--topic", default="")
-    parser.add_argument("--broker-pid", type=int, default=0)
-    given = parser.parse_args()
-    load_before = load_average()
-    with tempfile.TemporaryDirectory(prefix="linktide-bench-", dir=given.capture.parent) as folder:
-        request = Request(given.capture, Path(folder), given.servers, given.topic, given.broker_pid)
-        result = STAGES[given.stage](request)
-    told = {
-        "events": result.events,
-        "wall_seconds": result.usage.wall,
-        "cpu_seconds": result.usage.cpu,
-        "load_average": load_before,
-        "more": result.more,
-        "parts": result.stages,
-    }
-    sys.stdout.write(json.dumps(told) + "\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(one_stage.main(STAGES))

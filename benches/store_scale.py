@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from disk_use import table_sizes
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.fold import Folder, FoldRule
 from linktide.store.rebuild import read_writer
@@ -162,22 +163,13 @@ def disk(database: Database, found: Found, links: int) -> None:
     used, total = database.connection.execute(
         "SELECT used_blocks * block_size, total_blocks * block_size FROM pragma_database_size()"
     ).fetchall()[0]
-    for table in database.parts.tables():
-        blocks = sum(
-            database.connection.execute(
-                "SELECT count(DISTINCT block_id) FROM pragma_storage_info(?) WHERE block_id >= 0",
-                [f"internal.{part.name}"],
-            ).fetchall()[0][0]
-            for part in database.parts.of(table)
-        )
-        counted = f"SELECT count(*) FROM internal.{table}"  # noqa: S608 - our own names
-        rows = database.connection.execute(counted).fetchall()[0][0]
+    for size in table_sizes(database):
         found.tell(
             what="disk",
-            table=table,
-            rows=rows,
-            bytes=blocks * 262144,
-            bytes_per_row=round(blocks * 262144 / max(rows, 1), 1),
+            table=size.table,
+            rows=size.rows,
+            bytes=size.size_bytes,
+            bytes_per_row=round(size.size_bytes / max(size.rows, 1), 1),
         )
     found.tell(
         what="disk",

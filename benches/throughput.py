@@ -7,9 +7,7 @@ them alike. `--quick` is the smoke test of CI: its figures mean nothing.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -22,6 +20,7 @@ import broker
 import capture
 import events
 import measure
+import one_stage
 import page_events
 import report
 
@@ -73,9 +72,11 @@ def main() -> int:
         rounds=rounds,
         samples=samples,
     )
-    sys.stdout.write(f"{report.as_markdown(run)}\n{report.verdict(run) or 'No broker took part.'}\n")
+    text = f"{report.as_markdown(run)}\n{report.verdict(run) or 'No broker took part.'}\n"
+    sys.stdout.write(text)
     if given.json:
-        for path in report.save(run, _HERE / "results", given.json):
+        titled = f"# Pipeline bench: {given.json}\n\n{text}"
+        for path in report.save(run, titled, _HERE / "results", given.json):
             sys.stdout.write(f"wrote {path.relative_to(_HERE.parent)}\n")
     return 0
 
@@ -90,17 +91,13 @@ def _made_up(plan: events.CrawlPlan, folder: Path, stack: ExitStack, *, has_brok
         path = folder / "lines.bin"
         capture.write_lines(path, lines)
         return Corpus(_MADE_UP, path, _ALL_STAGES[:-1], _facts(len(lines), text_bytes, text_bytes))
-    keyed = folder / "keyed.tsv"
-    with keyed.open("wb") as file:
-        file.writelines(events.source_host(line) + b"\t" + line + b"\n" for line in lines)
     cluster = stack.enter_context(broker.running(folder / "kafka"))
-    broker.produce(cluster, keyed)
+    broker.produce(cluster, broker.TOPIC, lines)
     path = folder / "kafka.bin"
     chunks = broker.fetch_all(cluster, len(lines), folder)
     capture.write(path, chunks)
     read_bytes = sum(len(chunk.data) for chunk in chunks) / len(lines)
-    pid = str(cluster.pid(0))
-    options = ("--servers", cluster.bootstrap_servers[0], "--topic", broker.TOPIC, "--broker-pid", pid)
+    options = ("--broker", str(cluster.folder), "--topic", broker.TOPIC, "--events", str(len(lines)))
     return Corpus(_MADE_UP, path, _ALL_STAGES, _facts(len(lines), text_bytes, read_bytes), options)
 
 
@@ -144,13 +141,11 @@ def _measure(corpora: Sequence[Corpus], rounds: int) -> Iterator[report.Sample]:
 
 
 def _sample(corpus: Corpus, stage: str, number: int) -> report.Sample:
-    command = [
-        sys.executable, str(_HERE / "stages.py"), stage, "--capture", str(corpus.capture), *corpus.options,
-    ]  # fmt: skip
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - ourselves
-    if result.returncode != 0:
-        raise SystemExit(f"stage {stage} on {corpus.name} failed; what it said stands above")
-    return report.Sample(stage=stage, corpus=corpus.name, round=number, **json.loads(result.stdout))
+    options = ("--folder", str(corpus.capture.parent), "--capture", str(corpus.capture), *corpus.options)
+    sample = one_stage.sample(_HERE / "stages.py", stage, corpus.name, number, options)
+    if isinstance(sample, str):
+        raise SystemExit(f"stage {stage}: {sample}")
+    return sample
 
 
 def _parser() -> argparse.ArgumentParser:

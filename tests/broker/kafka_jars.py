@@ -7,7 +7,13 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Artifact: TypeAlias = tuple[str, str, str]
+"""Group, name, version."""
 KAFKA_VERSION = "4.3.1"
 LOG4J_VERSION = "2.25.4"
 """The log4j that Kafka 4.3.1 carries; its slf4j binding is not among Kafka's own dependencies."""
@@ -18,6 +24,11 @@ _ARTIFACTS = (
     ("org.apache.kafka", "kafka-tools", KAFKA_VERSION),
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
 )
+STREAMS = (
+    ("org.apache.kafka", "kafka-streams", KAFKA_VERSION),
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
+)
+"""Kafka Streams, for the peers of the benches alone."""
 _DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
 _POM = """<project>
   <modelVersion>4.0.0</modelVersion>
@@ -44,12 +55,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("LINKTIDE_CACHE") or _REPOSITORY_ROOT / ".cache").resolve()
 
 
-def fetch_jars(cache: Path) -> Path:
-    """Return the folder of Kafka's jars below `cache`, fetching them first if it is not there.
+def fetch_jars(cache: Path, what: str = "kafka", artifacts: Iterable[Artifact] = _ARTIFACTS) -> Path:
+    """Return the folder of jars below `cache`, Kafka's by default, fetching them first if it is not there.
 
     Raises BrokerError if java or mvn is missing or Maven fails. Safe to call from several processes.
     """
-    jars = cache / f"kafka-{KAFKA_VERSION}"
+    jars = cache / f"{what}-{KAFKA_VERSION}"
     if jars.is_dir():
         return jars
     reason = missing_programs()
@@ -58,7 +69,7 @@ def fetch_jars(cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="kafka-jars-") as work_name:
         work = Path(work_name)
-        _run_maven(work)
+        _run_maven(work, artifacts)
         try:
             (work / "jars").rename(jars)
         except OSError:
@@ -68,9 +79,9 @@ def fetch_jars(cache: Path) -> Path:
     return jars
 
 
-def _run_maven(work: Path) -> None:
+def _run_maven(work: Path, artifacts: Iterable[Artifact]) -> None:
     pom = work / "pom.xml"
-    pom.write_text(_POM.format("".join(_DEPENDENCY.format(*artifact) for artifact in _ARTIFACTS)))
+    pom.write_text(_POM.format("".join(_DEPENDENCY.format(*artifact) for artifact in artifacts)))
     command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DoutputDirectory=jars"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)
     if result.returncode != 0:
