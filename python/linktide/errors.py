@@ -72,6 +72,12 @@ class DiskFullError(RetryError):
     exit_code = ExitCode.DISK_FULL
 
 
+class OutOfMemoryError(RetryError):
+    """No memory to open or read the database."""
+
+    exit_code = ExitCode.OUT_OF_MEMORY
+
+
 class FreeSpaceError(StopError):
     """Less is free than `min_free_bytes`, and nobody waits for more."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from linktide.errors import ConfigError, DatabaseDamagedError, DiskFullError, LinktideError
+from linktide.errors import ConfigError, DatabaseDamagedError, DiskFullError, LinktideError, OutOfMemoryError
 from linktide.store.failure import StoreFailedError, open_failure
 
 PATH = Path("/var/WAL/links.duckdb")
@@ -18,6 +18,7 @@ TOLD = (
     ),
     (duckdb.IOException("Failure while replaying WAL file: invalid entry"), DatabaseDamagedError),
     (duckdb.IOException("Failure while replaying WAL: No space left on device"), DiskFullError),
+    (duckdb.OutOfMemoryException("Failure while replaying WAL: failed to allocate"), OutOfMemoryError),
     (duckdb.IOException("Could not read the WAL: Input/output error"), StoreFailedError),
     (duckdb.IOException(f'Cannot open file "{PATH}.wal": Permission denied'), ConfigError),
 )

@@ -13,6 +13,7 @@ from linktide.errors import (
     DatabaseLockedError,
     DiskFullError,
     LinktideError,
+    OutOfMemoryError,
     RetryError,
     SchemaTooNewError,
 )
@@ -60,6 +61,12 @@ def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
 def _opening_failed(error: duckdb.Error, path: Path, text: str) -> LinktideError:
     if is_disk_full(error):
         return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        # Also in the middle of a WAL: that says nothing about the WAL.
+        return OutOfMemoryError(
+            f"The system gives this process no more memory to open {path}, or memory_limit gives none "
+            f"({text}); raise the one or the other"
+        )
     # A disk is mounted anew, a path comes back: a running service waits for that.
     is_unwritable = any(words in text for words in _UNWRITABLE)
     # Of a WAL that makes no sense DuckDB complains in many words, and names it in all of them.
