@@ -18,6 +18,7 @@ pub mod index;
 pub mod links;
 mod memory;
 mod places;
+mod second_thread;
 mod shards;
 pub mod snapshot;
 mod thread_clock;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{AuthorityError, Board, Budget, is_bulk};
 use crate::graph::{GraphError, LinkChange, LinkGraph, WeightClass};
+use crate::second_thread::{helping, joined};
 use crate::thread_clock::ThreadClock;
 
 /// Fewer nodes waiting than this are drained by the caller's thread alone: starting another costs more.
@@ -239,10 +240,9 @@ pub fn drain_all(graphs: &mut [&mut ScoredGraph], budget: Budget) -> f64 {
         clock.seconds()
     };
     std::thread::scope(|scope| {
-        let other = scope.spawn(work);
+        let other = helping(scope, work);
         work();
-        // A panic there goes on here, as it does at the end of the scope.
-        other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        other.map_or(0.0, joined)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Counts and graphs from all links at once, where links came without their effects: after a restore.
 
 use std::cmp::Reverse;
+use std::sync::{Mutex, PoisonError};
 
 use super::Index;
 use crate::authority::ScoredGraph;
@@ -11,6 +12,7 @@ use crate::links::flow::Passage;
 use crate::links::pages::PageTable;
 use crate::links::register::NEVER;
 use crate::links::table::{Link, LinkTable};
+use crate::second_thread::{helping, joined};
 
 impl Index {
     /// Give every link its effects, as [`Index::take_link`] would one by one.
@@ -26,17 +28,16 @@ impl Index {
         }
         let Self { links, pages, domains, pairs, page_graph, domain_graph, .. } = self;
         let (links, pages) = (&*links, &*pages);
-        let (of_pages, of_domains) = std::thread::scope(|scope| {
-            let of_pages = scope.spawn(|| load_pages(links, pages, page_graph));
+        let waiting = Mutex::new(Some(page_graph));
+        let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let load = || take().map_or(Ok(()), |graph| load_pages(links, pages, graph));
+        std::thread::scope(|scope| {
+            let other = helping(scope, load);
             let sorted = load_domains(links, pages, domains, pairs);
-            let of_domains = load_edges(&sorted, domain_graph);
-            (of_pages.join(), of_domains)
-        });
-        of_domains?;
-        match of_pages {
-            Ok(outcome) => outcome.map_err(CoreError::from),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+            load_edges(&sorted, domain_graph)?;
+            load()?;
+            other.map_or(Ok(()), joined).map_err(CoreError::from)
+        })
     }
 
     /// Give a node to every domain of which a link was sighted. The tables name them, so there is nothing to do but

@@ -11,6 +11,7 @@ use arrow_schema::{ArrowError, Field, Fields};
 
 use super::text_array::text_array;
 use super::{ColumnError, Columns, NULL_INPUT, TEXTS, reason_of};
+use crate::second_thread::helping;
 
 const GREATEST_TEXT_BYTES: usize = i32::MAX as usize;
 
@@ -154,7 +155,7 @@ fn copied(
         }
     };
     std::thread::scope(|scope| {
-        (1..workers).for_each(|_| drop(scope.spawn(work)));
+        (1..workers).for_each(|_| drop(helping(scope, work)));
         work();
     });
     segments

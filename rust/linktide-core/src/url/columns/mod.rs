@@ -22,6 +22,7 @@ use super::normalizer::{Normalizer, TakeRow};
 use super::options::UrlOptions;
 use super::outcome::{NormalizedUrl, UrlReason};
 use super::suffixes::PublicSuffixList;
+use crate::second_thread::{helping, joined};
 
 /// Rows a thread takes at a time.
 const TASK_ROWS: usize = 8_192;
@@ -142,13 +143,9 @@ impl ColumnNormalizer {
             })
         };
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..workers).filter_map(|_| helping(scope, work)).collect();
             let first = work();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| match thread.join() {
-                Ok(part) => part,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            iter::once(first).chain(others.into_iter().map(join)).collect()
+            iter::once(first).chain(others.into_iter().map(joined)).collect()
         })
     }
 
