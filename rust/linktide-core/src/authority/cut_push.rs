@@ -58,16 +58,24 @@ impl AuthorityVector {
     /// Follows a change of a link whose source is being pushed: later parts will tell its target by the new
     /// weight, but it is owed by the old one.
     ///
-    /// A link far heavier than all there were would be given that much in advance and drown in rounding; the
-    /// push is then ended at once.
+    /// A link far heavier than all there were would be given that much in advance and drown in rounding; and where
+    /// the node's links weigh so much more that its x is shared out anew, the new share may be less than what a target
+    /// is still owed, which would leave it below its prior. The push is then ended at once.
     pub(super) fn follow_in_cuts(&mut self, graph: &LinkGraph, change: &LinkChange) {
+        let source = change.source;
+        let is_shared_anew = change.total_after > MAX_INFLATION * change.total_before;
         let mut at = 0;
         while let Some(push) = self.cut.get_mut(at) {
-            let is_concerned = push.node == change.source && !push.is_told(change.target);
-            if is_concerned && change.weight_after > MAX_INFLATION * push.whole {
+            let is_told = push.is_told(change.target);
+            let is_concerned = push.node == source && !is_told;
+            let is_too_heavy = is_concerned && change.weight_after > MAX_INFLATION * push.whole;
+            if is_too_heavy || (push.node == source && is_shared_anew) {
                 let push = self.cut.remove(at);
-                self.add_residual(change.target, push.rate * change.weight_before);
-                self.edges += self.tell_part(graph, &push, &(push.from..END), Some(change.target)).0;
+                let skipped = if is_told { None } else { Some(change.target) };
+                if !is_told {
+                    self.add_residual(change.target, push.rate * change.weight_before);
+                }
+                self.edges += self.tell_part(graph, &push, &(push.from..END), skipped).0;
                 continue;
             }
             if is_concerned {

@@ -149,7 +149,8 @@ impl World {
                     "node {node} is over, not queued"
                 );
                 assert!(vector.x(node) >= -ROUNDING);
-                assert!(vector.estimate(node) >= vector.prior(node) - ROUNDING);
+                let below = vector.prior(node) - vector.estimate(node);
+                assert!(below <= ROUNDING, "node {node}: x + r is {below} below its prior");
             }
             let sum_x: f64 = vector.values().iter().sum();
             let sum_r: f64 = (0..self.nodes()).map(|node| vector.residual(node).abs()).sum();
@@ -412,4 +413,17 @@ fn settings_and_values_out_of_range_are_errors() {
     assert!(vector.restore(&world.graph, &[1.0, f64::NAN]).is_err());
     world.drain(Budget::Unlimited);
     world.check_drained();
+}
+
+#[test]
+fn links_shared_anew_under_a_push_leave_no_target_below_its_prior() {
+    let before = [Op::Set(0, 3, 1), Op::Set(1, 0, 2), Op::Set(4, 1, 0), Op::Set(4, 6, 1), Op::Set(4, 0, 2)];
+    let after =
+        [Op::Node, Op::Drop(2, 0), Op::Set(6, 1, 0), Op::Drain(15), Op::Set(5, 0, 0), Op::Set(5, 0, 2)];
+    let mut world = World::over(LinkGraph::new(), 1e-6);
+    world.run(&before);
+    for op in &after {
+        world.apply(op);
+        world.check_any_time();
+    }
 }
