@@ -9,7 +9,7 @@ use super::lanes::{Choice, Lanes, Task, dispatch};
 use super::options::{Level, Rules, UrlOptions};
 use super::outcome::{NormalizedText, NormalizedUrl, UrlFlags, UrlReason};
 use super::pass::{Written, append_url};
-use super::plain::{append_plain, append_plain_with};
+use super::plain::{append_plain, append_plain_row};
 use super::resolve::{check_input, parse};
 use super::suffixes::PublicSuffixList;
 
@@ -251,7 +251,7 @@ impl Normalizer {
     ) -> Result<(), UrlReason> {
         let start = out.len();
         let is_plain = input.len() <= MAX_INPUT_BYTES
-            && append_plain_with(lanes, input, &self.rules, Some(&self.domains), out, written);
+            && append_plain_row(lanes, input, &self.rules, &self.domains, out, written);
         self.settle(is_plain, input, base, start, out, written)
     }
 

@@ -18,7 +18,10 @@ use super::walk::{Stop, Walk};
 /// A shorter last label means nothing of the machine's own.
 const SHORTEST_LOCAL_LABEL: usize = 4;
 
-/// As [`append_plain_with`], with lanes of that choice.
+/// Append the normalised form of `text` and tell in `written` where its parts are. False, with `out` as it
+/// was, if the parser must read it.
+///
+/// Where there are `domains`, the rest of the row will be asked for.
 #[inline(always)]
 pub(super) fn append_plain(
     choice: Choice,
@@ -34,23 +37,17 @@ pub(super) fn append_plain(
     }
 }
 
-/// Append the normalised form of `text` and tell in `written` where its parts are. False, with `out` as it
-/// was, if the parser must read it.
-///
-/// Where there are `domains`, the rest of the row will be asked for.
+/// [`append_plain`] for a row, with lanes that were chosen before.
 #[inline(always)]
-pub(super) fn append_plain_with<L: Lanes>(
+pub(super) fn append_plain_row<L: Lanes>(
     lanes: L,
     text: &[u8],
     rules: &Rules,
-    domains: Option<&DomainCache>,
+    domains: &DomainCache,
     out: &mut Vec<u8>,
     written: &mut Written,
 ) -> bool {
-    match domains {
-        Some(_) => Plain::<true> { text, rules, domains, out, written }.run(lanes),
-        None => Plain::<false> { text, rules, domains, out, written }.run(lanes),
-    }
+    Plain::<true> { text, rules, domains: Some(domains), out, written }.run(lanes)
 }
 
 /// The text without what the parser takes off its end (P1).
