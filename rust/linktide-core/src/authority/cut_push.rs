@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::AuthorityVector;
-use super::vector::{CHUNK, MAX_INFLATION};
+use super::vector::{CHUNK, MAX_INFLATION, is_inflated};
 use crate::graph::{LinkChange, LinkGraph, VACANT, target_hash};
 
 /// One above the greatest hash.
@@ -63,7 +63,7 @@ impl AuthorityVector {
     /// is still owed, which would leave it below its prior. The push is then ended at once.
     pub(super) fn follow_in_cuts(&mut self, graph: &LinkGraph, change: &LinkChange) {
         let source = change.source;
-        let is_shared_anew = change.total_after > MAX_INFLATION * change.total_before;
+        let is_shared_anew = is_inflated(change);
         let mut at = 0;
         while let Some(push) = self.cut.get_mut(at) {
             let is_told = push.is_told(change.target);

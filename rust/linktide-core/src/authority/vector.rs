@@ -16,6 +16,11 @@ use crate::memory::map_bytes;
 /// [`AuthorityVector::on_link_change`].
 pub(super) const MAX_INFLATION: f64 = 8.0;
 
+/// The links of the source weigh so much more than before that its x is not scaled with them.
+pub(super) fn is_inflated(change: &LinkChange) -> bool {
+    change.total_after > MAX_INFLATION * change.total_before
+}
+
 /// Edges and pushes between two looks at the clock: some 50 µs.
 const WORK_PER_LOOK: u64 = 4_096;
 
@@ -107,7 +112,7 @@ impl AuthorityVector {
         }
         let (source, target) = (change.source, change.target);
         self.follow_in_cuts(graph, change);
-        if change.total_before > 0.0 && change.total_after > MAX_INFLATION * change.total_before {
+        if change.total_before > 0.0 && is_inflated(change) {
             self.share_anew(graph, change);
         } else {
             self.scale_source(change);
