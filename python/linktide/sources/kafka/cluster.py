@@ -122,28 +122,26 @@ class Cluster:
             at = OffsetAndMetadata(position.next_offset, "", position.leader_epoch)
             self.consumer._subscription.seek(tp, at)  # noqa: SLF001 -- the public seek takes no epoch
 
-    def log_range(self, tp: TopicPartition) -> tuple[int, int]:
-        """Ask for the first offset of a partition and the one after its last; raises KafkaError."""
+    def log_ranges(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Ask for the first offset of each partition and the one after its last; raises KafkaError."""
         wait_ms = int(_REFRESH_SECONDS * 1000)
-        start: int = self.consumer.beginning_offsets([tp], timeout_ms=wait_ms)[tp]
-        end: int = self.consumer.end_offsets([tp], timeout_ms=wait_ms)[tp]
-        return start, end
+        starts = self.consumer.beginning_offsets(list(partitions), timeout_ms=wait_ms)
+        ends = self.consumer.end_offsets(list(partitions), timeout_ms=wait_ms)
+        return {tp: (starts[tp], ends[tp]) for tp in partitions}
 
     def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Ask for the offset after the last record of each partition, 0 for one without records.
 
         Raises BrokerUnreachableError where nobody answers.
         """
-        wait_ms = int(_REFRESH_SECONDS * 1000)
         try:
-            starts = self.consumer.beginning_offsets(list(partitions), timeout_ms=wait_ms)
-            ends = self.consumer.end_offsets(list(partitions), timeout_ms=wait_ms)
+            ranges = self.log_ranges(partitions)
         except KafkaError as error:
             raise BrokerUnreachableError(
                 f"The Kafka cluster at kafka.bootstrap_servers = {self._settings.servers_text} did not say "
                 f"where its logs end ({error})."
             ) from error
-        return {tp: ends[tp] if ends[tp] > starts[tp] else 0 for tp in partitions}
+        return {tp: end if end > start else 0 for tp, (start, end) in ranges.items()}
 
     def is_connected(self) -> bool:
         """Return whether any broker holds a connection with us."""

@@ -362,7 +362,7 @@ class KafkaSource:
                 # It has been placed anew meanwhile: the topic was recreated.
                 continue
             try:
-                start, end = cluster.log_range(tp)
+                start, end = cluster.log_ranges([tp])[tp]
             except KafkaError as reason:
                 self._contact.lose(f"{reason}", TROUBLE_PAUSE_SECONDS)
                 continue
