@@ -28,6 +28,18 @@ def read_all(rows: Iterator[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(rows)
 
 
+def test_wide_rows_come_page_by_page(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        story = Story()
+        for number in range(200):
+            story.link(number, f"a.com/{number % 7}", f"b.com/{number}")
+        store.put(story, day(1))
+        pages = read_all(link_rows(store.database))["source_key"].to_pylist()
+    runs = [page for page, before in zip(pages, [None, *pages], strict=False) if page != before]
+    assert len(pages) == 200
+    assert len(runs) == len(set(pages)) == 7
+
+
 def test_wide_rows_changed_attributes_and_state_rows_come_apart(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         first = (

@@ -71,8 +71,9 @@ impl PageTable {
 
 fn load_pages(links: &LinkTable, pages: &PageTable, graph: &mut ScoredGraph) -> Result<(), GraphError> {
     graph.load(|page, out| {
-        let links = links.links_of(page).filter_map(|link| links.get(link));
-        out.extend(links.filter_map(|link| Some((pages.class_of(&link)?, link.ends.target_page))));
+        out.extend(
+            links.all_of(page).filter_map(|link| Some((pages.class_of(&link)?, link.ends.target_page))),
+        );
     })
 }
 

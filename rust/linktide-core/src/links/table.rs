@@ -217,9 +217,19 @@ impl LinkTable {
     #[must_use]
     #[inline]
     pub fn get(&self, index: u32) -> Option<Link> {
+        self.get_from(index, || self.sources.page_of(index))
+    }
+
+    /// All known links that leave a page, newest first.
+    pub(crate) fn all_of(&self, page: u32) -> impl Iterator<Item = Link> {
+        self.links_of(page).filter_map(move |index| self.get_from(index, || page))
+    }
+
+    #[inline]
+    fn get_from(&self, index: u32, source_page: impl FnOnce() -> u32) -> Option<Link> {
         let packed = self.packed.get(index)?;
         match packed.place() {
-            None => Some(self.sides.unpack(index, packed, self.sources.page_of(index))),
+            None => Some(self.sides.unpack(index, packed, source_page())),
             Some(place) => self.open.get(place).map(|open| open.1),
         }
     }
