@@ -196,7 +196,7 @@ FROM pg_tables
 FROM duckdb_settings
 FROM sqlite_master
 FROM links AT (VERSION => 1)
-FROM linktide_batch
+FROM linktide_rows
 FROM no_such_table
 SHOW TABLES
 SHOW ALL TABLES

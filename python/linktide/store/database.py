@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 import duckdb
 
 from linktide.errors import DatabaseDamagedError, DatabaseLockedError, LinktideError
+from linktide.store.arrow_view import ArrowView
 from linktide.store.failure import open_failure
 from linktide.store.migrate import Migration, migrate, migrations, refresh_views
 from linktide.store.parts import Parts, segment_folder
@@ -83,6 +84,8 @@ class Database:
         self.connection = connection
         self.pins = pins
         self.parts = parts
+        self.arrow = ArrowView(connection)
+        """What statements of `connection` read as the table ARROW_VIEW."""
         self._cursors: list[DuckDBPyConnection] = []
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from linktide.sources.source import Partition, Position
+from linktide.store.arrow_view import ARROW_VIEW
 from linktide.store.failure import write_failure
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from linktide.store.database import Database
 
-_WANTED = "linktide_wanted"
 _ROWS_PER_BATCH = 65_536
 
 # What a start reads may be all there is, or what is newer than a snapshot: `$since` is the first revision.
@@ -33,7 +32,7 @@ _NAMES = f"""
 SELECT d.domain_key, d.domain_name, false AS has_node,
        NULL::DOUBLE AS authority, NULL::DOUBLE AS trust
 FROM internal.domain_keys d
-SEMI JOIN {_WANTED} w ON w.domain_key = d.domain_key
+SEMI JOIN {ARROW_VIEW} w ON w.domain_key = d.domain_key
 """  # noqa: S608
 # No joins here: the core puts the rows of a link together faster than a join of two large tables does. In the
 # order of pages, as a crawl tells them: links of one page side by side take less memory, and graphs are built
@@ -85,15 +84,15 @@ _OBSERVATIONS = f"""
 SELECT e.link_id, e.kind, e.observed_at, e.lost_reason, e.rel, e.anchor, e.link_type, e.extra,
        NULL::VARCHAR AS listed_attributes
 FROM internal.link_events e
-SEMI JOIN {_WANTED} w ON w.link_id = e.link_id
+SEMI JOIN {ARROW_VIEW} w ON w.link_id = e.link_id
 UNION ALL
 SELECT w.link_id, 4::UTINYINT, s.observed_at, NULL, g.rel, g.anchor, g.link_type, NULL, g.attributes
-FROM {_WANTED} w
+FROM {ARROW_VIEW} w
 JOIN internal.page_snapshots s ON s.page_key = w.page_key
 JOIN internal.page_sets g ON g.set_id = s.set_id AND g.link_id = w.link_id
 UNION ALL
 SELECT w.link_id, 3::UTINYINT, s.observed_at, s.loss_reason, NULL, NULL, NULL, NULL, NULL
-FROM {_WANTED} w
+FROM {ARROW_VIEW} w
 JOIN internal.page_losses s ON s.page_key = w.page_key
 ANTI JOIN internal.page_sets g ON g.set_id = s.set_id AND g.link_id = w.link_id
 """  # noqa: S608
@@ -228,7 +227,7 @@ def name_rows(database: Database, domain_keys: object) -> Iterator[pa.RecordBatc
     """
     is_chunked = hasattr(domain_keys, "__arrow_c_stream__")
     keys = pa.chunked_array(domain_keys) if is_chunked else pa.array(domain_keys)
-    with _wanted(database, pa.table({"domain_key": keys})):
+    with database.arrow.of(pa.table({"domain_key": keys})):
         yield from _stream(database, _NAMES)
 
 
@@ -254,21 +253,10 @@ def observations_of(database: Database, wanted: pa.RecordBatch) -> pa.Table:
     the writer's connection, so inside its transaction if one is open. Raises StoreFailedError.
     """
     try:
-        with _wanted(database, wanted):
+        with database.arrow.of(wanted):
             return database.connection.sql(_OBSERVATIONS).to_arrow_table()
     except duckdb.Error as error:
         raise write_failure(error, database.path, "read observations") from error
-
-
-@contextmanager
-def _wanted(database: Database, keys: pa.Table | pa.RecordBatch) -> Iterator[None]:
-    """Let queries see these keys as the table of what is wanted."""
-    database.connection.register(_WANTED, keys)
-    try:
-        yield
-    finally:
-        with suppress(duckdb.Error):  # fails in a transaction that has failed, and must not hide why
-            database.connection.unregister(_WANTED)
 
 
 def _stream(database: Database, query: str, since: int | None = None) -> Iterator[pa.RecordBatch]:

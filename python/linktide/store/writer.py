@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from linktide.errors import FenceError, LinktideError
+from linktide.store.arrow_view import ARROW_VIEW
 from linktide.store.failure import write_failure
 from linktide.store.rebuild import observations_of, read_offsets
 
@@ -50,7 +51,6 @@ REWRITE_POINTS = ("begin", "keyed", "restored", "rewritten", "committed")
 """The names at which it is called while hosts are given other domains."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BATCH_VIEW = "linktide_batch"
 _ADVANCES = pa.schema(
     [
         ("source_id", pa.uint32()),
@@ -66,9 +66,9 @@ _ADVANCES = pa.schema(
         ("updated_at", pa.timestamp("us", tz="UTC")),
     ]
 )
-_INSERT = f'INSERT INTO internal."{{table}}" BY NAME SELECT * FROM {_BATCH_VIEW}'  # noqa: S608
+_INSERT = f'INSERT INTO internal."{{table}}" BY NAME SELECT * FROM {ARROW_VIEW}'  # noqa: S608
 _UPSERT_OFFSETS = f"""
-INSERT INTO internal.source_offsets BY NAME SELECT * FROM {_BATCH_VIEW}
+INSERT INTO internal.source_offsets BY NAME SELECT * FROM {ARROW_VIEW}
 ON CONFLICT (source_id) DO UPDATE SET
     next_offset = excluded.next_offset, leader_epoch = excluded.leader_epoch,
     events = events + excluded.events, dead_letters = dead_letters + excluded.dead_letters,
@@ -76,11 +76,11 @@ ON CONFLICT (source_id) DO UPDATE SET
 """  # noqa: S608
 _MARK_REPLAYED = f"""
 UPDATE internal.dead_letters d SET replayed_rev = ?, replayed_at = ?
-FROM {_BATCH_VIEW} b WHERE d.source_id = b.source_id AND d.off = b.off AND d.replayed_rev IS NULL
+FROM {ARROW_VIEW} b WHERE d.source_id = b.source_id AND d.off = b.off AND d.replayed_rev IS NULL
 """  # noqa: S608
 _COUNT_REPLAYED = f"""
 UPDATE internal.source_offsets o SET events = events + b.letters, dead_letters = dead_letters - b.letters
-FROM (SELECT source_id, count(*) AS letters FROM {_BATCH_VIEW} GROUP BY source_id) b
+FROM (SELECT source_id, count(*) AS letters FROM {ARROW_VIEW} GROUP BY source_id) b
 WHERE o.source_id = b.source_id
 """  # noqa: S608
 _UPDATE_WRITER = """
@@ -321,15 +321,8 @@ class StoreWriter:
         return rows
 
     def _insert(self, statement: str, data: object) -> int:
-        connection = self.database.connection
-        stream = data if hasattr(data, "__arrow_c_stream__") else pa.record_batch(data)
-        connection.register(_BATCH_VIEW, stream)
-        try:
-            return int(connection.execute(statement).fetchall()[0][0])
-        finally:
-            # In a transaction that has failed this fails too, and must not hide why.
-            with suppress(duckdb.Error):
-                connection.unregister(_BATCH_VIEW)
+        with self.database.arrow.of(data):
+            return int(self.database.connection.execute(statement).fetchall()[0][0])
 
     def _advance(self, batch: StoreBatch, committed_at: datetime) -> None:
         if batch.advances:
@@ -355,15 +348,10 @@ class StoreWriter:
             return
         source_ids, offsets = zip(*batch.replayed, strict=True)
         columns = [pa.array(source_ids, pa.uint32()), pa.array(offsets, pa.uint64())]
-        letters = pa.record_batch(columns, names=["source_id", "off"])
         connection = self.database.connection
-        connection.register(_BATCH_VIEW, letters)
-        try:
+        with self.database.arrow.of(pa.record_batch(columns, names=["source_id", "off"])):
             connection.execute(_MARK_REPLAYED, [batch.writer.rev, replayed_at]).fetchall()
             connection.execute(_COUNT_REPLAYED).fetchall()
-        finally:
-            with suppress(duckdb.Error):  # as in _insert
-                connection.unregister(_BATCH_VIEW)
 
     def _roll_back(self) -> None:
         # An instance that a fatal error has invalidated refuses even this; the first error tells the story.
