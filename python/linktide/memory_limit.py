@@ -39,6 +39,10 @@ class MemoryLimit:
         self._limit = limit_bytes
         self._metrics.set(_LIMIT_GAUGE, float(limit_bytes or 0))
 
+    def is_over(self, index: LinkIndex) -> bool:
+        """Return whether the index takes more than it may at the moment."""
+        return self._limit is not None and index.memory_bytes > self._limit
+
     def is_reached(self, index: LinkIndex) -> bool:
         """Return whether ingestion must wait; what the index can give back is taken from it first.
 

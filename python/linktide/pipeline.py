@@ -1,8 +1,8 @@
 """The order of the stages: fetch → decode → apply → store. One session runs until it ends or one stage fails.
 
-Threads: one fetcher per source, one decoder, and the caller's, which alone owns state and writes. The decoder
-works on the next batch while the caller stores the one before it. After any failure the session is over; the
-service throws index and store away and builds both again from the tables.
+Threads: one fetcher per source, one decoder, and the caller's, which alone owns state and writes, but for the
+commits while catching up (storing.py). The decoder works on the next batch meanwhile. After any failure the
+session is over; the service throws index and store away and builds both again from the tables.
 """
 
 from __future__ import annotations
@@ -10,30 +10,31 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from linktide.metrics.batch import StoredBatch
-from linktide.restore import writer_row_of
 from linktide.sources.chunk_queue import ChunkQueue, divide, pieces, unread
 from linktide.sources.source import Position
-from linktide.store.writer import Advance, StoreBatch
+from linktide.store.writer import Advance
+from linktide.storing import DecodedBatch, Storer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
-    from linktide._core import EventBatch
-    from linktide.index import Decoder, LinkIndex, Rows
+    from linktide.index import Decoder, LinkIndex
     from linktide.memory_limit import MemoryLimit
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.index_counters import IndexCounters
     from linktide.sources.source import Chunk, Partition, Source
-    from linktide.store.writer import CommitTiming, StoreWriter
+    from linktide.store.writer import StoreWriter
 
 _POLL_SECONDS = 0.05
 _LINGER_SHARE = 0.1
 """A batch closes early when nothing came for this share of its greatest age."""
-_CATCH_UP_BATCHES = 10
+_CATCH_UP_BATCHES, _CAUGHT_UP_BATCHES = 10, 3
+"""Batches that wait when catching up begins, and when it ends: small batches cost twice as much an event."""
 _DRAIN_SECONDS = 5.0
 _SETTLE_SECONDS = 5.0
 
@@ -48,18 +49,6 @@ class PipelineSettings:
     """Above two of DuckDB's row groups (122,880 rows) rows go compressed into the file, past the WAL."""
     queue_max_bytes: int = 64 << 20
     idle_seconds: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """A decoded batch on its way to the store."""
-
-    events: EventBatch
-    advances: tuple[Advance, ...]
-    positions: Mapping[Partition, Position]
-    is_catching_up: bool
-    size_bytes: int
-    decode_seconds: float
 
 
 @dataclass(slots=True)
@@ -83,6 +72,8 @@ class Parts:
     """Why no source may be read for the moment."""
     is_to_leave: Callable[[], bool] = lambda: False
     """Asked between two batches; what is not stored then is dropped, and read again by the next session."""
+    committer: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "linktide-commit"))
+    """Commits batches while the service catches up; shut down at the end of the session."""
 
 
 @dataclass(slots=True)
@@ -111,17 +102,26 @@ class Session:
         self._now_us = now_us
         self._monotonic = monotonic
         self._queue = ChunkQueue(settings.queue_max_bytes)
-        self._decoded: deque[_Batch] = deque()
+        self._decoded: deque[DecodedBatch] = deque()
         self._changed = threading.Condition()
         self._is_decoder_done = False
         self._is_over = threading.Event()
         self._failure: BaseException | None = None
         self._fetchers = [_Fetcher(source) for source in parts.sources]
-        self._is_settled = False
+        self._is_catching_up = False
         self._has_upkeep = False
         self._settled_at = monotonic()
-        self.stored_rev = 0
-        """The newest revision that this session stored; any thread may read it."""
+        self._storer = Storer(
+            parts.index,
+            parts.writer,
+            parts.report,
+            parts.counters,
+            parts.committer,
+            now_us,
+            self._note_stored,
+            self._keep_up,
+            monotonic,
+        )
 
     def run(self) -> None:
         """Run until `stop` is set, every source is exhausted and stored, or the parts say to leave.
@@ -138,9 +138,11 @@ class Session:
             thread.start()
         try:
             self._store_batches()
+            self._storer.finish()
         except BaseException as error:  # noqa: BLE001 - raised again below, once the threads are gone
             self._fail(error)
         finally:
+            self._storer.close()
             self._is_over.set()
             self._queue.close()
             with self._changed:
@@ -151,6 +153,11 @@ class Session:
         self._tell_sources()
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def stored_rev(self) -> int:
+        """The newest revision that this session stored; any thread may read it."""
+        return self._storer.stored_rev
 
     def lag(self) -> dict[Partition, int]:
         """Return the records not yet fetched, by partition."""
@@ -225,7 +232,8 @@ class Session:
         """Gather one batch: (chunks, whether nothing follows, whether it is a catch-up batch)."""
         settings = self._settings
         waiting = sum(self.lag().values()) + self._queue.records
-        is_catching_up = waiting > _CATCH_UP_BATCHES * settings.batch_max_events
+        enough = _CAUGHT_UP_BATCHES if self._is_catching_up else _CATCH_UP_BATCHES
+        is_catching_up = self._is_catching_up = waiting > enough * settings.batch_max_events
         most = settings.catch_up_max_events if is_catching_up else settings.batch_max_events
         chunks: list[Chunk] = []
         events = size = 0
@@ -251,7 +259,7 @@ class Session:
 
     def _batches(
         self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
-    ) -> Iterator[_Batch]:
+    ) -> Iterator[DecodedBatch]:
         """Decode chunks into as many batches as they need, without what was decoded before."""
         chunks = unread(chunks, positions)
         while chunks and not self._is_over.is_set():
@@ -260,7 +268,7 @@ class Session:
 
     def _decode_batch(
         self, chunks: list[Chunk], positions: dict[Partition, Position], *, is_catching_up: bool
-    ) -> tuple[_Batch, list[Chunk]]:
+    ) -> tuple[DecodedBatch, list[Chunk]]:
         """Decode one batch; return it and what of the chunks it had no room for."""
         started = self._monotonic()
         writer = self._parts.writer
@@ -290,9 +298,9 @@ class Session:
         positions.update(moved)
         seconds = self._monotonic() - started
         size_bytes = sum(len(chunk.data) for chunk in chunks) - sum(len(chunk.data) for chunk in rest)
-        return _Batch(events, tuple(advances), moved, is_catching_up, size_bytes, seconds), rest
+        return DecodedBatch(events, tuple(advances), moved, is_catching_up, size_bytes, seconds), rest
 
-    def _hand_over(self, batch: _Batch) -> None:
+    def _hand_over(self, batch: DecodedBatch) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._decoded or self._is_over.is_set())
             if not self._is_over.is_set():
@@ -308,8 +316,10 @@ class Session:
                 stopped_at = self._monotonic()
             if stopped_at is not None and self._monotonic() - stopped_at > _DRAIN_SECONDS:
                 return
-            if self._parts.between_batches():
-                self._is_settled = False
+            if not self._storer.is_ahead and self._parts.between_batches():
+                self._storer.unsettle()
+            if self._parts.memory.is_over(self._parts.index):
+                self._storer.finish()  # who hears of a pause sees all that was stored before it
             if self._parts.memory.is_reached(self._parts.index):
                 if stopped_at is not None:
                     return
@@ -317,18 +327,16 @@ class Session:
                 self._stop.wait(self._settings.idle_seconds)
                 continue
             batch, is_done = self._take()
-            if batch is None:
-                self._settle()
-                if is_done:
-                    return
-            else:
-                self._store(batch)
+            if batch is not None:
+                self._storer.store(batch)
                 self._settle_if_overdue()
-            self._has_upkeep = self._parts.upkeep(batch is not None and batch.is_catching_up)
-            if (checkpoint := self._parts.writer.checkpoint_if_due()) is not None:
-                self._parts.report.checkpointed(checkpoint)
+                continue
+            self._settle()
+            if is_done:
+                return
+            self._keep_up(is_catching_up=False)
 
-    def _take(self) -> tuple[_Batch | None, bool]:
+    def _take(self) -> tuple[DecodedBatch | None, bool]:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._decoded or self._is_decoder_done or self._failure is not None,
@@ -340,42 +348,9 @@ class Session:
                 return batch, False
             return None, self._is_decoder_done
 
-    def _store(self, batch: _Batch) -> None:
-        parts = self._parts
-        started = self._monotonic()
-        rows = parts.index.apply(batch.events, parts.writer.observations_of)
-        applied = self._monotonic()
-        timing = self._commit(rows, batch.advances)
-        self._is_settled = False
-        with self._changed:
-            for fetcher in self._fetchers:
-                fetcher.committed.update(batch.positions)
-        parts.report.stored(
-            batch.events,
-            StoredBatch(
-                timing,
-                now_us=self._now_us(),
-                size_bytes=batch.size_bytes,
-                decode_seconds=batch.decode_seconds,
-                apply_seconds=applied - started,
-                is_catching_up=batch.is_catching_up,
-            ),
-        )
-
-    def _commit(self, rows: Rows, advances: tuple[Advance, ...]) -> CommitTiming:
-        row = writer_row_of(self._parts.index, rows.rev, rows.clock_us)
-        timing = self._parts.writer.commit(StoreBatch(rows.tables, advances, row))
-        self.stored_rev = rows.rev
-        self._parts.counters.stored(self._parts.index)
-        return timing
-
     def _settle(self) -> None:
         """Nothing to do: bring authority to its idle error."""
-        if not self._is_settled:
-            rows = self._parts.index.settle()
-            if rows is not None:
-                self._commit(rows, ())
-            self._is_settled = True
+        self._storer.settle()
         self._settled_at = self._monotonic()
 
     def _settle_if_overdue(self) -> None:
@@ -383,6 +358,17 @@ class Session:
         is_overdue = self._monotonic() - self._settled_at >= _SETTLE_SECONDS
         if is_overdue and not self._decoded:
             self._settle()
+
+    def _note_stored(self, positions: Mapping[Partition, Position]) -> None:
+        with self._changed:
+            for fetcher in self._fetchers:
+                fetcher.committed.update(positions)
+
+    def _keep_up(self, is_catching_up: bool) -> None:  # noqa: FBT001 - as the parts have it
+        """Do one slice of what keeps the store in order."""
+        self._has_upkeep = self._parts.upkeep(is_catching_up)
+        if (checkpoint := self._parts.writer.checkpoint_if_due()) is not None:
+            self._parts.report.checkpointed(checkpoint)
 
     # --- ends ----------------------------------------------------------------------------------------------
 

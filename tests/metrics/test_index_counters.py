@@ -48,7 +48,7 @@ def test_the_sum_over_all_indexes_never_falls(lives: list[list[int]]) -> None:
         for more in commits:
             count += more
             total += more
-            counters.stored(cast("LinkIndex", Counting(count)))
+            counters.stored(counters.count(cast("LinkIndex", Counting(count))))
             assert metrics.value(BACKFILLED) == metrics.value(NEW, "a.example", "own") == total
             assert metrics.value(EDGES, "domain", "citation") == total
             assert metrics.value(NEW, "b.example", "rival") == 0

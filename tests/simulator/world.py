@@ -24,15 +24,16 @@ from linktide.metrics.values import Metrics
 from linktide.pipeline import Parts, PipelineSettings, Session
 from linktide.store.writer import FAIL_POINTS
 from oracle.histories import RECORD_AT_US
+from simulator.late_commits import LateCommits
 from simulator.topic import Topic, TopicSource, draw_topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from linktide.index import Decoder, IndexOptions, LinkIndex
-    from linktide.pipeline import _Batch
     from linktide.sources.source import Chunk, Partition, Position
     from linktide.store.writer import StoreWriter
+    from linktide.storing import DecodedBatch
     from simulator.fake_store import FakeStore, FakeWriter
     from simulator.memory_store import MemoryStore
 
@@ -43,6 +44,8 @@ FAULTS = {
     "rebalance": 3, "pause": 2, "clock": 1,
 }  # fmt: skip
 FAULT_SHARE = 0.2
+CATCH_UP_SHARE = 0.5
+"""Of the batches that are applied before the one before them is committed."""
 
 
 class CrashError(BaseException):
@@ -61,7 +64,7 @@ class Life:
     rev: int
     """The newest revision that it knows of."""
     queue: list[Chunk] = field(default_factory=list)
-    decoded: list[_Batch] = field(default_factory=list)
+    decoded: list[DecodedBatch] = field(default_factory=list)
 
 
 class World:
@@ -99,6 +102,7 @@ class World:
             IndexCounters(metrics, []),
             MemoryLimit(None, metrics, ends_by_itself=False),
             stored,
+            committer=LateCommits(),
         )
         session = Session(
             parts,
@@ -120,6 +124,13 @@ class World:
             raise error(f"bomb at {point}")
 
     def restart(self) -> None:
+        if self.chance.random() < 0.5:
+            # The commit under way took hold before the end, or failed, which ends a zombie, too.
+            try:
+                self.life.session._storer.finish()  # noqa: SLF001 -- as above
+            except (CrashError, RetryError):
+                self.zombie = None if self.zombie is self.life else self.zombie
+            self.life.rev = max(self.life.rev, self.life.session.stored_rev)
         self.store.crash()
         self.bomb = None
         self.life = self.begin_life()
@@ -160,18 +171,20 @@ class World:
         life = self.life
         taken = self.chance.randint(1, max(1, len(life.queue)))
         chunks, life.queue = life.queue[:taken], life.queue[taken:]
-        life.decoded.extend(life.session._batches(chunks, life.positions, is_catching_up=False))  # noqa: SLF001 -- the scheduler
+        is_catching_up = self.chance.random() < CATCH_UP_SHARE
+        batches = life.session._batches(chunks, life.positions, is_catching_up=is_catching_up)  # noqa: SLF001 -- the scheduler
+        life.decoded.extend(batches)
 
     def store_batch(self, life: Life) -> None:
         if life.decoded:
-            life.session._store(life.decoded.pop(0))  # noqa: SLF001 -- as above
-            life.rev = life.session.stored_rev
+            life.session._storer.store(life.decoded.pop(0))  # noqa: SLF001 -- as above
+            life.rev = max(life.rev, life.session.stored_rev)
 
     def do_store(self) -> None:
         self.store_batch(self.life)
 
     def do_settle(self) -> None:
-        self.life.session._settle()  # noqa: SLF001 -- as above
+        self.life.session._storer.settle()  # noqa: SLF001 -- as above
         self.life.rev = max(self.life.rev, self.life.session.stored_rev)
 
     def do_checkpoint(self) -> None:
@@ -196,6 +209,7 @@ class World:
         """End well: what is decoded is stored, the rest is read again."""
         while self.life.decoded:
             self.store_batch(self.life)
+        self.life.session._storer.finish()  # noqa: SLF001 -- as above
         self.do_tell()
         self.restart()
 
@@ -214,6 +228,7 @@ class World:
         bomb, self.bomb = self.bomb, None
         try:
             self.store_batch(zombie)
+            zombie.session._storer.finish()  # noqa: SLF001 -- as above
         except FenceError:
             # Which stops the process: its index holds by now what it could not store.
             self.zombie = None

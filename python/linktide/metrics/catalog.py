@@ -70,7 +70,7 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge(
         "linktide_pipeline_queue_bytes", "Undecoded bytes that wait; the sources pause at queue_max_bytes."
     ),
-    _gauge("linktide_pipeline_is_catching_up", "1 while the lag is more than ten batches."),
+    _gauge("linktide_pipeline_is_catching_up", "1 once ten batches lag, until three do."),
     _gauge("linktide_pipeline_last_commit_timestamp_seconds", "When the last batch was stored."),
     _histogram(
         "linktide_pipeline_freshness_seconds",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from linktide.index import LinkIndex
     from linktide.metrics.values import Metrics
+
+Counted: TypeAlias = "Mapping[tuple[str, ...], float]"
+"""(metric, its labels…) → count."""
 
 _OF_THE_INDEX: Final = {
     "linktide_index_rederived_links_total": "rederived_links",
@@ -46,21 +49,23 @@ class IndexCounters:
         """Hear that the index was built anew and counts from 0."""
         self._told.clear()
 
-    def stored(self, index: LinkIndex) -> None:
-        """Hear that what the index has counted so far is stored."""
+    def count(self, index: LinkIndex) -> Counted:
+        """Return what the index has counted so far, to be told once it is stored."""
         numbers = index.numbers()
-        for name, key in _OF_THE_INDEX.items():
-            self._tell(numbers[key], name)
+        counted: dict[tuple[str, ...], float] = {(name,): numbers[key] for name, key in _OF_THE_INDEX.items()}
         for one in index.vectors():
-            self._tell(one.edges_touched, "linktide_authority_edges_total", one.graph, one.vector)
-        counted = index.domain_numbers([domain for domain, _ in self._tracked])
-        for labels, domain in zip(self._tracked, counted, strict=True):
+            counted["linktide_authority_edges_total", one.graph, one.vector] = one.edges_touched
+        domains = index.domain_numbers([domain for domain, _ in self._tracked])
+        for labels, domain in zip(self._tracked, domains, strict=True):
             if domain is not None:
                 for name, key in _OF_A_DOMAIN.items():
-                    self._tell(getattr(domain, key), name, *labels)
+                    counted[name, *labels] = getattr(domain, key)
+        return counted
 
-    def _tell(self, count: float, name: str, *labels: str) -> None:
-        told = self._told.get((name, *labels), 0.0)
-        self._told[name, *labels] = count
-        # A part of the index that was built anew counts from 0 as well.
-        self._metrics.add(name, count - told if count >= told else count, *labels)
+    def stored(self, counted: Counted) -> None:
+        """Hear that what the index had counted by then is stored."""
+        for (name, *labels), count in counted.items():
+            told = self._told.get((name, *labels), 0.0)
+            self._told[name, *labels] = count
+            # A part of the index that was built anew counts from 0 as well.
+            self._metrics.add(name, count - told if count >= told else count, *labels)

@@ -1,0 +1,134 @@
+"""The last two stages of a session: who is ahead of whom, and what a failed commit leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from linktide.errors import RetryError
+from linktide.store.writer import CommitTiming
+from linktide.storing import DecodedBatch, Storer
+from simulator.late_commits import LateCommits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linktide._core import EventBatch
+
+TIMING = CommitTiming(datetime(2026, 1, 1, tzinfo=UTC), 0.0, 0.0, 0.0, {})
+
+
+@dataclass
+class Stage:
+    """Stands for index, writer, report and counters, and writes down what they were asked."""
+
+    done: list[str] = field(default_factory=list)
+    rev: int = 0
+    fails: str = ""
+    wants_observations: bool = False
+
+    def apply(self, _events: object, observations_of: Callable[[Any], Any]) -> SimpleNamespace:
+        self.rev += 1
+        if self.wants_observations:
+            observations_of(None)
+        self.done.append(f"apply {self.rev}")
+        return SimpleNamespace(rev=self.rev, clock_us=0, tables={"rev": self.rev})
+
+    def settle(self) -> None:
+        self.done.append("settle")
+
+    def observations_of(self, _wanted: object) -> None:
+        self.done.append("observations")
+
+    def commit(self, batch: Any) -> CommitTiming:  # noqa: ANN401 - a StoreBatch
+        what = f"commit {batch.tables['rev']}"
+        if what == self.fails:
+            raise RetryError(what)
+        self.done.append(what)
+        return TIMING
+
+    def numbers(self) -> dict[str, float]:
+        return {"live_links": 0, "authority_error_bound": 0.0}
+
+    def count(self, _index: object) -> int:
+        return self.rev
+
+    def stored(self, what: object, *_: object) -> None:
+        if isinstance(what, int):
+            self.done.append(f"counted {what}")
+
+
+def storer_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Storer:
+    monkeypatch.setattr("linktide.storing.writer_row_of", lambda *_: None)
+    any_stage = cast("Any", stage)
+    return Storer(
+        any_stage, any_stage, any_stage, any_stage, LateCommits(), lambda: 0, lambda _: None,
+        lambda is_catching_up: stage.done.append(f"after {is_catching_up}"), lambda: 0.0,
+    )  # fmt: skip
+
+
+def batch(*, is_catching_up: bool) -> DecodedBatch:
+    return DecodedBatch(cast("EventBatch", None), (), {}, is_catching_up, 0, 0.0)
+
+
+def test_a_batch_near_the_head_is_stored_when_store_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    storer = storer_of(stage, monkeypatch)
+    storer.store(batch(is_catching_up=False))
+    assert stage.done == ["apply 1", "commit 1", "counted 1", "after False"]
+    assert (storer.stored_rev, storer.is_ahead) == (1, False)
+
+
+def test_catching_up_a_batch_is_applied_before_the_one_before_it_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    storer = storer_of(stage, monkeypatch)
+    storer.store(batch(is_catching_up=True))
+    assert (storer.stored_rev, storer.is_ahead, stage.done) == (0, True, ["apply 1"])
+    storer.store(batch(is_catching_up=True))
+    assert stage.done == ["apply 1", "apply 2", "commit 1", "counted 1", "after True"]
+    assert (storer.stored_rev, storer.is_ahead) == (1, True)
+    storer.settle()
+    assert stage.done[5:] == ["commit 2", "counted 2", "after True", "settle"]
+    assert (storer.stored_rev, storer.is_ahead) == (2, False)
+
+
+def test_now_and_then_index_and_store_stand_still_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    storer = storer_of(stage, monkeypatch)
+    ahead = []
+    for _ in range(20):
+        storer.store(batch(is_catching_up=True))
+        ahead.append(storer.is_ahead)
+    assert ahead == [True, True, True, True, False] * 4
+
+
+def test_observations_are_read_once_the_batch_before_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    storer = storer_of(stage, monkeypatch)
+    storer.store(batch(is_catching_up=True))
+    stage.wants_observations = True
+    storer.store(batch(is_catching_up=False))
+    # What follows a commit waits: the index is being changed.
+    assert stage.done[:5] == ["apply 1", "commit 1", "observations", "apply 2", "counted 1"]
+    assert stage.done[-3:] == ["commit 2", "counted 2", "after False"]
+
+
+@pytest.mark.parametrize("wants_observations", [False, True])
+def test_a_failed_commit_is_raised_by_the_next_batch_and_nothing_is_stored_after_it(
+    *, wants_observations: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(fails="commit 1")
+    storer = storer_of(stage, monkeypatch)
+    storer.store(batch(is_catching_up=True))
+    stage.wants_observations = wants_observations
+    with pytest.raises(RetryError, match="commit 1"):
+        storer.store(batch(is_catching_up=True))
+    storer.close()
+    assert not [what for what in stage.done if what.startswith(("commit", "counted"))]
+    assert storer.stored_rev == 0
