@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.index_counters import Counted, IndexCounters
     from linktide.sources.source import Partition, Position
-    from linktide.store.writer import Advance, CommitTiming, StoreWriter
+    from linktide.store.writer import Advance, CheckpointResult, CommitTiming, StoreWriter
 
 _MOST_AHEAD = 4
 """Batches in a row that are applied before the one before them is stored: then others have their turn."""
@@ -75,7 +75,7 @@ class Storer:
     _is_settled: bool = False
     _ahead: int = 0
     _applied: _Applied | None = None
-    _commit: Future[CommitTiming] | None = None
+    _commit: Future[tuple[CommitTiming, CheckpointResult | None]] | None = None
 
     @property
     def is_ahead(self) -> bool:
@@ -95,7 +95,7 @@ class Storer:
         self.finish()
         if batch.is_catching_up and self._ahead < _MOST_AHEAD:
             self._ahead += 1
-            self._applied, self._commit = applied, self.committer.submit(self.writer.commit, stored)
+            self._applied, self._commit = applied, self.committer.submit(self._commit_beside, stored)
             return
         self._ahead = 0
         self._stored(applied, self.writer.commit(stored))
@@ -105,7 +105,10 @@ class Storer:
         commit, applied = self._commit, self._applied
         self._commit = self._applied = None
         if commit is not None and applied is not None:
-            self._stored(applied, commit.result())
+            timing, checkpoint = commit.result()
+            if checkpoint is not None:
+                self.report.checkpointed(checkpoint)
+            self._stored(applied, timing)
 
     def unsettle(self) -> None:
         """Hear that scores moved which are to be written."""
@@ -126,6 +129,10 @@ class Storer:
     def close(self) -> None:
         """Wait for the commit under way, whatever becomes of it."""
         self.committer.shutdown()
+
+    def _commit_beside(self, stored: StoreBatch) -> tuple[CommitTiming, CheckpointResult | None]:
+        """Commit, and checkpoint if it is due, while the index takes the next batch."""
+        return self.writer.commit(stored), self.writer.checkpoint_if_due()
 
     def _observations_of(self, wanted: pa.RecordBatch) -> pa.Table:
         # They lie in the store, which must hold the batch before. The index is being changed, so all that

@@ -51,6 +51,13 @@ class Stage:
         self.done.append(what)
         return TIMING
 
+    def checkpoint_if_due(self) -> str:
+        self.done.append("checkpoint")
+        return "checkpoint"
+
+    def checkpointed(self, what: str) -> None:
+        self.done.append(f"told of {what}")
+
     def numbers(self) -> dict[str, float]:
         return {"live_links": 0, "authority_error_bound": 0.0}
 
@@ -91,10 +98,18 @@ def test_catching_up_a_batch_is_applied_before_the_one_before_it_is_stored(
     storer.store(batch(is_catching_up=True))
     assert (storer.stored_rev, storer.is_ahead, stage.done) == (0, True, ["apply 1"])
     storer.store(batch(is_catching_up=True))
-    assert stage.done == ["apply 1", "apply 2", "commit 1", "counted 1", "after True"]
+    beside = ["commit 1", "checkpoint", "told of checkpoint", "counted 1", "after True"]
+    assert stage.done == ["apply 1", "apply 2", *beside]
     assert (storer.stored_rev, storer.is_ahead) == (1, True)
     storer.settle()
-    assert stage.done[5:] == ["commit 2", "counted 2", "after True", "settle"]
+    assert stage.done[7:] == [
+        "commit 2",
+        "checkpoint",
+        "told of checkpoint",
+        "counted 2",
+        "after True",
+        "settle",
+    ]
     assert (storer.stored_rev, storer.is_ahead) == (2, False)
 
 
@@ -115,7 +130,16 @@ def test_observations_are_read_once_the_batch_before_is_stored(monkeypatch: pyte
     stage.wants_observations = True
     storer.store(batch(is_catching_up=False))
     # What follows a commit waits: the index is being changed.
-    assert stage.done[:5] == ["apply 1", "commit 1", "observations", "apply 2", "counted 1"]
+    first = [
+        "apply 1",
+        "commit 1",
+        "checkpoint",
+        "observations",
+        "apply 2",
+        "told of checkpoint",
+        "counted 1",
+    ]
+    assert stage.done[:7] == first
     assert stage.done[-3:] == ["commit 2", "counted 2", "after False"]
 
 
