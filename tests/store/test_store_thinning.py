@@ -67,7 +67,9 @@ def test_nothing_goes_unless_asked_and_worth_it(tmp_path: Path) -> None:
         assert store.all("SELECT thinned_before_at FROM internal.segments") == [(None,)]
         thin(store, days=92)
         assert kept(store) == list(range(100))
-        assert store.all("SELECT thinned_rows, thinned_before_at IS NULL FROM internal.segments") == [(0, False)]
+        assert store.all("SELECT thinned_rows, thinned_before_at IS NULL FROM internal.segments") == [
+            (0, False)
+        ]
 
 
 def test_the_last_sighting_that_carries_a_field_stays(tmp_path: Path) -> None:
@@ -75,7 +77,8 @@ def test_the_last_sighting_that_carries_a_field_stays(tmp_path: Path) -> None:
         story = crawled(100)
         for number, carried in enumerate((
             {"anchor": "a"}, {"anchor": "a"}, {"anchor": "a"}, {"extra": '{"title":"T"}'},
-            {"extra": '{"title": "U", "alt": ""}'}, {"extra": '{"title":"T"}'}, {"extra": '{"title":"\\udc00"}'},
+            {"extra": '{"title": "U", "alt": ""}'}, {"extra": '{"title":"T"}'},
+            {"extra": '{"title":"\\udc00"}'},
         )):  # fmt: skip
             story.event(1, 2, day(10.5 + number), 500 + number, **carried)
         segment_of(store, story)

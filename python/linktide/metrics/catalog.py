@@ -116,8 +116,8 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ),
     _counter(
         "linktide_store_events_beyond_horizon_total",
-        "Link and page events stored although older than what segments were thinned to: what they say of lives "
-        "and attribute changes back then may err.",
+        "Link and page events stored although older than what segments were thinned to: lives and attribute "
+        "changes of back then may err.",
     ),
     _gauge(
         "linktide_store_dead_letter_bytes",

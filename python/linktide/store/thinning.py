@@ -1,6 +1,6 @@
 """Raw observations expire: segments are written anew without the old sightings that define nothing.
 
-What stays is told by docs/decisions/0019: a link derived from what stays has the same lives, attribute runs and
+What stays is told by docs/decisions/0019: a link derived from it has the same lives, attribute runs and
 registers as derived from all. The order on disk is that of a new segment: write, fsync, rename, fsync of the
 folder, then the transaction that names the new file in the place of the old one.
 """
@@ -148,7 +148,7 @@ class Thinner:
             self._counted_rev = rev
 
     def take_counts(self) -> tuple[int, int]:
-        """Return the rows that expired, and the events that came older than the horizon, since the last call."""
+        """Return the rows that expired and the events that came too late since the last call."""
         counts = (self._thinned_rows, self._late_rows)
         self._thinned_rows = self._late_rows = 0
         return counts
@@ -260,7 +260,9 @@ class Thinner:
         return None if clock is None else int(str(clock)) - self.rule.days * 86_400_000_000
 
     def _read_horizon(self) -> None:
-        found = self._run("SELECT epoch_us(max(thinned_before_at)) FROM internal.segments WHERE thinned_rows > 0")
+        found = self._run(
+            "SELECT epoch_us(max(thinned_before_at)) FROM internal.segments WHERE thinned_rows > 0"
+        )
         self.horizon_us = None if found[0][0] is None else int(str(found[0][0]))
 
     def _rev(self) -> int:

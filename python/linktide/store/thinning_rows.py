@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from linktide.store.parts import Parts
 
 _WITNESS_FILES: Final = 64
-"""Segments that are searched for a later sighting: the next ones in time. A row for which none is found stays."""
+"""Segments that are searched for a later sighting: the next ones. A row for which none is found stays."""
 _SHAPE: Final = """
 hash(rel IS NULL, anchor IS NULL, link_type IS NULL,
      CASE WHEN extra IS NULL THEN 0 WHEN json_valid(extra) THEN hash(json_keys(extra)) ELSE hash(extra) END)
@@ -29,8 +29,11 @@ _STEPS: Final = (
     SELECT file_row_number AS place, link_id, source_key, kind, observed_at, {_SHAPE} AS shape
     FROM read_parquet('{{file}}', file_row_number = true)
     WHERE observed_at < {{horizon}} AND kind <> 3
+    """,  # noqa: S608 - constants of this file
+    """
+    CREATE OR REPLACE TEMP TABLE old_links AS
+    SELECT DISTINCT link_id, source_key FROM temp.old_rows WHERE kind <> 7
     """,
-    "CREATE OR REPLACE TEMP TABLE old_links AS SELECT DISTINCT link_id, source_key FROM temp.old_rows WHERE kind <> 7",
     # Between its first sighting and its last no life needs one.
     """
     CREATE OR REPLACE TEMP TABLE old_lives AS
@@ -45,8 +48,8 @@ _STEPS: Final = (
                GROUP BY c.link_id) s ON s.link_id = v.link_id
     WHERE NOT v.is_void
     """,
-    # But a later one before the horizon that carries the same fields must stay: it is the last one for what comes
-    # after the horizon, and keeps attributes current whatever comes before it.
+    # But a later one before the horizon that carries the same fields must stay: it is the last one for what
+    # comes after the horizon, and keeps attributes current whatever comes before it.
     f"""
     CREATE OR REPLACE TEMP TABLE witnesses AS
     SELECT link_id, shape, max(observed_at) AS observed_at
@@ -56,16 +59,17 @@ _STEPS: Final = (
           SEMI JOIN temp.old_links l ON l.link_id = e.link_id
           WHERE e.kind IN (1, 2) AND e.observed_at < {{horizon}})
     GROUP BY link_id, shape
-    """,
+    """,  # noqa: S608 - constants of this file
     # A sighting that clears a suspicion, or outshines a loss of its instant, holds its life together.
     f"""
     CREATE OR REPLACE TEMP TABLE old_losses AS
     SELECT DISTINCT e.link_id, e.observed_at AS since,
-           e.observed_at + CASE e.lost_reason WHEN 'pageerror' THEN {_WINDOW} ELSE INTERVAL 0 HOURS END AS until
+           e.observed_at + CASE e.lost_reason WHEN 'pageerror' THEN {_WINDOW}
+                           ELSE INTERVAL 0 HOURS END AS until
     FROM (FROM ({{others}}) UNION ALL BY NAME SELECT * FROM read_parquet('{{file}}')) e
     SEMI JOIN temp.old_links l ON l.link_id = e.link_id
     WHERE e.kind = 3 AND e.observed_at < {{horizon}}
-    """,
+    """,  # noqa: S608 - constants of this file
     f"""
     CREATE OR REPLACE TEMP TABLE old_answers AS
     SELECT DISTINCT s.page_key, s.observed_at AS since,
@@ -74,7 +78,7 @@ _STEPS: Final = (
     FROM internal.page_snapshots s
     SEMI JOIN temp.old_links l ON l.source_key = s.page_key
     WHERE s.observed_at < {{horizon}}
-    """,
+    """,  # noqa: S608 - constants of this file
     # All that is told of one instant goes together or stays: its strongest value may be in any row.
     """
     CREATE OR REPLACE TEMP TABLE twins AS
@@ -112,13 +116,13 @@ _STEPS: Final = (
 def find_expired(connection: DuckDBPyConnection, parts: Parts, file_name: str, horizon_us: int) -> int:
     """Make temp.expired: the places in a segment of the rows that define nothing; return how many.
 
-    Reads the columns of keys and times of the segments whose times overlap. Inside a transaction of the caller,
-    on a connection of its own. Raises what DuckDB raises.
+    Reads the columns of keys and times of the segments whose times overlap. Inside a transaction of the
+    caller, on a connection of its own. Raises what DuckDB raises.
     """
     folder = parts.segment_folder
     hot = [f'FROM internal."{part}"' for part in parts.physical(LINK_EVENTS)]
     found = connection.execute(
-        "SELECT o.file_name, o.last_observed_at >= s.last_observed_at "
+        "SELECT o.file_name, o.last_observed_at >= s.last_observed_at "  # noqa: S608 - a constant
         "FROM internal.segments o, internal.segments s WHERE s.file_name = $name AND o.file_name <> $name "
         f"AND o.last_observed_at >= s.first_observed_at - {_WINDOW} "
         "AND o.first_observed_at < make_timestamptz($horizon) ORDER BY o.last_observed_at, o.file_name",
