@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,8 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from linktide import service
+from linktide.backoff import Backoff
+from linktide.errors import RetryError
 from linktide.store.segments import SegmentRule
-from linktide.store.thinning import Thinner, ThinRule
+from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
 from linktide.upkeep import Upkeep
 from oracle.compare import assert_same, check_deciders, compare_view
 from oracle.deliveries import Delivery
@@ -29,6 +33,8 @@ from oracle.page_events import PageEvent
 from oracle.views import VIEWS, Settings
 from pipeline import whole
 from pipeline.arrivals import Arrival, arrivals, side_by_side
+from pipeline.test_restart import Bomb
+from pipeline.test_upkeep import TINY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,12 +63,14 @@ def thinning(days: int, steps: Sequence[int]) -> Iterator[None]:
 
     def of(*parts: object, **named: object) -> Upkeep:
         upkeep = build(*parts, **named)  # type: ignore[arg-type]
+        upkeep.folder.rule = TINY
         upkeep.mover.rule = SegmentRule(rows=1)
         upkeep.mover.is_alone = False
         upkeep.thinner = Thinner(
             upkeep.folder.database,
             ThinRule(days, least_share=0.0, step_seconds=1),
             lambda: 0.0,
+            at=upkeep.mover.at,
             is_alone=False,
         )
         return upkeep
@@ -76,6 +84,11 @@ def thinning(days: int, steps: Sequence[int]) -> Iterator[None]:
 
     with patch.object(Upkeep, "of", of), patch.object(Upkeep, "step", many):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
 
 
 def again(events: Sequence[AnyEvent], begin: int) -> tuple[AnyEvent, ...]:
@@ -132,10 +145,13 @@ def test_events_of_any_age_keep_tables_and_observations_as_one(data: st.DataObje
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
     days = data.draw(st.sampled_from((1, 2, 3, 5, 9)))
     steps = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=4))
+    bomb = Bomb(
+        data.draw(st.sampled_from(THIN_POINTS)), data.draw(st.frozensets(st.integers(1, 4))), RetryError
+    )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
         with thinning(days, steps):
-            arrival.run(path)
+            arrival.run(path, bomb)
         with whole.opened(path) as stopped:
             kept = {Origin(*row) for row in stopped.query(ORIGINS)}
             left = [event for event in arrival.events if not isinstance(event, Event) or event.origin in kept]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +16,6 @@ from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KEPT = "SELECT off FROM internal.link_events ORDER BY off"
 CLOCK = day(100)
@@ -170,6 +173,40 @@ def test_a_thread_of_its_own_writes_the_file(tmp_path: Path) -> None:
             pass
         assert kept(store) == [0, 69, *range(70, 100)]
         assert not thinner.is_busy
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from hand_made_store import Store
+from linktide.store.thinning import Thinner, ThinRule
+
+def at(name):
+    if name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with Store(pathlib.Path(sys.argv[1])) as store:
+    Thinner(store.database, ThinRule(30), at=at).thin_all()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", THIN_POINTS)
+def test_killed_at_any_point_it_holds_all_or_what_stays(tmp_path: Path, point: str) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        segment_of(store, crawled(100))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "a.duckdb"), point],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])},
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Store(tmp_path / "a.duckdb") as store:
+        assert kept(store) == (list(range(100)) if point != "thinned" else [0, 69, *range(70, 100)])
+        SegmentMover(store.database, lambda: NOW)
+        thin(store)
+        assert kept(store) == [0, 69, *range(70, 100)]
 
 
 @pytest.mark.parametrize("point", THIN_POINTS)
