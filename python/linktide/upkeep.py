@@ -133,6 +133,7 @@ class Upkeep:
             self.desk.resume(DEAD_LETTERS)
         self.metrics.set("linktide_store_segment_bytes", database.segment_bytes())
         self.metrics.set("linktide_store_dead_letter_bytes", held)
+        self.thinner.drop_replaced()
         thinned, late = self.thinner.take_counts()
         self.metrics.add("linktide_store_thinned_events_total", thinned)
         self.metrics.add("linktide_store_events_beyond_horizon_total", late)

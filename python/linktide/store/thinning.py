@@ -123,7 +123,6 @@ class Thinner:
             if (done := self._beside.take()) is not None:
                 self._name(done)
                 return True
-            self._drop_replaced()
             return self._begin_if_due()
 
     def count_late(self) -> None:
@@ -153,6 +152,16 @@ class Thinner:
         self._thinned_rows = self._late_rows = 0
         return counts
 
+    def drop_replaced(self) -> None:
+        """Remove old files that nobody can read any more; what is left at a stop goes at the next start.
+
+        Raises StoreFailedError.
+        """
+        now = self.monotonic()
+        with self._mended("remove segments that were replaced"):
+            while self._replaced and now - self._replaced[0][0] >= _OLD_FILE_SECONDS:
+                self._replaced.pop(0)[1].unlink(missing_ok=True)
+
     def thin_all(self) -> None:
         """Thin all that is due; for tests, benches and offline work."""
         while self.step() or self.is_busy:
@@ -181,24 +190,21 @@ class Thinner:
         return True
 
     def _write(self, cursor: duckdb.DuckDBPyConnection, name: str, rows: int, horizon_us: int) -> Thinned:
-        """Find what goes and write the file without it, on one snapshot."""
+        """Find what goes, on one snapshot, and write the file without it."""
         folder = self.database.parts.segment_folder
         cursor.execute("BEGIN").fetchall()
-        try:
-            rev = int(cursor.execute("SELECT rev FROM internal.writer").fetchall()[0][0])
-            gone = find_expired(cursor, self.database.parts, name, horizon_us)
-            if gone == 0 or gone < self.rule.least_share * rows:
-                return Thinned(name, horizon_us, rev, 0, None)
-            kept = (
-                f"SELECT e.* EXCLUDE (file_row_number) FROM read_parquet('{quoted(folder / name)}', "  # noqa: S608
-                "file_row_number = true) e ANTI JOIN temp.expired x ON x.place = e.file_row_number"
-            )
-            segment = write_segment(cursor, folder / _name_of(name, horizon_us), kept, self.at, "thin")
-            return Thinned(name, horizon_us, rev, gone, segment)
-        finally:
-            # What was made of it is the file; the temporary tables go.
-            with suppress(duckdb.Error):
-                cursor.execute("ROLLBACK").fetchall()
+        rev = int(cursor.execute("SELECT rev FROM internal.writer").fetchall()[0][0])
+        gone = find_expired(cursor, self.database.parts, name, horizon_us)
+        # Checkpoints wait for a transaction, not for the file. The temporary tables go with the cursor.
+        cursor.execute("COMMIT").fetchall()
+        if gone == 0 or gone < self.rule.least_share * rows:
+            return Thinned(name, horizon_us, rev, 0, None)
+        kept = (
+            f"SELECT e.* EXCLUDE (file_row_number) FROM read_parquet('{quoted(folder / name)}', "  # noqa: S608
+            "file_row_number = true) e ANTI JOIN temp.expired x ON x.place = e.file_row_number"
+        )
+        segment = write_segment(cursor, folder / _name_of(name, horizon_us), kept, self.at, "thin")
+        return Thinned(name, horizon_us, rev, gone, segment)
 
     def _name(self, done: Thinned) -> None:
         """Put the new file in the place of the old one, or only note that it was looked at."""
@@ -248,12 +254,6 @@ class Thinner:
             if late and self._run(_LATE.format(rows=rows, file=file, column=column)):
                 return True
         return False
-
-    def _drop_replaced(self) -> None:
-        """Remove old files that nobody can read any more; what is left at a stop goes at the next start."""
-        now = self.monotonic()
-        while self._replaced and now - self._replaced[0][0] >= _OLD_FILE_SECONDS:
-            self._replaced.pop(0)[1].unlink(missing_ok=True)
 
     def _horizon(self) -> int | None:
         clock = self._run("SELECT epoch_us(clock) FROM internal.writer")[0][0]
