@@ -162,6 +162,11 @@ class Config:
     retention_segment_seconds: float = setting(
         3600.0, number(1, 10**7), "They leave after so long, too, if there are at least 100,000."
     )
+    retention_event_days: int = setting(
+        0,
+        whole_number(0, 36_500),
+        "Raw events in segments older than this that define nothing expire; 0: kept for ever.",
+    )
     retention_dead_letter_days: int = setting(
         0, whole_number(0, 36_500), "Dead letters received longer ago are erased; 0: kept for ever."
     )

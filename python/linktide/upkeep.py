@@ -11,6 +11,7 @@ from linktide.setting import size_text
 from linktide.store.fold import Folder, FoldRule
 from linktide.store.retention import Retention, RetentionRule
 from linktide.store.segments import SegmentMover, SegmentRule
+from linktide.store.thinning import Thinner, ThinRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class Upkeep:
 
     folder: Folder
     mover: SegmentMover
+    thinner: Thinner
     retention: Retention
     desk: PauseDesk
     metrics: Metrics
@@ -65,6 +67,7 @@ class Upkeep:
         return cls(
             Folder(database, FoldRule(config.fold_rows), at=at, void_floor=void_floor),
             SegmentMover(database, now, events, at=at),
+            Thinner(database, ThinRule(config.retention_event_days), at=at),
             Retention(database, now, rule),
             desk,
             metrics,
@@ -83,7 +86,7 @@ class Upkeep:
             return True
         if is_catching_up or self.desk.is_paused(FREE_SPACE):
             return False
-        if self.mover.step():
+        if self._step_segments():
             return True
         result = self.folder.step()
         if result is not None:
@@ -91,8 +94,16 @@ class Upkeep:
         return self.folder.is_due()
 
     def close(self) -> None:
-        """Wait for the file that is being written."""
+        """Stop the files that are being written."""
         self.mover.close()
+        self.thinner.close()
+
+    def _step_segments(self) -> bool:
+        """Make segments and thin them, one at a time: what is thinned must see all that is stored."""
+        self.thinner.count_late()
+        if not self.thinner.is_busy and self.mover.step():
+            return True
+        return self.thinner.step()
 
     def _look(self) -> None:
         now = self.monotonic()
@@ -122,6 +133,10 @@ class Upkeep:
             self.desk.resume(DEAD_LETTERS)
         self.metrics.set("linktide_store_segment_bytes", database.segment_bytes())
         self.metrics.set("linktide_store_dead_letter_bytes", held)
+        self.thinner.drop_replaced()
+        thinned, late = self.thinner.take_counts()
+        self.metrics.add("linktide_store_thinned_events_total", thinned)
+        self.metrics.add("linktide_store_events_beyond_horizon_total", late)
         self.metrics.set("linktide_store_runs", len(database.parts.of("links")))
 
     def _tell(self, result: FoldResult) -> None:

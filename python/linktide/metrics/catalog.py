@@ -110,6 +110,15 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_store_wal_bytes", "Size of the write-ahead log."),
     _gauge("linktide_store_file_bytes", "Size of the database file."),
     _gauge("linktide_store_segment_bytes", "Size of the Parquet segments beside the database."),
+    _counter(
+        "linktide_store_thinned_events_total",
+        "Raw events that expired from segments; see retention.event_days.",
+    ),
+    _counter(
+        "linktide_store_events_beyond_horizon_total",
+        "Link and page events stored although older than what segments were thinned to: lives and attribute "
+        "changes of back then may err.",
+    ),
     _gauge(
         "linktide_store_dead_letter_bytes",
         "About what the dead letters take; see retention.dead_letter_max_bytes.",

@@ -39,7 +39,13 @@ SELECT (SELECT count(*) FROM internal.link_events e SEMI JOIN source USING (sour
        (SELECT count(*) FROM internal.dead_letters d SEMI JOIN source USING (source_id)
         WHERE d.off >= $4 AND d.off < $5) AS dead_letters
 """
-_STORED = "SELECT committed_at AS last_commit_at, clock AS newest_event_at FROM internal.writer"
+_STORED = """
+SELECT committed_at AS last_commit_at, clock AS newest_event_at, thinned_before, thinned_events
+FROM internal.writer, (
+    SELECT max(thinned_before_at) FILTER (thinned_rows > 0) AS thinned_before,
+           CAST(coalesce(sum(thinned_rows), 0) AS BIGINT) AS thinned_events
+    FROM internal.segments)
+"""
 _SOURCES = """
 SELECT source_name, topic, topic_id, source_partition, next_offset, NULL AS lag, events, dead_letters,
        last_record_at, updated_at
@@ -193,6 +199,7 @@ class ServiceState:
             "dead_letters": self._report.totals.dead_letters,
             "public_suffix_list": self._suffixes.told(),
             "snapshot": self._snapshot(),
+            "event_days": self._config.retention_event_days,
         }
         if open_now is not None:
             facts |= self._stored(open_now)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from linktide.errors import DatabaseDamagedError
 from linktide.store.lasting import sync
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -19,6 +21,34 @@ PARQUET: Final = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440)"
 ORDER: Final = "ORDER BY t_dom_key, link_id, observed_at"
 """Of the rows of a segment: a question of one domain reads few row groups."""
 _BLOCK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A written file, not yet named in the database."""
+
+    name: str
+    rows: int
+    bytes: int
+    checksum: str
+
+
+def write_segment(
+    connection: DuckDBPyConnection, path: Path, select: str, at: Callable[[str], None], prefix: str
+) -> Segment:
+    """Write the rows of a SELECT as a whole file that lasts: write, fsync, rename, fsync of the folder.
+
+    `at` is called at `<prefix>-written` and `<prefix>-renamed`. Raises what DuckDB raises, and OSError.
+    """
+    passing = path.with_name(f"{path.name}.tmp")
+    rows = connection.execute(f"COPY ({select} {ORDER}) TO '{quoted(passing)}' {PARQUET}").fetchall()[0][0]
+    sync(passing)
+    at(f"{prefix}-written")
+    segment = Segment(path.name, int(rows), passing.stat().st_size, checksum(passing))
+    passing.rename(path)
+    sync(path.parent)
+    at(f"{prefix}-renamed")
+    return segment
 
 
 def check_segments(connection: DuckDBPyConnection, folder: Path, *, is_whole: bool = False) -> None:

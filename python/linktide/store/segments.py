@@ -6,7 +6,6 @@ and drops the part. So a segment that is named is whole; one that is not is rubb
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from linktide.store.beside import Beside
 from linktide.store.failure import write_failure
-from linktide.store.lasting import sync
 from linktide.store.parts import LINK_EVENTS, Kind
-from linktide.store.segment_files import ORDER, PARQUET, checksum, quoted
+from linktide.store.segment_files import Segment, write_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +34,6 @@ SEGMENT_POINTS = (
 )
 """The names at which `at` of a SegmentMover is called."""
 
-_STOP_SECONDS = 0.05
-
 
 @dataclass(frozen=True, slots=True)
 class SegmentRule:
@@ -46,16 +43,6 @@ class SegmentRule:
     age_seconds: float = 3600.0
     least_rows: int = 100_000
     """Fewer rows stay however old they are: files should not be small."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A written file, not yet named in the database."""
-
-    name: str
-    rows: int
-    bytes: int
-    checksum: str
 
 
 def _nothing(_point: str) -> None:
@@ -77,14 +64,12 @@ class SegmentMover:
     is_alone: bool = True
     """Write the file on a thread of its own, so that `step` does not wait for it."""
     _sealed_at: float = field(init=False, default=0.0)
-    _thread: threading.Thread | None = field(init=False, default=None)
-    _cursor: duckdb.DuckDBPyConnection | None = field(init=False, default=None)
-    _written: Segment | None = field(init=False, default=None)
-    _failure: Exception | None = field(init=False, default=None)
+    _beside: Beside[Segment] = field(init=False)
 
     def __post_init__(self) -> None:
         """Remove files that no row names."""
         self._sealed_at = self.monotonic()
+        self._beside = Beside(self.database, "linktide-segment")
         named = {name for (name,) in self._run("SELECT file_name FROM internal.segments")}
         folder = self.database.parts.segment_folder
         if folder.is_dir():
@@ -98,36 +83,28 @@ class SegmentMover:
         Raises DiskFullError or StoreFailedError.
         """
         try:
-            if self._failure is not None:
-                raise self._failure
-            if self._written is not None:
-                self._name(self._written)
-                return True
-            if self._thread is not None:
+            if self._beside.is_running:
                 return False
+            if (written := self._beside.take()) is not None:
+                self._name(written)
+                return True
             if self.database.parts.of(LINK_EVENTS, Kind.SEALED):
                 self._begin()
                 return True
             return self._seal_if_due()
         except (duckdb.Error, OSError, RuntimeError) as error:
-            self._failure = None
             raise write_failure(error, self.database.path, "move events into a segment") from error
 
     def move_all(self) -> None:
         """Move all hot events; for tests, benches and offline work."""
         self.seal()
         while self.database.parts.of(LINK_EVENTS, Kind.SEALED):
-            if not self.step() and self._thread is not None:
-                self._thread.join()
+            if not self.step():
+                self._beside.wait()
 
     def close(self) -> None:
         """Stop the file that is being written; the next start removes it and begins again."""
-        thread, cursor = self._thread, self._cursor
-        while thread is not None and thread.is_alive():
-            if cursor is not None:
-                with suppress(duckdb.Error):
-                    cursor.interrupt()
-            thread.join(_STOP_SECONDS)
+        self._beside.close()
 
     def seal(self) -> None:
         """Seal the hot events and begin a new part, if there are any."""
@@ -160,39 +137,15 @@ class SegmentMover:
         return False
 
     def _begin(self) -> None:
-        if not self.is_alone:
-            self._written = self._write(self.database.connection.cursor())
-            return
-        # A cursor of its own reads a snapshot: commits go on meanwhile.
-        cursor = self._cursor = self.database.cursor()
-
-        def write() -> None:
-            try:
-                self._written = self._write(cursor)
-            except Exception as error:  # noqa: BLE001 - raised again by the next step
-                self._failure = error
-            finally:
-                self.database.release(cursor)
-                self._thread = None
-
-        self._thread = threading.Thread(target=write, name="linktide-segment")
-        self._thread.start()
+        self._beside.is_alone = self.is_alone
+        self._beside.begin(self._write)
 
     def _write(self, cursor: duckdb.DuckDBPyConnection) -> Segment:
         part = self.database.parts.of(LINK_EVENTS, Kind.SEALED)[0]
         folder = self.database.parts.segment_folder
         folder.mkdir(exist_ok=True)
-        name = f"{part.name}.parquet"
-        path = folder / f"{name}.tmp"
-        copied = f'FROM internal."{part.name}" {ORDER}'
-        rows = cursor.execute(f"COPY ({copied}) TO '{quoted(path)}' {PARQUET}").fetchall()[0][0]
-        sync(path)
-        self.at("segment-written")
-        segment = Segment(name, int(rows), path.stat().st_size, checksum(path))
-        path.rename(folder / name)
-        sync(folder)
-        self.at("segment-renamed")
-        return segment
+        rows = f'FROM internal."{part.name}"'
+        return write_segment(cursor, folder / f"{part.name}.parquet", rows, self.at, "segment")
 
     def _name(self, segment: Segment) -> None:
         parts = self.database.parts
@@ -200,8 +153,10 @@ class SegmentMover:
         self._run("BEGIN")
         try:
             self._run(
-                "INSERT INTO internal.segments SELECT ?, ?, ?, ?, min(observed_at), max(observed_at), "  # noqa: S608
-                f'CAST(? AS TIMESTAMPTZ) FROM internal."{part.name}"',
+                "INSERT INTO internal.segments BY NAME SELECT ? AS file_name, ? AS row_count, "  # noqa: S608
+                "? AS byte_count, ? AS checksum, min(observed_at) AS first_observed_at, "
+                "max(observed_at) AS last_observed_at, CAST(? AS TIMESTAMPTZ) AS made_at "
+                f'FROM internal."{part.name}"',
                 segment.name, segment.rows, segment.bytes, segment.checksum, self.now(),
             )  # fmt: skip
             self._run("DELETE FROM internal.parts WHERE part_name = ?", part.name)
@@ -213,7 +168,6 @@ class SegmentMover:
         except BaseException:
             self._roll_back()
             raise
-        self._written = None
         self.at("segment-moved")
 
     def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:

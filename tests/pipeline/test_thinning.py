@@ -1,0 +1,197 @@
+"""Histories thinned at any time: what stays derives the same state, and new events lead to what all would.
+
+LINKTIDE_THINNINGS=n runs n sets of histories instead of the few of CI.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from linktide import service
+from linktide.backoff import Backoff
+from linktide.errors import RetryError
+from linktide.store.segments import SegmentRule
+from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
+from linktide.upkeep import Upkeep
+from oracle.compare import assert_same, check_deciders, compare_view
+from oracle.deliveries import Delivery
+from oracle.events import DAY_US, HOUR_US, PAGE_ERROR, Event, Kind, Origin
+from oracle.histories import BASE_US
+from oracle.model import derive
+from oracle.page_events import PageEvent
+from oracle.views import VIEWS, Settings
+from pipeline import whole
+from pipeline.arrivals import Arrival, arrivals, side_by_side
+from pipeline.test_restart import Bomb
+from pipeline.test_upkeep import TINY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from oracle.model import State
+    from oracle.page_events import AnyEvent
+
+THINNINGS = settings(
+    max_examples=int(os.environ.get("LINKTIDE_THINNINGS", "15")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+GONE = "SELECT coalesce(sum(thinned_rows), 0)::BIGINT FROM internal.segments"
+CLOCK = "SELECT epoch_us(clock) FROM internal.writer"
+ORIGINS = """
+SELECT o.cluster, o.topic, o.part, e.off
+FROM internal.link_events e JOIN internal.source_offsets o USING (source_id)
+"""
+
+
+@contextmanager
+def thinning(days: int, steps: Sequence[int]) -> Iterator[None]:
+    """Move and thin eagerly after each batch, so many steps in turn."""
+    build, step = Upkeep.of, Upkeep.step
+    turns = iter(list(steps) * 1000)
+
+    def of(*parts: object, **named: object) -> Upkeep:
+        upkeep = build(*parts, **named)  # type: ignore[arg-type]
+        upkeep.folder.rule = TINY
+        upkeep.mover.rule = SegmentRule(rows=1)
+        upkeep.mover.is_alone = False
+        upkeep.thinner = Thinner(
+            upkeep.folder.database,
+            ThinRule(days, least_share=0.0, step_seconds=1),
+            lambda: 0.0,
+            at=upkeep.mover.at,
+            is_alone=False,
+        )
+        return upkeep
+
+    def many(self: Upkeep, *, is_catching_up: bool = False) -> bool:
+        del is_catching_up
+        for _ in range(next(turns, 0)):
+            self.thinner._looked_at = float("-inf")  # noqa: SLF001 - a minute later
+            step(self)
+        return False
+
+    with patch.object(Upkeep, "of", of), patch.object(Upkeep, "step", many):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
+
+
+def again(events: Sequence[AnyEvent], begin: int) -> tuple[AnyEvent, ...]:
+    """Give events offsets of a partition of their own, from `begin`."""
+    return tuple(
+        replace(event, origin=event.origin._replace(topic="links", partition=7, offset=begin + number))
+        for number, event in enumerate(events)
+    )
+
+
+def of_all_links(events: Sequence[AnyEvent], at: int, kind: Kind, reason: str | None = None) -> list[Event]:
+    """Tell of one instant of every link that an event was about."""
+    first = {(event.source_url, event.target_url): event for event in events if isinstance(event, Event)}
+    return [
+        replace(
+            event, kind=kind, observed_at=at, lost_reason=reason, rel=None, attributes={}, link_type=None,
+            anchor="late" if kind is Kind.SEEN else None, is_loss_accepted=True,
+        )
+        for event in first.values()
+    ]  # fmt: skip
+
+
+def then(arrival: Arrival, more: Sequence[AnyEvent]) -> Arrival:
+    """Let more events come after an arrival, each in a batch of its own."""
+    batches = tuple((event,) for event in again(more, 0))
+    return replace(arrival, delivery=Delivery((*arrival.delivery.batches, *batches)))
+
+
+@pytest.mark.timeout(1800)
+@THINNINGS
+@given(st.data())
+def test_what_stays_tells_what_all_told(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    days = data.draw(st.sampled_from((1, 2, 3, 5, 9, 90)))
+    steps = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=4))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        # All of it is there before the first row goes: until then any age is exact.
+        arrival.run(path)
+        with thinning(days, [40]):
+            arrival.run(path)  # nothing new, one turn of upkeep
+            more = late_events(data, arrival.events, days)
+            later = then(arrival, more)
+            with thinning(days, steps):
+                later.run(path)
+        with whole.opened(path) as stopped:
+            assert_same(stopped.query, derive(later.events))
+
+
+@pytest.mark.timeout(1800)
+@THINNINGS
+@given(st.data())
+def test_events_of_any_age_keep_tables_and_observations_as_one(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    days = data.draw(st.sampled_from((1, 2, 3, 5, 9)))
+    steps = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=4))
+    bomb = Bomb(
+        data.draw(st.sampled_from(THIN_POINTS)), data.draw(st.frozensets(st.integers(1, 4))), RetryError
+    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "links.duckdb"
+        with thinning(days, steps):
+            arrival.run(path, bomb)
+        with whole.opened(path) as stopped:
+            kept = {Origin(*row) for row in stopped.query(ORIGINS)}
+            left = [event for event in arrival.events if not isinstance(event, Event) or event.origin in kept]
+            assert len(arrival.events) - len(left) == stopped.query(GONE)[0][0]
+            # Of what stays all is told as if nothing else had ever come; only counts know better.
+            state = derive(left)
+            assert stopped.query(CLOCK) == [(derive(arrival.events).clock,)]
+            told = [
+                compare_view(stopped.query, state, view, Settings())
+                for view in VIEWS
+                if view.name != "sources"
+            ]
+            assert [one.describe() for one in told if not one.is_none] == []
+            assert check_deciders(stopped.query, state) == []
+            # And these are exact for ever.
+            assert exact_cells(state) == exact_cells(derive(arrival.events))
+
+
+def exact_cells(state: State) -> dict[object, object]:
+    return {
+        pair: (link.status, link.first_seen, link.last_seen, dict(link.values))
+        for pair, link in state.links.items()
+    }
+
+
+def late_events(data: st.DataObject, events: Sequence[AnyEvent], days: int) -> list[AnyEvent]:
+    """Draw what is newer than any horizon: losses and sightings of every link, and repeated events."""
+    newest = max((event.observed_at for event in events), default=BASE_US)
+    horizon = newest - days * DAY_US
+    times = st.integers(max(BASE_US, horizon), newest)
+    hours = times.map(lambda time: min(newest, time // HOUR_US * HOUR_US + HOUR_US))
+    more: list[AnyEvent] = []
+    for _ in range(data.draw(st.integers(1, 3))):
+        kind, reason = data.draw(
+            st.sampled_from(((Kind.LOST, "notfound"), (Kind.LOST, PAGE_ERROR), (Kind.SEEN, None)))
+        )
+        more += of_all_links(events, data.draw(hours), kind, reason)
+    recent = [
+        event for event in events if event.observed_at >= horizon and isinstance(event, Event | PageEvent)
+    ]
+    if recent:
+        more += data.draw(st.lists(st.sampled_from(recent), max_size=4))
+    return more
