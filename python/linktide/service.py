@@ -14,6 +14,7 @@ from linktide.authority_desk import AuthorityDesk
 from linktide.backoff import Backoff
 from linktide.configured import (
     decoder_of,
+    kafka_ranges,
     kafka_source,
     now_us,
     open_database,
@@ -114,7 +115,9 @@ class Service:
         self._authority = AuthorityDesk()
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
-        self._recovery = RecoveryDesk(self._metrics)
+        self._recovery = RecoveryDesk(
+            self._metrics, lambda topics: kafka_ranges(config, topics, self._stop.is_set)
+        )
         self.state = ServiceState(
             config,
             self._metrics,

@@ -59,6 +59,9 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ),
     _counter("linktide_pipeline_dead_letters_total", "Records refused and stored as dead letters.", "reason"),
     _counter("linktide_pipeline_replayed_dead_letters_total", "Dead letters that a replay made events of."),
+    _counter(
+        "linktide_pipeline_filled_events_total", "Events of offsets that were absent, stored by a fill of topics."
+    ),
     _counter("linktide_pipeline_batches_total", "Batches stored."),
     _histogram("linktide_pipeline_batch_events", "Events in a batch.", _EVENT_BUCKETS),
     _histogram(
