@@ -1,7 +1,7 @@
 """Offsets that were never stored are read from their topics and become events like any late ones.
 
-What is absent was noted when it was passed over; it is never told from the rows, of which `linktide forget` may
-have erased some. Each slice is stored in one transaction with the news that it is absent no more.
+What is absent was noted when it was passed over; it is never told from the rows, of which `linktide forget`
+may have erased some. Each slice is stored in one transaction with the news that it is absent no more.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def fill(
 ) -> TopicsFilled:
     """Fill what is absent of topics as far as the brokers have it.
 
-    `do` runs each slice where index and store stand still, as in `replay`; `hear` hears of each that is stored.
+    `do` runs each slice where index and store stand still; `hear` hears of each that is stored.
     A fill that breaks off leaves whole slices; another one goes on. Raises what `reader` and `do` do.
     """
 
@@ -122,7 +122,7 @@ def fill(
 
 
 def fill_slice(place: Workplace, source_id: int, chunk: Chunk) -> Slice | None:
-    """Store a chunk, or as much of it as one batch takes; None, and nothing stored, if not all of it is absent.
+    """Store a chunk, or as much of it as one batch takes; None, storing nothing, if not all is absent.
 
     Raises what `StoreWriter.commit` does, and StoreFailedError; then index and store must be built again.
     """

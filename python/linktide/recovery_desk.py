@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from linktide.errands import Workplace
     from linktide.fill import RangeReader
-    from linktide.store.gaps import Filled
     from linktide.metrics.values import Metrics
+    from linktide.store.gaps import Filled
 
 
 class RecoveryDesk:

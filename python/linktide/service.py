@@ -40,6 +40,7 @@ from linktide.restore import (
     warn_of_unknown,
     with_seeds,
 )
+from linktide.segment_watch import SegmentWatch
 from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
@@ -118,6 +119,7 @@ class Service:
         self._recovery = RecoveryDesk(
             self._metrics, lambda topics: kafka_ranges(config, topics, self._stop.is_set)
         )
+        self._segments = SegmentWatch(self._metrics)
         self.state = ServiceState(
             config,
             self._metrics,
@@ -127,6 +129,7 @@ class Service:
             authority=self._authority,
             most_tracked=MOST_TRACKED,
             snapshot=self._snapshots.told,
+            segments=self._segments.told,
             recovery=self._recovery,
             now_us=now_us,
             is_stopping=self._stop.is_set,
@@ -206,6 +209,8 @@ class Service:
             self.state.is_up(session, index, database, readers)
             self._recovery.opened(Workplace(database, writer, index, decoder))
             self._suffixes.served()
+            if not self._ends_by_itself:
+                self._segments.begin(database)
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version())
@@ -228,6 +233,7 @@ class Service:
             self._authority.closed()
             self._snapshots.abandon()
             self._close_sources()
+            self._segments.end()
             if readers is not None:
                 readers.close()
             if upkeep is not None:

@@ -63,9 +63,7 @@ class LinesReader:
 
 
 def chunk_of(values: Sequence[bytes], first: int, end: int, gap: OffsetGap | None = None) -> Chunk:
-    (chunk,) = chunk_lines(
-        whole.LINKS, values[first:end], first_offset=first, received_at_us=whole.NOW_US
-    )
+    (chunk,) = chunk_lines(whole.LINKS, values[first:end], first_offset=first, received_at_us=whole.NOW_US)
     return replace(chunk, gap=gap)
 
 
@@ -77,7 +75,11 @@ def made(tmp_path: Path) -> tuple[Config, EventStream, list[bytes]]:
     assert len(values) == STANDS
     path = tmp_path / "links.duckdb"
     gap = OffsetGap(GapKind.BELOW_START, LEFT, RESUMED)
-    chunks = [chunk_of(values, BEGAN, LEFT), chunk_of(values, RESUMED, 300, gap), chunk_of(values, 300, STANDS)]
+    chunks = [
+        chunk_of(values, BEGAN, LEFT),
+        chunk_of(values, RESUMED, 300, gap),
+        chunk_of(values, 300, STANDS),
+    ]
     whole.run(path, [MemorySource(chunks)], authority_min_domains=0)
     config = load(flags={"database": path, "authority_min_domains": 0}, environ={}, folder=tmp_path)
     return config, stream, values
@@ -171,11 +173,13 @@ def test_what_was_forgotten_is_not_absent(made: tuple[Config, EventStream, list[
     config, _, values = made
     recovery.fill_stopped(config, ["links"], LinesReader(values))
     with whole.opened(config.database, authority_min_domains=0) as index:
-        ((name,),) = index.query("SELECT source_domain FROM links GROUP BY ALL ORDER BY count(*) DESC LIMIT 1")
+        ((name,),) = index.query(
+            "SELECT source_domain FROM links GROUP BY ALL ORDER BY count(*) DESC LIMIT 1"
+        )
     assert offline.forget_stopped(config, name).links > 0
     assert recovery.fill_stopped(config, ["links"], LinesReader(values)) == TopicsFilled()
     with whole.opened(config.database, authority_min_domains=0) as index:
-        assert index.query(f"SELECT count(*) FROM links WHERE source_domain = '{name}'") == [(0,)]
+        assert (name,) not in index.query("SELECT source_domain FROM links")
 
 
 def test_a_log_that_was_cut_below_a_gap_is_read_again_through_it(
@@ -195,7 +199,9 @@ def test_a_log_that_was_cut_below_a_gap_is_read_again_through_it(
     with whole.opened(config.database, authority_min_domains=0) as index:
         assert index.query("SELECT next_offset, dead_letters >= 40 FROM sources") == [(240, True)]
         stretches = index.query("SELECT first_offset, end_offset FROM internal.offset_gaps ORDER BY ALL")
-        jumps = index.query("SELECT kind, left_offset, resumed_offset FROM internal.offset_jumps ORDER BY rev, left_offset")
+        jumps = index.query(
+            "SELECT kind, left_offset, resumed_offset FROM internal.offset_jumps ORDER BY rev, left_offset"
+        )
     assert stretches == [(0, BEGAN), (LEFT, 200)]
     assert jumps == [("begun", 0, BEGAN), ("below_start", LEFT, RESUMED), ("truncated", STANDS, 200)]
     # The log that was cut had other records where the new one has these: no damage.
@@ -228,9 +234,12 @@ def test_only_a_jump_is_a_jump() -> None:
 def test_what_a_client_wants_filled_is_read_or_refused() -> None:
     assert wanted_topics({"topics": ["links", "more"]}) == ("links", "more")
     wrongs: list[dict[str, object]] = [
-        {"topics": []}, {"topics": "links"}, {"topics": [1]}, {"topics": [""]}, {"topics": ["a"], "reasons": []},
-    ]  # fmt: skip
+        {"topics": []},
+        {"topics": "links"},
+        {"topics": [1]},
+        {"topics": [""]},
+        {"topics": ["a"], "reasons": []},
+    ]
     for wrong in wrongs:
         with pytest.raises(ValueError, match="topics"):
             wanted_topics(wrong)
-

@@ -89,8 +89,12 @@ def rebuild(*, is_json: bool, **flags: object) -> None:
 @click.option("--reason", "reasons", multiple=True, metavar="REASON", help="Only these; may be repeated.")
 @click.option("--since", type=click.DateTime(), metavar="TIME", help="Only those received since, in UTC.")
 @click.option("--until", type=click.DateTime(), metavar="TIME", help="Only those received before, in UTC.")
-@click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Store what is absent of it; may be repeated.")
-@click.option("--into", type=click.Path(path_type=Path), metavar="FILE", help="Build this one of all of --topic.")
+@click.option(
+    "--topic", "topics", multiple=True, metavar="TOPIC", help="Store what is absent of it; may be repeated."
+)
+@click.option(
+    "--into", type=click.Path(path_type=Path), metavar="FILE", help="Build this one of all of --topic."
+)
 @_JSON
 def replay(  # noqa: PLR0913 -- a parameter an option
     reasons: tuple[str, ...],
@@ -115,7 +119,9 @@ def replay(  # noqa: PLR0913 -- a parameter an option
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
     if topics or into:
         if not topics or reasons or since or until:
-            raise click.UsageError("--into needs --topic, and --topic goes without --reason, --since, --until.")
+            raise click.UsageError(
+                "--into needs --topic, and --topic goes without --reason, --since, --until."
+            )
         if into is None:
             _fill(config, topics, is_json=is_json)
             return

@@ -67,7 +67,7 @@ class RecoveryApi(Protocol):
         """
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
-        """Make events of dead letters, or of what is absent of topics, and count; blocks. Raises LinktideError."""
+        """Make events of dead letters, or of what is absent of topics; blocks. Raises LinktideError."""
 
 
 class ServiceApi(Protocol):

@@ -85,6 +85,7 @@ class ServiceState:
         authority: AuthorityApi,
         most_tracked: int,
         snapshot: Callable[[], Mapping[str, object]],
+        segments: Callable[[], Mapping[str, object]],
         recovery: RecoveryApi,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
@@ -96,6 +97,7 @@ class ServiceState:
         self._suffixes = suffixes
         self._authority = authority
         self._snapshot = snapshot
+        self._segments = segments
         self._recovery = recovery
         self._now_us = now_us
         self._is_stopping = is_stopping
@@ -197,6 +199,7 @@ class ServiceState:
             "dead_letters": self._report.totals.dead_letters,
             "public_suffix_list": self._suffixes.told(),
             "snapshot": self._snapshot(),
+            "segments": self._segments(),
         }
         if open_now is not None:
             facts |= self._stored(open_now)

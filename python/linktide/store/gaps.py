@@ -1,4 +1,4 @@
-"""Offsets that were never stored: noted beside the batch that passed over them, struck as a fill stores them."""
+"""Offsets that were never stored: noted by the batch that passed over them, struck as a fill stores them."""
 
 from __future__ import annotations
 

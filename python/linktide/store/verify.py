@@ -36,13 +36,16 @@ LEFT JOIN (
     SELECT source_id, count(*) - count(DISTINCT off) AS twice
     FROM rows t
     WHERE NOT EXISTS (
-        FROM rewritten w WHERE w.source_id = t.source_id AND t.off >= w.resumed_offset AND t.off < w.left_offset)
+        FROM rewritten w
+        WHERE w.source_id = t.source_id AND t.off >= w.resumed_offset AND t.off < w.left_offset)
     GROUP BY source_id
 ) d ON d.source_id = o.source_id
 LEFT JOIN (SELECT source_id, max(left_offset) AS past FROM rewritten GROUP BY source_id) w
     ON w.source_id = o.source_id
 """
-_REWRITTEN = "SELECT source_id, left_offset, resumed_offset FROM internal.offset_jumps WHERE resumed_offset < left_offset"
+_REWRITTEN = """
+SELECT source_id, left_offset, resumed_offset FROM internal.offset_jumps WHERE resumed_offset < left_offset
+"""
 _NONE_REWRITTEN = "SELECT 0 AS source_id, 0 AS left_offset, 0 AS resumed_offset LIMIT 0"
 _ABSENT = """
 SELECT o.topic, o.part, count(*)
@@ -151,7 +154,10 @@ def _offsets(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> li
             told.append(f"{name}: {rows} rows, counted were {counted}")
     if "offset_gaps" in tables:
         stored = connection.execute(_ABSENT.format(rows=" UNION ALL ".join(parts))).fetchall()
-        told += [f"{topic!r}, partition {part}: {rows} rows have offsets noted as absent" for topic, part, rows in stored]
+        told += [
+            f"{topic!r}, partition {part}: {rows} rows have offsets noted as absent"
+            for topic, part, rows in stored
+        ]
     return told
 
 

@@ -63,7 +63,7 @@ class KafkaRanges:
     def read(self, partition: Partition, first_offset: int, end_offset: int) -> Iterator[Chunk]:
         """Yield a stretch in chunks without a hole between them.
 
-        Raises RetryError where the log no longer has it or nobody answers for long, StopError at a damaged batch.
+        Raises RetryError where the log no longer has it or nobody answers, StopError at a damaged batch.
         """
         if self._cluster is None:
             raise StopError("A range of Kafka was read before it was opened.")
@@ -82,7 +82,9 @@ class KafkaRanges:
             except CorruptRecordError as error:
                 raise StopError(f"Of {name} a batch at {at} or above is damaged: {error}.") from error
             except KafkaError as error:
-                raise RetryError(f"Of {name} only those below {at} were read ({error}); fill again.") from error
+                raise RetryError(
+                    f"Of {name} only those below {at} were read ({error}); fill again."
+                ) from error
             if position is None or position <= at:
                 continue
             wanted = [record for record in records if at <= record.offset < end_offset]
