@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from linktide.errors import RetryError
+from linktide.errors import ConfigError, RetryError
 from linktide.restore import writer_row_of
 from linktide.sources.chunk_queue import divide
-from linktide.store.gaps import BEGUN, Filled, Jump, is_absent, read_absent
+from linktide.store.gaps import BEGUN, Filled, Jump, is_absent, read_absent, stored_topics
 from linktide.store.writer import StoreBatch
 
 if TYPE_CHECKING:
@@ -92,12 +92,16 @@ def fill(
     """Fill what is absent of topics as far as the brokers have it.
 
     `do` runs each slice where index and store stand still; `hear` hears of each that is stored.
-    A fill that breaks off leaves whole slices; another one goes on. Raises what `reader` and `do` do.
+    A fill that breaks off leaves whole slices; another one goes on. Raises what `reader` and `do` do, and
+    ConfigError for a topic of which nothing was ever stored.
     """
 
     def ask(run: Callable[[Workplace], object]) -> object:
         return do(run)  # type: ignore[arg-type]  # each call has a type of its own
 
+    known: set[str] = ask(lambda place: stored_topics(place.database))  # type: ignore[assignment]
+    if unknown := sorted(set(topics) - known):
+        raise ConfigError(f"Nothing of the topic {unknown[0]} was ever stored here; correct --topic.")
     absent: list[Absent] = ask(lambda place: read_absent(place.database, topics))  # type: ignore[assignment]
     total = TopicsFilled(sum(one.end_offset - one.first_offset for one in absent))
     if not absent:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from linktide.backup_desk import BackupDesk, RefusedStepError
 from linktide.errands import ErrandDesk
+from linktide.errors import RetryError
 from linktide.fill import fill, wanted_topics
 from linktide.replay import replay, wanted_of
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from linktide.metrics.values import Metrics
     from linktide.store.gaps import Filled
 
+T = TypeVar("T")
+
 
 class RecoveryDesk:
     """Takes what is asked for from any thread; the work thread does it between two batches."""
@@ -27,11 +30,16 @@ class RecoveryDesk:
         self,
         metrics: Metrics,
         ranges: Callable[[Sequence[str]], RangeReader],
+        pause_reason: Callable[[], str | None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the parts; `ranges` makes the reader of a fill and raises ConfigError if it cannot be."""
+        """Take the parts; `ranges` makes the reader of a fill and raises ConfigError if it cannot be.
+
+        `pause_reason` tells why nothing more may be stored for the moment.
+        """
         self._metrics = metrics
         self._ranges = ranges
+        self._pause_reason = pause_reason
         self._errands = ErrandDesk()
         self._backups = BackupDesk(self._errands, monotonic)
 
@@ -60,7 +68,12 @@ class RecoveryDesk:
         def hear(filled: Filled) -> None:
             self._metrics.add("linktide_pipeline_filled_events_total", filled.events)
 
-        filled = fill(self._errands.do, self._ranges(topics), topics, hear)
+        def do(run: Callable[[Workplace], T]) -> T:
+            if reason := self._pause_reason():
+                raise RetryError(f"The sources are paused: {reason} Fill again when they go on.")
+            return self._errands.do(run)
+
+        filled = fill(do, self._ranges(topics), topics, hear)
         return asdict(filled) | {"left": filled.left}
 
     # --- the work thread -----------------------------------------------------------------------------------

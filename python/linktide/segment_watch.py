@@ -37,27 +37,25 @@ class SegmentWatch:
         self._metrics = metrics
         self._bytes_per_second = bytes_per_second
         self._sound: set[tuple[str, str]] = set()
-        self._damaged: dict[str, str] = {}
-        self._named = 0
+        self._damaged: set[tuple[str, str]] = set()
+        self._named: list[tuple[str, str]] = []
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
         metrics.set("linktide_store_damaged_segments", 0.0)
 
     def told(self) -> Mapping[str, object]:
         """Return what `linktide status` says: segments named at the start, read whole, damaged."""
-        return {
-            "named": self._named,
-            "checked": len(self._sound) + len(self._damaged),
-            "damaged": sorted(self._damaged),
-        }
+        damaged = sorted(name for name, checksum in self._named if (name, checksum) in self._damaged)
+        sound = sum(one in self._sound for one in self._named)
+        return {"named": len(self._named), "checked": sound + len(damaged), "damaged": damaged}
 
     def begin(self, database: Database) -> None:
         """Check what the manifest names now, on a thread of its own, until `end`."""
-        rows = database.connection.execute(_MANIFEST).fetchall()
-        self._named = len(rows)
+        self._named = database.connection.execute(_MANIFEST).fetchall()
+        self._metrics.set("linktide_store_damaged_segments", len(self._damaged.intersection(self._named)))
         self._is_over.clear()
         self._thread = threading.Thread(
-            target=self._check, args=(database, rows), name="linktide-segment-check", daemon=True
+            target=self._check, args=(database, self._named), name="linktide-segment-check", daemon=True
         )
         self._thread.start()
 
@@ -73,7 +71,7 @@ class SegmentWatch:
             # Linux takes the id of a thread here: the others keep their priority.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         for name, wanted in rows:
-            if (name, wanted) in self._sound or name in self._damaged:
+            if (name, wanted) in self._sound | self._damaged:
                 continue
             path = database.parts.segment_folder / name
             try:
@@ -86,11 +84,11 @@ class SegmentWatch:
             if trouble is None:
                 self._sound.add((name, wanted))
             elif _is_named(database, name, wanted):
+                self._damaged.add((name, wanted))
                 self._tell(path, trouble)
 
     def _tell(self, path: Path, trouble: str) -> None:
-        self._damaged[path.name] = trouble
-        self._metrics.set("linktide_store_damaged_segments", len(self._damaged))
+        self._metrics.set("linktide_store_damaged_segments", len(self._damaged.intersection(self._named)))
         _LOG.error(
             "The segment %s is damaged: %s. The service goes on; questions that read it may fail. Stop it "
             "and put the file back from a backup of %s; without one, `linktide forget --segment %s` gives up "

@@ -117,7 +117,9 @@ class Service:
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
         self._recovery = RecoveryDesk(
-            self._metrics, lambda topics: kafka_ranges(config, topics, self._stop.is_set)
+            self._metrics,
+            lambda topics: kafka_ranges(config, topics, self._stop.is_set),
+            lambda: self._pauses.reason() or self._memory.trouble,
         )
         self._segments = SegmentWatch(self._metrics)
         self.state = ServiceState(

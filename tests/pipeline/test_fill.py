@@ -14,8 +14,10 @@ from topic_contents import Record
 from linktide import fill as fill_room
 from linktide import offline, recovery
 from linktide.config import load
-from linktide.errors import RetryError, StopError
+from linktide.errors import ConfigError, LinktideError, RetryError, StopError
 from linktide.fill import TopicsFilled, jumps_of, wanted_topics
+from linktide.metrics.values import Metrics
+from linktide.recovery_desk import RecoveryDesk
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Chunk, Codec, GapKind, OffsetGap, Position, begin_chunk_at
 from linktide.store.gaps import Jump
@@ -103,7 +105,8 @@ def check(config: Config, stream: EventStream, values: list[bytes], absent: Sequ
 def test_a_fill_stores_what_was_never_stored(made: tuple[Config, EventStream, list[bytes]]) -> None:
     config, stream, values = made
     check(config, stream, values, ABSENT)
-    assert recovery.fill_stopped(config, ["others"], LinesReader(values)) == TopicsFilled()
+    with pytest.raises(ConfigError, match="Nothing of the topic others"):
+        recovery.fill_stopped(config, ["others"], LinesReader(values))
     filled = recovery.fill_stopped(config, ["links"], LinesReader(values))
     assert (filled.absent, filled.filled, filled.left) == (len(ABSENT), len(ABSENT), 0)
     assert filled.events + filled.dead_letters == len(ABSENT)
@@ -212,6 +215,19 @@ def test_a_log_that_was_cut_below_a_gap_is_read_again_through_it(
         connection.execute("INSERT INTO internal.offset_gaps VALUES (1, 70, 80, now())").fetchall()
     (told,) = read_whole(config.database, "500MB").differences
     assert "10 rows have offsets noted as absent" in told
+
+
+def test_a_paused_service_fills_nothing(made: tuple[Config, EventStream, list[bytes]]) -> None:
+    _, _, values = made
+    reasons: list[str | None] = ["The disk is full."]
+    desk = RecoveryDesk(Metrics(), lambda _topics: LinesReader(values), lambda: reasons[0])
+    with pytest.raises(RetryError, match="paused: The disk is full"):
+        desk.replay({"topics": ["links"]})
+    reasons[0] = None
+    with pytest.raises(RetryError, match="not open"):
+        desk.replay({"topics": ["links"]})
+    with pytest.raises(LinktideError, match="topics stand alone"):
+        desk.replay({"topics": ["links"], "reasons": []})
 
 
 def test_only_a_jump_is_a_jump() -> None:

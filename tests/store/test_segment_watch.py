@@ -64,8 +64,11 @@ def test_a_segment_that_changed_is_told_once(tmp_path: Path, caplog: pytest.LogC
     told = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 2
     assert f"linktide forget --segment {first.name}" in told[0].getMessage()
-    # What was read by one session is not read again by the next.
-    with Store(tmp_path / "b.duckdb") as store:
+
+
+def test_what_one_session_read_the_next_does_not(tmp_path: Path) -> None:
+    watch = SegmentWatch(Metrics())
+    with Store(tmp_path / "a.duckdb") as store:
         move(store, 0)
         watched(store, watch)
         flip(files_of(store)[0])
@@ -82,7 +85,7 @@ def test_what_the_manifest_no_longer_has_is_no_damage(
         rows = store.all("SELECT file_name, checksum FROM internal.segments")
         store.database.connection.execute("DELETE FROM internal.segments").fetchall()
         files_of(store)[0].unlink()
-        watch._check(store.database, rows)  # type: ignore[arg-type]  # noqa: SLF001 -- between the two reads
+        watch._check(store.database, rows)  # noqa: SLF001 -- between the two reads
     assert watch.told()["damaged"] == []
     assert not caplog.records
 

@@ -120,6 +120,15 @@ def is_absent(database: Database, source_id: int, first_offset: int, end_offset:
         raise write_failure(error, database.path, "read what is absent") from error
 
 
+def stored_topics(database: Database) -> set[str]:
+    """Return the topics of which anything was stored. Raises StoreFailedError."""
+    try:
+        rows = database.connection.execute("SELECT DISTINCT topic FROM internal.source_offsets").fetchall()
+    except duckdb.Error as error:
+        raise write_failure(error, database.path, "read the topics") from error
+    return {topic for (topic,) in rows}
+
+
 def read_absent(database: Database, topics: Collection[str]) -> list[Absent]:
     """Return what was never stored of topics, by partition and offset. Raises StoreFailedError."""
     try:

@@ -24,29 +24,21 @@ FROM duckdb_columns() WHERE schema_name = 'internal' AND table_name IN (
 GROUP BY table_name ORDER BY table_name
 """
 _SOURCES = """
-WITH rows AS ({rows}),
--- A log that was cut and written anew has other records at the same offsets.
-rewritten AS ({rewritten})
-SELECT o.topic, o.part, greatest(o.next_offset, coalesce(w.past, 0)), o.events + o.dead_letters AS counted,
-       coalesce(r.held, 0), coalesce(r.held, 0) - coalesce(d.twice, 0), coalesce(r.past, 0)
+SELECT o.topic, o.part, greatest(o.next_offset, w.past), o.events + o.dead_letters AS counted,
+       coalesce(r.held, 0), coalesce(r.held - r.twice, 0), coalesce(r.past, 0)
 FROM internal.source_offsets o
-LEFT JOIN (SELECT source_id, count(*) AS held, max(off) + 1 AS past FROM rows GROUP BY source_id) r
-    ON r.source_id = o.source_id
 LEFT JOIN (
-    SELECT source_id, count(*) - count(DISTINCT off) AS twice
-    FROM rows t
-    WHERE NOT EXISTS (
-        FROM rewritten w
-        WHERE w.source_id = t.source_id AND t.off >= w.resumed_offset AND t.off < w.left_offset)
-    GROUP BY source_id
-) d ON d.source_id = o.source_id
-LEFT JOIN (SELECT source_id, max(left_offset) AS past FROM rewritten GROUP BY source_id) w
+    SELECT source_id, count(*) AS held, max(off) + 1 AS past,
+           count(*) FILTER ({once}) - count(DISTINCT off) FILTER ({once}) AS twice
+    FROM ({rows}) GROUP BY source_id
+) r ON r.source_id = o.source_id
+LEFT JOIN (SELECT source_id, max(left_offset) AS past FROM ({rewritten}) GROUP BY source_id) w
     ON w.source_id = o.source_id
 """
 _REWRITTEN = """
-SELECT source_id, left_offset, resumed_offset FROM internal.offset_jumps WHERE resumed_offset < left_offset
+SELECT source_id, resumed_offset, left_offset FROM internal.offset_jumps WHERE resumed_offset < left_offset
 """
-_NONE_REWRITTEN = "SELECT 0 AS source_id, 0 AS left_offset, 0 AS resumed_offset LIMIT 0"
+_NONE_REWRITTEN = "SELECT 0 AS source_id, 0 AS resumed_offset, 0 AS left_offset LIMIT 0"
 _ABSENT = """
 SELECT o.topic, o.part, count(*)
 FROM ({rows}) t
@@ -142,7 +134,14 @@ def _offsets(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> li
     ]
     told = []
     rewritten = _REWRITTEN if "offset_jumps" in tables else _NONE_REWRITTEN
-    query = _SOURCES.format(rows=" UNION ALL ".join(parts), rewritten=rewritten)
+    # A log that was cut and written anew has other records at the same offsets.
+    once = [
+        f"NOT (source_id = {source_id} AND off >= {resumed} AND off < {left})"
+        for source_id, resumed, left in connection.execute(rewritten).fetchall()
+    ]
+    query = _SOURCES.format(
+        rows=" UNION ALL ".join(parts), once=" AND ".join(once) or "true", rewritten=rewritten
+    )
     for row in connection.execute(query).fetchall():
         topic, part, next_offset, counted, rows, apart, past = row
         name = f"{topic!r}, partition {part}"
