@@ -116,11 +116,7 @@ class Service:
         self._authority = AuthorityDesk()
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
-        self._recovery = RecoveryDesk(
-            self._metrics,
-            lambda topics: kafka_ranges(config, topics, self._stop.is_set),
-            lambda: self._pauses.reason() or self._memory.trouble,
-        )
+        self._recovery = self._recovery_desk()
         self._segments = SegmentWatch(self._metrics)
         self.state = ServiceState(
             config,
@@ -173,6 +169,13 @@ class Service:
                     self._metrics.add("linktide_service_restarts_total")
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)
+
+    def _recovery_desk(self) -> RecoveryDesk:
+        return RecoveryDesk(
+            self._metrics,
+            lambda topics: kafka_ranges(self._config, topics, self._stop.is_set),
+            lambda: self._pauses.reason() or self._memory.trouble,
+        )
 
     def stop(self) -> None:
         """End `run` after what is under way; may be called from any thread."""
