@@ -12,13 +12,13 @@ from linktide.errors import ConfigError
 from linktide.index import URL_POLICY_VERSION, Decoder, scan_record_batches
 from linktide.pipeline import PipelineSettings
 from linktide.restore import rel_weights
-from linktide.sources.kafka import KafkaSource, kafka_settings
+from linktide.sources.kafka import KafkaRanges, KafkaSource, kafka_settings
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.reader import QueryLimits, ReaderSettings
 from linktide.suffixes import misplaced, read_suffix_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from linktide.config import Config
     from linktide.metrics.values import Metrics
@@ -47,6 +47,14 @@ def kafka_source(
         is_stopping=is_stopping,
         count=lambda what: metrics.add(f"linktide_sources_{what}_total"),
     )
+
+
+def kafka_ranges(config: Config, topics: Sequence[str], is_stopping: Callable[[], bool]) -> KafkaRanges:
+    """Return a reader of stretches of topics; raises ConfigError if no broker is named."""
+    if not config.kafka_bootstrap_servers:
+        raise ConfigError("kafka.bootstrap_servers is empty; name the brokers that have the topics.")
+    settings = replace(kafka_settings(config), topics=tuple(topics))
+    return KafkaRanges(settings, now_us=now_us, is_stopping=is_stopping)
 
 
 def open_database(config: Config, *, is_checking_segments: bool = True) -> Database:

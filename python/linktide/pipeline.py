@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from linktide.fill import jumps_of
 from linktide.sources.chunk_queue import ChunkQueue, divide, pieces, unread
 from linktide.sources.source import Position
 from linktide.store.writer import Advance
@@ -276,11 +277,9 @@ class Session:
         events = self._parts.decoder.decode([(ids[chunk.partition], chunk) for chunk in chunks])
         counts = {count[0]: count for count in events.by_source()}
         done, rest = divide(chunks, events.ended_at)
-        newest_chunks = {chunk.partition: chunk for chunk in done}
-        advances, moved = [], {}
-        for partition, last in newest_chunks.items():
-            source_id = ids[partition]
-            before = positions.get(partition)
+        jumps, advances, moved = jumps_of(done, positions), [], {}
+        for partition, last in {chunk.partition: chunk for chunk in done}.items():
+            source_id, before = ids[partition], positions.get(partition)
             _, accepted, refused, newest = counts.get(source_id, (source_id, 0, 0, None))
             advances.append(
                 Advance(
@@ -292,12 +291,13 @@ class Session:
                     events=accepted,
                     dead_letters=refused,
                     last_record_at_us=newest,
+                    jumps=jumps.get(partition, ()),
                 )
             )
             moved[partition] = Position(last.next_offset, last.leader_epoch)
         positions.update(moved)
-        seconds = self._monotonic() - started
         size_bytes = sum(len(chunk.data) for chunk in chunks) - sum(len(chunk.data) for chunk in rest)
+        seconds = self._monotonic() - started
         return DecodedBatch(events, tuple(advances), moved, is_catching_up, size_bytes, seconds), rest
 
     def _hand_over(self, batch: DecodedBatch) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
-from linktide.configured import decoder_of, open_database, opened_database, refuse_missing
+from linktide.configured import decoder_of, kafka_ranges, open_database, opened_database, refuse_missing
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError, StopError
-from linktide.replay import Replayed, Slice, Wanted, replay
+from linktide.fill import RangeReader, TopicsFilled, fill
+from linktide.replay import Replayed, Wanted, replay
 from linktide.restore import index_options, restore_index
 from linktide.store.copying import FileCopy, copy_folder, copy_sound, target_of, told_failure
 from linktide.store.database import check_unlocked, wal_path
@@ -24,7 +25,7 @@ from linktide.store.verify import Contents, checkpoint_copy, contents, read_whol
 from linktide.store.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from linktide.config import Config
@@ -189,18 +190,29 @@ def rebuild(config: Config) -> Rebuilt:
 
 def replay_stopped(config: Config, wanted: Wanted) -> Replayed:
     """Replay dead letters in a database on which no service runs."""
+    with _workplace(config) as place:
+        return replay(lambda run: run(place), wanted)
+
+
+def fill_stopped(config: Config, topics: Sequence[str], reader: RangeReader | None = None) -> TopicsFilled:
+    """Fill what is absent of topics in a database on which no service runs; `reader` replaces Kafka.
+
+    Raises what `fill` does, and ConfigError if no broker is named.
+    """
+    ranges = reader or kafka_ranges(config, topics, lambda: False)
+    with _workplace(config) as place:
+        return fill(lambda run: run(place), ranges, topics)
+
+
+@contextmanager
+def _workplace(config: Config) -> Iterator[Workplace]:
     with _opened(config) as database:
-        place = Workplace(
+        yield Workplace(
             database,
             StoreWriter(database, now=lambda: datetime.now(UTC)),
             restore_index(database, index_options(config, database.pins.hash_seed)),
             decoder_of(config, database.pins),
         )
-
-        def do(run: Callable[[Workplace], Slice]) -> Slice:
-            return run(place)
-
-        return replay(do, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from linktide.authority_desk import AuthorityDesk
 from linktide.backoff import Backoff
 from linktide.configured import (
     decoder_of,
+    kafka_ranges,
     kafka_source,
     now_us,
     open_database,
@@ -39,6 +40,7 @@ from linktide.restore import (
     warn_of_unknown,
     with_seeds,
 )
+from linktide.segment_watch import SegmentWatch
 from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
@@ -114,7 +116,8 @@ class Service:
         self._authority = AuthorityDesk()
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
-        self._recovery = RecoveryDesk(self._metrics)
+        self._recovery = self._recovery_desk()
+        self._segments = SegmentWatch(self._metrics)
         self.state = ServiceState(
             config,
             self._metrics,
@@ -124,6 +127,7 @@ class Service:
             authority=self._authority,
             most_tracked=MOST_TRACKED,
             snapshot=self._snapshots.told,
+            segments=self._segments.told,
             recovery=self._recovery,
             now_us=now_us,
             is_stopping=self._stop.is_set,
@@ -166,6 +170,13 @@ class Service:
                     _LOG.error("%s Trying again in %.1f s.", error, pause)
                     self._stop.wait(pause)
 
+    def _recovery_desk(self) -> RecoveryDesk:
+        return RecoveryDesk(
+            self._metrics,
+            lambda topics: kafka_ranges(self._config, topics, self._stop.is_set),
+            lambda: self._pauses.reason() or self._memory.trouble,
+        )
+
     def stop(self) -> None:
         """End `run` after what is under way; may be called from any thread."""
         self._stop.set()
@@ -203,6 +214,8 @@ class Service:
             self.state.is_up(session, index, database, readers)
             self._recovery.opened(Workplace(database, writer, index, decoder))
             self._suffixes.served()
+            if not self._ends_by_itself:
+                self._segments.begin(database)
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version())
@@ -225,6 +238,7 @@ class Service:
             self._authority.closed()
             self._snapshots.abandon()
             self._close_sources()
+            self._segments.end()
             if readers is not None:
                 readers.close()
             if upkeep is not None:

@@ -18,6 +18,8 @@ from linktide.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from linktide.config import Config
+
 _JSON = click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -82,13 +84,17 @@ def rebuild(*, is_json: bool, **flags: object) -> None:
         sys.exit(int(ExitCode.FAILURE))
 
 
-@click.command("replay", short_help="Make events of dead letters, or a database of topics.")
+@click.command("replay", short_help="Make events of dead letters, or read topics again.")
 @config_options
 @click.option("--reason", "reasons", multiple=True, metavar="REASON", help="Only these; may be repeated.")
 @click.option("--since", type=click.DateTime(), metavar="TIME", help="Only those received since, in UTC.")
 @click.option("--until", type=click.DateTime(), metavar="TIME", help="Only those received before, in UTC.")
-@click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Read it whole; may be repeated.")
-@click.option("--into", type=click.Path(path_type=Path), metavar="FILE", help="A new database from --topic.")
+@click.option(
+    "--topic", "topics", multiple=True, metavar="TOPIC", help="Store what is absent of it; may be repeated."
+)
+@click.option(
+    "--into", type=click.Path(path_type=Path), metavar="FILE", help="Build this one of all of --topic."
+)
 @_JSON
 def replay(  # noqa: PLR0913 -- a parameter an option
     reasons: tuple[str, ...],
@@ -105,12 +111,20 @@ def replay(  # noqa: PLR0913 -- a parameter an option
     They keep the topic, partition and offset they came with. Others stay what they are. Letters longer than
     the 64 KiB that are kept of one cannot be replayed. Through the running service if there is one.
 
-    With --topic and --into: build another database from all that the topics hold now, or go on with it.
+    With --topic: read what was never stored of the topics and is in them still, beside a running service if
+    there is one. That is what lay below their first stored offset and what was passed over since; what was
+    erased by `linktide forget` stays away. With --into: build another database from all that the topics hold
+    now, or go on with it.
     """
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
     if topics or into:
-        if not topics or into is None or reasons or since or until:
-            raise click.UsageError("--topic and --into go together, and without --reason, --since, --until.")
+        if not topics or reasons or since or until:
+            raise click.UsageError(
+                "--into needs --topic, and --topic goes without --reason, --since, --until."
+            )
+        if into is None:
+            _fill(config, topics, is_json=is_json)
+            return
         built = session.replay_topics(config, topics, into)
         _print(
             {"events": built.events, "dead_letters": built.dead_letters},
@@ -124,6 +138,16 @@ def replay(  # noqa: PLR0913 -- a parameter an option
     }
     told = session.replay(config, wanted)
     _print(told, f"{told['events']:,} of {told['tried']:,} dead letters are events now.", is_json=is_json)
+
+
+def _fill(config: Config, topics: tuple[str, ...], *, is_json: bool) -> None:
+    told = session.fill_topics(config, topics)
+    text = (
+        f"{', '.join(topics)}: {told['filled']:,} of {told['absent']:,} absent offsets filled, "
+        f"{told['events']:,} events, {told['dead_letters']:,} dead letters."
+    )
+    gone = f" {told['left']:,} are no longer there." if told["left"] else ""
+    _print(told, text + gone, is_json=is_json)
 
 
 @click.command("migrate", short_help="Bring the tables of a stopped database up to date.")

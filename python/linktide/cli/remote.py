@@ -117,7 +117,7 @@ class RunningService:
         return self._post("/api/v1/backup", {"step": step, "token": token}, _STEP_SECONDS)
 
     def replay(self, wanted: Mapping[str, object]) -> dict[str, object]:
-        """Have the service make events of dead letters."""
+        """Have the service make events of dead letters, or of what is absent of topics."""
         return self._post("/api/v1/replay", wanted, _REKEY_SECONDS)
 
     def _post(self, path: str, told: Mapping[str, object], timeout_seconds: float) -> dict[str, object]:

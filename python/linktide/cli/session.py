@@ -186,6 +186,16 @@ def replay(config: Config, wanted: Mapping[str, object]) -> Mapping[str, Any]:
     return asdict(import_module("linktide.recovery").replay_stopped(config, chosen))
 
 
+def fill_topics(config: Config, topics: Sequence[str]) -> Mapping[str, Any]:
+    """Fill what is absent of topics, through a running service if there is one: `fill.TopicsFilled`."""
+    service = find_service(config)
+    if service is not None:
+        with service:
+            return service.replay({"topics": list(topics)})
+    filled = import_module("linktide.recovery").fill_stopped(config, topics)
+    return asdict(filled) | {"left": filled.left}
+
+
 def replay_topics(config: Config, topics: Sequence[str], into: Path) -> ImportResult:
     """Build a database of its own from topics; see `offline.replay_topics`."""
     import_module("linktide.logs").set_up(config)

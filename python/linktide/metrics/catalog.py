@@ -59,6 +59,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ),
     _counter("linktide_pipeline_dead_letters_total", "Records refused and stored as dead letters.", "reason"),
     _counter("linktide_pipeline_replayed_dead_letters_total", "Dead letters that a replay made events of."),
+    _counter(
+        "linktide_pipeline_filled_events_total",
+        "Events of offsets that were absent, stored by a fill of topics.",
+    ),
     _counter("linktide_pipeline_batches_total", "Batches stored."),
     _histogram("linktide_pipeline_batch_events", "Events in a batch.", _EVENT_BUCKETS),
     _histogram(
@@ -109,6 +113,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _counter("linktide_store_checkpoints_deferred_total", "Checkpoints that an open transaction put off."),
     _gauge("linktide_store_wal_bytes", "Size of the write-ahead log."),
     _gauge("linktide_store_file_bytes", "Size of the database file."),
+    _gauge(
+        "linktide_store_damaged_segments",
+        "Segments whose checksum is not that of the manifest, as read once after a start.",
+    ),
     _gauge("linktide_store_segment_bytes", "Size of the Parquet segments beside the database."),
     _counter(
         "linktide_store_thinned_events_total",

@@ -67,7 +67,7 @@ class RecoveryApi(Protocol):
         """
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
-        """Make events of the dead letters that can be, and count them; blocks. Raises LinktideError."""
+        """Make events of dead letters, or of what is absent of topics; blocks. Raises LinktideError."""
 
 
 class ServiceApi(Protocol):

@@ -47,9 +47,13 @@ FROM internal.writer, (
     FROM internal.segments)
 """
 _SOURCES = """
-SELECT source_name, topic, topic_id, source_partition, next_offset, NULL AS lag, events, dead_letters,
-       last_record_at, updated_at
-FROM sources ORDER BY source_name, topic, topic_id, source_partition
+SELECT cluster AS source_name, topic, topic_id, CAST(part AS BIGINT) AS source_partition, next_offset,
+       NULL AS lag, events, dead_letters, last_record_at, updated_at,
+       (SELECT CAST(coalesce(sum(end_offset - first_offset), 0) AS BIGINT)
+        FROM internal.offset_gaps g WHERE g.source_id = o.source_id) AS absent_offsets,
+       (SELECT arg_max(concat(kind, ': ', left_offset, ' → ', resumed_offset), (rev, left_offset))
+        FROM internal.offset_jumps j WHERE j.source_id = o.source_id AND kind <> 'begun') AS last_offset_gap
+FROM internal.source_offsets o ORDER BY ALL
 """
 
 
@@ -87,6 +91,7 @@ class ServiceState:
         authority: AuthorityApi,
         most_tracked: int,
         snapshot: Callable[[], Mapping[str, object]],
+        segments: Callable[[], Mapping[str, object]],
         recovery: RecoveryApi,
         now_us: Callable[[], int],
         is_stopping: Callable[[], bool],
@@ -98,6 +103,7 @@ class ServiceState:
         self._suffixes = suffixes
         self._authority = authority
         self._snapshot = snapshot
+        self._segments = segments
         self._recovery = recovery
         self._now_us = now_us
         self._is_stopping = is_stopping
@@ -200,6 +206,7 @@ class ServiceState:
             "public_suffix_list": self._suffixes.told(),
             "snapshot": self._snapshot(),
             "event_days": self._config.retention_event_days,
+            "segments": self._segments(),
         }
         if open_now is not None:
             facts |= self._stored(open_now)
@@ -286,7 +293,7 @@ class ServiceState:
 
     def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
         lag = open_now.session.lag()
-        rows: list[dict[str, Any]] = open_now.readers.query(_SOURCES).table.to_pylist()
+        rows: list[dict[str, Any]] = open_now.readers.query(_SOURCES, Role.ADMIN).table.to_pylist()
         by_name = {(part.cluster, part.topic, part.topic_id, part.number): lag[part] for part in lag}
         for row in rows:
             name = (row["source_name"], row["topic"], row["topic_id"], row["source_partition"])

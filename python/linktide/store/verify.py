@@ -24,13 +24,27 @@ FROM duckdb_columns() WHERE schema_name = 'internal' AND table_name IN (
 GROUP BY table_name ORDER BY table_name
 """
 _SOURCES = """
-SELECT o.topic, o.part, o.next_offset, o.events + o.dead_letters AS counted,
-       coalesce(r.held, 0), coalesce(r.apart, 0), coalesce(r.past, 0)
+SELECT o.topic, o.part, greatest(o.next_offset, w.past), o.events + o.dead_letters AS counted,
+       coalesce(r.held, 0), coalesce(r.held - r.twice, 0), coalesce(r.past, 0)
 FROM internal.source_offsets o
 LEFT JOIN (
-    SELECT source_id, count(*) AS held, count(DISTINCT off) AS apart, max(off) + 1 AS past
+    SELECT source_id, count(*) AS held, max(off) + 1 AS past,
+           count(*) FILTER ({once}) - count(DISTINCT off) FILTER ({once}) AS twice
     FROM ({rows}) GROUP BY source_id
 ) r ON r.source_id = o.source_id
+LEFT JOIN (SELECT source_id, max(left_offset) AS past FROM ({rewritten}) GROUP BY source_id) w
+    ON w.source_id = o.source_id
+"""
+_REWRITTEN = """
+SELECT source_id, resumed_offset, left_offset FROM internal.offset_jumps WHERE resumed_offset < left_offset
+"""
+_NONE_REWRITTEN = "SELECT 0 AS source_id, 0 AS resumed_offset, 0 AS left_offset LIMIT 0"
+_ABSENT = """
+SELECT o.topic, o.part, count(*)
+FROM ({rows}) t
+JOIN internal.offset_gaps g ON g.source_id = t.source_id AND t.off >= g.first_offset AND t.off < g.end_offset
+JOIN internal.source_offsets o ON o.source_id = t.source_id
+GROUP BY ALL
 """
 _WITHOUT_LINK = """
 SELECT count(DISTINCT link_id) FROM internal.{table} t ANTI JOIN internal.links l ON l.link_id = t.link_id
@@ -119,7 +133,16 @@ def _offsets(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> li
         for name in held
     ]
     told = []
-    for row in connection.execute(_SOURCES.format(rows=" UNION ALL ".join(parts))).fetchall():
+    rewritten = _REWRITTEN if "offset_jumps" in tables else _NONE_REWRITTEN
+    # A log that was cut and written anew has other records at the same offsets.
+    once = [
+        f"NOT (source_id = {source_id} AND off >= {resumed} AND off < {left})"
+        for source_id, resumed, left in connection.execute(rewritten).fetchall()
+    ]
+    query = _SOURCES.format(
+        rows=" UNION ALL ".join(parts), once=" AND ".join(once) or "true", rewritten=rewritten
+    )
+    for row in connection.execute(query).fetchall():
         topic, part, next_offset, counted, rows, apart, past = row
         name = f"{topic!r}, partition {part}"
         if apart != rows:
@@ -128,6 +151,12 @@ def _offsets(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> li
             told.append(f"{name}: a row has offset {past - 1}, the stored position is {next_offset}")
         if rows > counted:
             told.append(f"{name}: {rows} rows, counted were {counted}")
+    if "offset_gaps" in tables:
+        stored = connection.execute(_ABSENT.format(rows=" UNION ALL ".join(parts))).fetchall()
+        told += [
+            f"{topic!r}, partition {part}: {rows} rows have offsets noted as absent"
+            for topic, part, rows in stored
+        ]
     return told
 
 

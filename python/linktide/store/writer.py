@@ -14,6 +14,7 @@ import pyarrow as pa
 from linktide.errors import FenceError, LinktideError
 from linktide.store.arrow_view import ARROW_VIEW
 from linktide.store.failure import write_failure
+from linktide.store.gaps import note_jumps, store_filled
 from linktide.store.rebuild import observations_of, read_offsets
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from linktide.sources.source import Partition
     from linktide.store.database import Database
+    from linktide.store.gaps import Filled, Jump
     from linktide.store.rebuild import WriterRow
 
 TABLES = (
@@ -105,6 +107,8 @@ class Advance:
     dead_letters: int = 0
     """Refused in this batch."""
     last_record_at_us: int | None = None
+    jumps: Sequence[Jump] = ()
+    """Where the batch does not go on where the partition stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,8 @@ class StoreBatch:
     writer: WriterRow
     replayed: Sequence[tuple[int, int]] = ()
     """(source id, offset) of dead letters that are events of this batch: they are marked, and counted so."""
+    filled: Filled | None = None
+    """What it stores below where its partition stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,9 +333,14 @@ class StoreWriter:
     def _advance(self, batch: StoreBatch, committed_at: datetime) -> None:
         if batch.advances:
             self._insert(_UPSERT_OFFSETS, _advance_rows(batch.advances, committed_at))
+        connection = self.database.connection
+        for one in batch.advances:
+            note_jumps(connection, one.source_id, one.jumps, batch.writer.rev, committed_at)
+        if batch.filled is not None:
+            store_filled(connection, batch.filled, committed_at)
         row = batch.writer
         clock = None if row.clock_us is None else _EPOCH + timedelta(microseconds=row.clock_us)
-        self.database.connection.execute(
+        connection.execute(
             _UPDATE_WRITER,
             [
                 row.rev,

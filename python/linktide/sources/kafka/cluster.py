@@ -122,6 +122,13 @@ class Cluster:
             at = OffsetAndMetadata(position.next_offset, "", position.leader_epoch)
             self.consumer._subscription.seek(tp, at)  # noqa: SLF001 -- the public seek takes no epoch
 
+    def validate(self, tp: TopicPartition) -> bool:
+        """Have the epoch of a position compared with the log before more is fetched; false if it has none.
+
+        A log that was cut then shows as LogTruncationError, which says where the two part.
+        """
+        return bool(self.consumer._subscription.request_position_validation(tp))  # noqa: SLF001 -- no public way
+
     def log_ranges(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """Ask for the first offset of each partition and the one after its last; raises KafkaError."""
         wait_ms = int(_REFRESH_SECONDS * 1000)

@@ -299,7 +299,9 @@ class KafkaSource:
             first = self._next.get(tp, records[0].offset if records else end)
             if end is None or end <= first:
                 continue
-            chunks.append(self._chunk(tp, Codec.FRAMED, frame_records(records), first, end))
+            chunk = self._chunk(tp, Codec.FRAMED, frame_records(records), first, end)
+            epoch = records[-1].leader_epoch if records else -1
+            chunks.append(replace(chunk, leader_epoch=epoch))
         return chunks
 
     def _chunk(self, tp: TopicPartition, codec: Codec, data: bytes, first: int, end: int) -> Chunk:
@@ -368,7 +370,7 @@ class KafkaSource:
                 continue
             if offset < start:
                 self._jump(cluster, tp, OffsetGap(GapKind.BELOW_START, offset, start))
-            elif offset > end:
+            elif offset > end and not cluster.validate(tp):
                 self._jump(cluster, tp, OffsetGap(GapKind.ABOVE_END, offset, start))
 
     def _resolve_truncation(self, cluster: Cluster, error: LogTruncationError) -> None:
