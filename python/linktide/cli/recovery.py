@@ -106,15 +106,11 @@ def replay(  # noqa: PLR0913 -- a parameter an option
     is_json: bool,
     **flags: object,
 ) -> None:
-    """Decode dead letters again; those that are events now are stored as such and marked, in one transaction.
+    """Store dead letters that are events now, with their offsets, by the running service if there is one.
 
-    They keep the topic, partition and offset they came with. Others stay what they are. Letters longer than
-    the 64 KiB that are kept of one cannot be replayed. Through the running service if there is one.
-
-    With --topic: read what was never stored of the topics and is in them still, beside a running service if
-    there is one. That is what lay below their first stored offset and what was passed over since; what was
-    erased by `linktide forget` stays away. With --into: build another database from all that the topics hold
-    now, or go on with it.
+    Letters of over 64 KiB cannot be replayed. With --topic: store what never was of the topics and is in them
+    still: below their first stored offset, and what was passed over since. What `linktide forget` erased
+    stays away. With --into: build another database from all that they hold.
     """
     config = read_config(**flags)  # type: ignore[arg-type]  # named by config_options
     if topics or into:
