@@ -72,6 +72,11 @@ class ErrandDesk:
         """Have it done, and return what it returned."""
         return self.ask(run).wait()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything waits to be done."""
+        return bool(self._waiting)
+
     # --- the work thread -----------------------------------------------------------------------------------
 
     def opened(self, place: Workplace) -> None:

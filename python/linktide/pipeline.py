@@ -67,6 +67,8 @@ class Parts:
     """Where the store stood when the session began."""
     between_batches: Callable[[], bool] = lambda: False
     """Called where index and store stand still together; true if it moved scores that are to be written."""
+    is_turn_wanted: Callable[[], bool] = lambda: False
+    """Whether that has anything to do."""
     upkeep: Callable[[bool], bool] = lambda _is_catching_up: False
     """Does one slice of what keeps the store in order; true if more of it waits."""
     pause_reason: Callable[[], str | None] = lambda: None
@@ -121,6 +123,7 @@ class Session:
             now_us,
             self._note_stored,
             self._keep_up,
+            parts.is_turn_wanted,
             monotonic,
         )
 

@@ -82,6 +82,11 @@ class RecoveryDesk:
         """Hear that a session begins."""
         self._errands.opened(place)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything waits for a turn."""
+        return self._errands.is_waiting
+
     def take_turn(self) -> bool:
         """Do what waits; return whether anything did."""
         return self._errands.take_turn()

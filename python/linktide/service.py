@@ -278,6 +278,9 @@ class Service:
             self._memory,
             stored,
             between_batches=lambda: self._between_batches(writer, index),
+            is_turn_wanted=lambda: (
+                self._is_reload_asked or self._snapshots.is_due or self._recovery.is_waiting
+            ),
             upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
             pause_reason=self._pauses.reason,
             is_to_leave=lambda: self._suffixes.is_asked,

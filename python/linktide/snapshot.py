@@ -128,6 +128,12 @@ class Snapshots:
         """Whether snapshots are written and read at all."""
         return self._every_seconds > 0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `step` has anything to do."""
+        is_time = self._monotonic() - self._looked_at >= self._every_seconds
+        return self.is_on and (self.is_under_way or is_time)
+
     def void_floor(self) -> int:
         """Return the revision up to which no start needs the void rows of the tables.
 
@@ -160,11 +166,9 @@ class Snapshots:
         Takes SLICE_SECONDS, but for the small transaction at its end. A disk that is full, or fails, is told
         and counted; the snapshot before stays. Raises what `StoreWriter.note_snapshot` does.
         """
-        if not self.is_on:
+        if not self.is_due:
             return
         if self._run is None:
-            if self._monotonic() - self._looked_at < self._every_seconds:
-                return
             self._looked_at = self._monotonic()
             self._begin(writer.database, index)
         self._advance(writer, lambda core: index.step_snapshot(core, SLICE_SECONDS), is_slice=True)

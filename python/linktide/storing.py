@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from linktide.sources.source import Partition, Position
     from linktide.store.writer import Advance, CheckpointResult, CommitTiming, StoreWriter
 
-_MOST_AHEAD = 4
-"""Batches in a row that are applied before the one before them is stored: then others have their turn."""
-
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch:
@@ -69,11 +66,12 @@ class Storer:
     """Hears how far the store has come."""
     after_commit: Callable[[bool], None]
     """Does what follows a commit, told whether the service catches up; the index may be ahead by a batch."""
+    is_turn_wanted: Callable[[], bool]
+    """Whether somebody waits for index and store to be at one revision."""
     monotonic: Callable[[], float] = time.monotonic
     stored_rev: int = 0
     """The newest revision that was stored."""
     _is_settled: bool = False
-    _ahead: int = 0
     _applied: _Applied | None = None
     _commit: Future[tuple[CommitTiming, CheckpointResult | None]] | None = None
 
@@ -93,11 +91,9 @@ class Storer:
         stored = StoreBatch(rows.tables, batch.advances, writer_row_of(self.index, rows.rev, rows.clock_us))
         self._is_settled = False
         self.finish()
-        if batch.is_catching_up and self._ahead < _MOST_AHEAD:
-            self._ahead += 1
+        if batch.is_catching_up and not self.is_turn_wanted():
             self._applied, self._commit = applied, self.committer.submit(self._commit_beside, stored)
             return
-        self._ahead = 0
         self._stored(applied, self.writer.commit(stored))
 
     def finish(self) -> None:

@@ -105,7 +105,7 @@ def test_the_page_names_every_key_of_status(tmp_path: Path) -> None:
     assert later["newest_event_at"] == datetime(2026, 1, 1, tzinfo=UTC)
     assert cast("datetime", later["last_commit_at"]) > cast("datetime", told["last_commit_at"])
     (source,) = cast("list[dict[str, object]]", later["sources"])
-    assert set(source) == {*view.column_names, "lag"}
+    assert set(source) == {*view.column_names, "lag", "absent_offsets", "last_offset_gap"}
 
 
 def test_counters_go_on_when_the_store_is_rebuilt(tmp_path: Path) -> None:
