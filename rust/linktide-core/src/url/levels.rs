@@ -49,6 +49,10 @@ impl Normalizer {
         let mut row = self.row(input, base, is_short, out)?;
         if self.options.unwrap_redirects || self.options.unwrap_amp {
             row = self.unwrap(row, out);
+            if self.options.level < Level::Index && !row.0.flags.contains(UrlFlags::OTHER_SCHEME) {
+                let text = out.get(row.0.url.clone()).unwrap_or_default();
+                row.0.cluster_key = self.unwrapped_key(text).unwrap_or(row.0.cluster_key);
+            }
         }
         let (mut url, written) = row;
         if self.options.reject_private && url.flags.intersects(UrlFlags::PRIVATE_IP | UrlFlags::LOCAL) {
@@ -146,6 +150,19 @@ impl Normalizer {
         key
     }
 
+    /// The cluster key that level *index* gives a text, in which it may see a page to unwrap that weaker levels do
+    /// not; none if it refuses it.
+    fn unwrapped_key(&mut self, text: &[u8]) -> Option<u64> {
+        let level = std::mem::replace(&mut self.options.level, Level::Index);
+        std::mem::swap(&mut self.rules, &mut self.index_rules);
+        let mut out = Vec::new();
+        let row = self.row(text, None, true, &mut out);
+        let key = row.map(|row| self.unwrap(row, &mut out).0.cluster_key);
+        std::mem::swap(&mut self.rules, &mut self.index_rules);
+        self.options.level = level;
+        key.ok()
+    }
+
     /// The cluster form says nothing of ftp and of kept fragments: such URLs have the hash of the whole
     /// cluster URL.
     fn key_of(&mut self, url: &NormalizedUrl, written: &Written, out: &[u8]) -> u64 {
@@ -199,7 +216,8 @@ impl Normalizer {
                 break;
             }
             let wrapper = out.split_off(start);
-            let Ok(mut unwrapped) = self.row(&target, None, true, out) else {
+            let unwrapped = self.row(&target, None, true, out).ok();
+            let Some(mut unwrapped) = unwrapped.filter(|(url, _)| is_for_all_levels(url, out)) else {
                 out.truncate(start);
                 out.extend_from_slice(&wrapper);
                 return row;
@@ -220,13 +238,19 @@ impl Normalizer {
     }
 
     fn target(&self, url: &NormalizedUrl, out: &[u8]) -> Option<Vec<u8>> {
-        if url.flags.contains(UrlFlags::OTHER_SCHEME) {
+        if url.flags.contains(UrlFlags::OTHER_SCHEME) || !is_for_all_levels(url, out) {
             return None;
         }
         let rest = out.get(url.host.end..url.url.end)?;
         // A page on a port of its own is not the known one.
         target_of(out.get(url.host.clone())?, rest.starts_with(b"/").then_some(rest)?, &self.options)
     }
+}
+
+/// Whether no stronger level refuses its host. One that does keeps the wrapper, or refuses it, and so must this one.
+fn is_for_all_levels(url: &NormalizedUrl, out: &[u8]) -> bool {
+    url.flags.contains(UrlFlags::OTHER_SCHEME)
+        || out.get(url.host.clone()).is_some_and(|host| check_host(host).is_ok())
 }
 
 /// Where the host lies in the `href`.

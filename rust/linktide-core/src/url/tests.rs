@@ -54,6 +54,35 @@ fn every_vector_of_the_table_holds() {
 }
 
 #[test]
+fn what_a_stronger_level_refuses_is_not_unwrapped() {
+    for level in Level::ALL {
+        let mut normalizer = with(&[Setting::UnwrapAmp, Setting::Level(level)]);
+        let mut out = Vec::new();
+        let wrapper = b"https://www.google.com/amp/s/a..com/b?c";
+        let got = normalizer.normalize(wrapper, None, &mut out).unwrap();
+        let kept = text(&out, &got.url);
+        assert!(kept.ends_with("google.com/amp/s/a..com/b?c"), "{kept} at {level:?}");
+        let wrapper = "http://a-com.c;d.cdn.ampproject.org/c/s/a.com/b";
+        let got = normalizer.normalize(wrapper.as_bytes(), None, &mut out);
+        match got {
+            Ok(got) => assert_eq!((level, text(&out, &got.url).as_str()), (Level::Whatwg, wrapper)),
+            Err(reason) => assert_eq!(reason, UrlReason::Host),
+        }
+    }
+}
+
+#[test]
+fn a_wrapper_that_only_stronger_levels_see_has_their_cluster_key() {
+    let wrapper = b"http://l.facebook.com/l.php;jsessionid=1?u=http%3A%2F%2Fa.com%2F";
+    let keys = Level::ALL.map(|level| {
+        let mut normalizer = with(&[Setting::UnwrapRedirects, Setting::Level(level)]);
+        normalizer.normalize(wrapper, None, &mut Vec::new()).unwrap().cluster_key
+    });
+    let target = normalizer().normalize(b"http://a.com/", None, &mut Vec::new()).unwrap().cluster_key;
+    assert_eq!(keys, [target; 4]);
+}
+
+#[test]
 fn the_table_is_whole() {
     let ids: Vec<&str> = POLICY.iter().map(|row| row.id).collect();
     let wanted: Vec<String> = (1..=27).map(|id| format!("P{id}")).collect();

@@ -1,6 +1,7 @@
 //! Redirect and AMP pages that name their target in their own URL (P23): an option, for it changes which
 //! page is meant. A table of known pages; nothing is guessed from parameter names alone.
 
+use super::cluster::www_length;
 use super::options::UrlOptions;
 use super::scheme::{Start, start_of};
 
@@ -68,19 +69,19 @@ pub const WRAPPERS: &[Wrapper] = &[
     redirect("Google", Google, "/url", &["q", "url"]),
     redirect("Facebook", Is("l.facebook.com"), "/l.php", &["u"]),
     redirect("Facebook", Is("lm.facebook.com"), "/l.php", &["u"]),
-    redirect("Facebook", Is("www.facebook.com"), "/l.php", &["u"]),
+    redirect("Facebook", Is("facebook.com"), "/l.php", &["u"]),
     redirect("Messenger", Is("l.messenger.com"), "/l.php", &["u"]),
     redirect("Instagram", Is("l.instagram.com"), "/", &["u"]),
     redirect("Threads", Is("l.threads.net"), "/", &["u"]),
-    redirect("YouTube", Is("www.youtube.com"), "/redirect", &["q"]),
+    redirect("YouTube", Is("youtube.com"), "/redirect", &["q"]),
     redirect("Reddit", Is("out.reddit.com"), "/*", &["url"]),
     redirect("Tumblr", Is("t.umblr.com"), "/redirect", &["z"]),
     redirect("VK", Is("vk.com"), "/away.php", &["to"]),
     redirect("Steam", Is("steamcommunity.com"), "/linkfilter/", &["u", "url"]),
     redirect("Slack", Is("slack-redir.net"), "/link", &["url"]),
     redirect("DuckDuckGo", Is("duckduckgo.com"), "/l/", &["uddg"]),
-    redirect("LinkedIn", Is("www.linkedin.com"), "/redir/redirect", &["url"]),
-    redirect("LinkedIn", Is("www.linkedin.com"), "/safety/go", &["url"]),
+    redirect("LinkedIn", Is("linkedin.com"), "/redir/redirect", &["url"]),
+    redirect("LinkedIn", Is("linkedin.com"), "/safety/go", &["url"]),
     redirect("Microsoft Safe Links", Below("safelinks.protection.outlook.com"), "/", &["url"]),
     amp("Google AMP viewer", Google, "/amp/*"),
     amp("Google AMP cache", Below("cdn.ampproject.org"), "/c/*"),
@@ -100,6 +101,8 @@ pub(super) fn target_of(host: &[u8], path: &[u8], options: &UrlOptions) -> Optio
         WrapperKind::Redirect => options.unwrap_redirects,
         WrapperKind::Amp => options.unwrap_amp,
     };
+    // As the cluster form has it, which must be of the same page.
+    let host = host.get(www_length(host)..)?;
     let row = WRAPPERS.iter().filter(is_on).find(|row| is_host(row.host, host) && is_path(row.path, name))?;
     match row.target {
         WrapperTarget::Parameter(names) => names.iter().find_map(|name| parameter(tail, name.as_bytes())),
@@ -114,7 +117,7 @@ fn is_host(wanted: WrapperHost, host: &[u8]) -> bool {
             host.strip_suffix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
         }
         Google => {
-            let rest = host.strip_prefix(b"www.").unwrap_or(host).strip_prefix(b"google.");
+            let rest = host.strip_prefix(b"google.");
             rest.is_some_and(|suffix| match suffix.iter().position(|&byte| byte == b'.') {
                 None => matches!(suffix.len(), 2 | 3),
                 Some(dot) => matches!(suffix.get(..dot), Some(b"co" | b"com")) && suffix.len() == dot + 3,
@@ -142,9 +145,18 @@ fn is_absolute(target: &[u8]) -> bool {
     std::str::from_utf8(target).is_ok_and(|text| start_of(text, false) == Start::Absolute)
 }
 
+fn without_slashes(mut text: &[u8]) -> &[u8] {
+    while let Some(rest) = text.strip_prefix(b"/") {
+        text = rest;
+    }
+    text
+}
+
 fn path_rest(rest: &[u8], tail: &[u8]) -> Option<Vec<u8>> {
+    // Doubled slashes fall together in the cluster form, which must be of the same page.
+    let rest = without_slashes(rest);
     let (scheme, rest): (&[u8], _) = match rest.strip_prefix(b"s/") {
-        Some(rest) => (b"https://", rest),
+        Some(rest) => (b"https://", without_slashes(rest)),
         None => (b"http://", rest),
     };
     let host = rest.split(|&byte| byte == b'/').next()?;

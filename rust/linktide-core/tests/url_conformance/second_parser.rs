@@ -11,9 +11,20 @@ fn known_gap(ours: Option<&str>, theirs: Option<&str>) -> Option<&'static str> {
         (Some(ours), None) if host(ours).contains("xn--") => {
             Some("refuses an ASCII xn-- label that is no valid IDNA")
         }
+        (None, Some(theirs)) if host(theirs).contains("xn--") => {
+            Some("takes an xn-- label of an unassigned code point")
+        }
         (Some(ours), Some(theirs)) if ours == encoded_caret(theirs) => Some("leaves ^ in a path"),
+        (Some(ours), Some(theirs)) if host(ours) == host(theirs) && has_drive_letter(theirs) => {
+            Some("keeps a segment like a drive letter before `..`, as in file URLs")
+        }
         _ => None,
     }
+}
+
+fn has_drive_letter(url: &str) -> bool {
+    let mut segments = url.split('/').skip(3);
+    segments.any(|one| matches!(one.as_bytes(), [letter, b':' | b'|'] if letter.is_ascii_alphabetic()))
 }
 
 fn encoded_caret(url: &str) -> String {
