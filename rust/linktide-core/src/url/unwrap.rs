@@ -160,7 +160,9 @@ fn path_rest(rest: &[u8], tail: &[u8]) -> Option<Vec<u8>> {
         None => (b"http://", rest),
     };
     let host = rest.split(|&byte| byte == b'/').next()?;
-    if !host.contains(&b'.') || host.starts_with(b".") {
+    // Nor a user name, nor a session id that a stronger level takes out.
+    let is_plain = host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._%:".contains(byte));
+    if !host.contains(&b'.') || host.starts_with(b".") || !is_plain {
         return None;
     }
     let mut target = [scheme, rest].concat();
