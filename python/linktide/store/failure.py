@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,6 +20,7 @@ from linktide.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -87,6 +89,15 @@ def write_failure(error: Exception, path: Path, doing: str) -> LinktideError:
         # A block is read, and found to be damaged, long after the file was opened.
         return _damaged(path, text)
     return StoreFailedError(f"could not {doing} in {path} ({text}); reopen it and rebuild from its tables")
+
+
+@contextmanager
+def write_failures(path: Path, doing: str) -> Iterator[None]:
+    """Give what DuckDB and the disk raise in the block its fate, as `write_failure` does."""
+    try:
+        yield
+    except (duckdb.Error, RuntimeError, OSError) as error:
+        raise write_failure(error, path, doing) from error
 
 
 def _damaged(path: Path, text: str) -> DatabaseDamagedError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from linktide.store.failure import write_failure
+from linktide.store.failure import write_failures
 from linktide.store.parts import FAMILIES, Family, Kind, Part
 from linktide.store.slices import Slicer
 
@@ -96,7 +96,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         """Drop what a fold that did not end left behind."""
-        with self._mended("drop what a fold left"):
+        with write_failures(self.database.path, "drop what a fold left"):
             for name in self._left_over():
                 self._run(f'DROP TABLE internal."{name}"')
 
@@ -199,7 +199,7 @@ class Folder:
         serial = max(part.serial for part in inputs)
         output = Part(f"{table}_run_{parts.next_serial()}", table, Kind.RUN, serial)
         self.at("fold")
-        with self._mended(f"begin a fold of {table}"):
+        with write_failures(self.database.path, f"begin a fold of {table}"):
             columns = ", ".join(parts.run_columns(table))
             self._run(
                 f'CREATE OR REPLACE TABLE internal."{output.name}" AS '  # noqa: S608 - our own names
@@ -251,7 +251,7 @@ class Folder:
 
     def _slice(self, job: _Job) -> int:
         self.at("slice")
-        with self._mended(f"fold a slice of {job.family.table}"):
+        with write_failures(self.database.path, f"fold a slice of {job.family.table}"):
             least = self.rule.slice_rows
             most = self._slice_rows.get(job.family.table, least)
             rows = job.slicer.fold_next(int(most // least) * least)
@@ -303,7 +303,7 @@ class Folder:
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:
-        with self._mended(doing):
+        with write_failures(self.database.path, doing):
             try:
                 self._run("BEGIN")
                 yield
@@ -312,11 +312,3 @@ class Folder:
                 with suppress(duckdb.Error):
                     self._run("ROLLBACK")
                 raise
-
-    @contextmanager
-    def _mended(self, doing: str) -> Iterator[None]:
-        """Give what DuckDB raises its fate."""
-        try:
-            yield
-        except (duckdb.Error, RuntimeError, OSError) as error:
-            raise write_failure(error, self.database.path, doing) from error

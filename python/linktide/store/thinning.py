@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from linktide.store.beside import Beside
-from linktide.store.failure import write_failure
+from linktide.store.failure import write_failures
 from linktide.store.parts import LINK_EVENTS, Kind
 from linktide.store.segment_files import Segment, quoted, write_segment
 from linktide.store.thinning_rows import find_expired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from linktide.store.database import Database
@@ -117,7 +117,7 @@ class Thinner:
 
         Raises DiskFullError or StoreFailedError.
         """
-        with self._mended("thin a segment"):
+        with write_failures(self.database.path, "thin a segment"):
             if self._beside.is_running:
                 return False
             if (done := self._beside.take()) is not None:
@@ -135,7 +135,7 @@ class Thinner:
         if self.horizon_us is None or not is_time:
             return
         self._counted_at = self.monotonic()
-        with self._mended("count late events"):
+        with write_failures(self.database.path, "count late events"):
             rev = self._rev()
             for table in (*self._new_parts(), "page_snapshots") if rev > self._counted_rev else ():
                 found = self._run(
@@ -158,7 +158,7 @@ class Thinner:
         Raises StoreFailedError.
         """
         now = self.monotonic()
-        with self._mended("remove segments that were replaced"):
+        with write_failures(self.database.path, "remove segments that were replaced"):
             while self._replaced and now - self._replaced[0][0] >= _OLD_FILE_SECONDS:
                 self._replaced.pop(0)[1].unlink(missing_ok=True)
 
@@ -270,14 +270,6 @@ class Thinner:
 
     def _new_parts(self) -> list[str]:
         return self.database.parts.physical(LINK_EVENTS)
-
-    @contextmanager
-    def _mended(self, doing: str) -> Iterator[None]:
-        """Give what DuckDB and the disk raise its fate."""
-        try:
-            yield
-        except (duckdb.Error, OSError, RuntimeError) as error:
-            raise write_failure(error, self.database.path, doing) from error
 
     def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         return self.database.connection.execute(statement, list(values)).fetchall()
