@@ -6,13 +6,11 @@ LINKTIDE_THINNINGS=n runs n sets of histories instead of the few of CI.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,9 +19,7 @@ from hypothesis import strategies as st
 from linktide import service
 from linktide.backoff import Backoff
 from linktide.errors import RetryError
-from linktide.store.segments import SegmentRule
 from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
-from linktide.upkeep import Upkeep
 from oracle.compare import assert_same, check_deciders, compare_view
 from oracle.deliveries import Delivery
 from oracle.events import DAY_US, HOUR_US, PAGE_ERROR, Event, Kind, Origin
@@ -34,11 +30,13 @@ from oracle.views import VIEWS, Settings
 from pipeline import whole
 from pipeline.arrivals import Arrival, arrivals, side_by_side
 from pipeline.test_restart import Bomb
-from pipeline.test_upkeep import TINY
+from pipeline.test_upkeep import eager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
+    from linktide.upkeep import Upkeep
     from oracle.model import State
     from oracle.page_events import AnyEvent
 
@@ -55,17 +53,10 @@ FROM internal.link_events e JOIN internal.source_offsets o USING (source_id)
 """
 
 
-@contextmanager
-def thinning(days: int, steps: Sequence[int]) -> Iterator[None]:
+def thinning(days: int, steps: Sequence[int]) -> AbstractContextManager[None]:
     """Move and thin eagerly after each batch, so many steps in turn."""
-    build, step = Upkeep.of, Upkeep.step
-    turns = iter(list(steps) * 1000)
 
-    def of(*parts: object, **named: object) -> Upkeep:
-        upkeep = build(*parts, **named)  # type: ignore[arg-type]
-        upkeep.folder.rule = TINY
-        upkeep.mover.rule = SegmentRule(rows=1)
-        upkeep.mover.is_alone = False
+    def thin(upkeep: Upkeep) -> None:
         upkeep.thinner = Thinner(
             upkeep.folder.database,
             ThinRule(days, least_share=0.0, step_seconds=1),
@@ -73,17 +64,11 @@ def thinning(days: int, steps: Sequence[int]) -> Iterator[None]:
             at=upkeep.mover.at,
             is_alone=False,
         )
-        return upkeep
 
-    def many(self: Upkeep, *, is_catching_up: bool = False) -> bool:
-        del is_catching_up
-        for _ in range(next(turns, 0)):
-            self.thinner._looked_at = float("-inf")  # noqa: SLF001 - a minute later
-            step(self)
-        return False
+    def let_a_minute_pass(upkeep: Upkeep) -> None:
+        upkeep.thinner._looked_at = float("-inf")  # noqa: SLF001
 
-    with patch.object(Upkeep, "of", of), patch.object(Upkeep, "step", many):
-        yield
+    return eager(steps, thin, let_a_minute_pass)
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ from pipeline.test_restart import Bomb
 from pipeline.test_scores import chunks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 FEW = settings(
     max_examples=int(os.environ.get("LINKTIDE_UPKEEPS", "5")),
@@ -42,8 +42,15 @@ TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, slice_rows=8, cell_rows=4)
 
 
 @contextmanager
-def eager(steps: Sequence[int]) -> Iterator[None]:
-    """Let every session do so many slices of upkeep after each batch, in turn, however far it is behind."""
+def eager(
+    steps: Sequence[int],
+    change: Callable[[Upkeep], object] = lambda _upkeep: None,
+    before_step: Callable[[Upkeep], object] = lambda _upkeep: None,
+) -> Iterator[None]:
+    """Let every session do so many slices of upkeep after each batch, in turn, however far it is behind.
+
+    `change` is called with each upkeep that is built, `before_step` before each slice.
+    """
     build, step = Upkeep.of, Upkeep.step
     turns = iter(list(steps) * 1000)
 
@@ -52,11 +59,13 @@ def eager(steps: Sequence[int]) -> Iterator[None]:
         upkeep.folder.rule = TINY
         upkeep.mover.rule = SegmentRule(rows=1)
         upkeep.mover.is_alone = False
+        change(upkeep)
         return upkeep
 
     def many(self: Upkeep, *, is_catching_up: bool = False) -> bool:
         del is_catching_up
         for _ in range(next(turns, 0)):
+            before_step(self)
             step(self)
         return False
 
