@@ -27,6 +27,15 @@ def producing(cluster: KafkaCluster, **options: Any) -> Iterator[KafkaProducer]:
         producer.close()
 
 
+def produce_to_all(cluster: KafkaCluster, topic: str, values: Iterable[tuple[int, bytes]]) -> None:
+    """Send (partition, value) so that each is acknowledged by all replicas in sync, or sent again."""
+    with producing(cluster, acks="all", delivery_timeout_ms=120_000, batch_size=2_000) as producer:
+        sent = [producer.send(topic, value, partition=partition) for partition, value in values]
+        producer.flush()
+        for one in sent:
+            one.get(120)
+
+
 def produce_batches(
     cluster: KafkaCluster,
     topic: str,

@@ -8,7 +8,7 @@ import pytest
 from kafka_broker import KafkaCluster
 from kafka_jars import missing_programs
 from kafka_reading import source_of, unpack
-from kafka_topics import producing
+from kafka_topics import produce_to_all
 from linktide_process import wait_until
 
 if TYPE_CHECKING:
@@ -38,12 +38,7 @@ def three(tmp_path: Path) -> Iterator[KafkaCluster]:
 
 
 def produce(cluster: KafkaCluster, numbers: range) -> None:
-    """Send so that a record is acknowledged by all replicas in sync, or sent again."""
-    with producing(cluster, acks="all", delivery_timeout_ms=120_000, batch_size=2_000) as producer:
-        sent = [producer.send("events", b"%d" % number, partition=number % PARTITIONS) for number in numbers]
-        producer.flush()
-        for one in sent:
-            one.get(120)
+    produce_to_all(cluster, "events", [(number % PARTITIONS, b"%d" % number) for number in numbers])
 
 
 @pytest.mark.parametrize("is_raw", [True, False])

@@ -14,7 +14,7 @@ import pytest
 from kafka_broker import KafkaCluster
 from kafka_jars import missing_programs
 from kafka_reading import poll_up_to, source_of, unpack
-from kafka_topics import producing
+from kafka_topics import produce_to_all
 from linktide_process import COMMAND, LinktideProcess, wait_until
 
 from linktide.sources.source import GapKind, OffsetGap, Position
@@ -61,11 +61,7 @@ def event(number: int) -> bytes:
 
 
 def produce(cluster: KafkaCluster, numbers: range) -> None:
-    with producing(cluster, acks="all", delivery_timeout_ms=120_000, batch_size=2_000) as producer:
-        sent = [producer.send(TOPIC, event(number), partition=0) for number in numbers]
-        producer.flush()
-        for one in sent:
-            one.get(120)
+    produce_to_all(cluster, TOPIC, [(0, event(number)) for number in numbers])
 
 
 def lag_behind(cluster: KafkaCluster) -> None:
