@@ -161,6 +161,9 @@ def _lists() -> Iterator[str]:
     ]
     names = ("whose", "option", "host", "path", "target")
     yield from _table("Unwrapped pages (P23)", names, pages)
+    yield ""
+    yield "Every level recognises a page by its cluster form: with or without `www.`, session ids, doubled"
+    yield "slashes or a slash at its end. What it names is unwrapped unless level *index* refuses it."
 
 
 def write(folder: Path) -> None:

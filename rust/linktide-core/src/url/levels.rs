@@ -9,12 +9,12 @@ use super::cluster::{ClusterInput, www_length};
 use super::domain_cache::{Site, hash};
 use super::host::check_host;
 use super::normalizer::{MAX_INPUT_BYTES, Normalizer};
-use super::options::Level;
+use super::options::{Level, UrlOptions};
 use super::outcome::{NormalizedUrl, UrlFlags, UrlReason};
 use super::pass::{Written, append_url};
 use super::plain::append_plain;
 use super::resolve::{check_input, parse};
-use super::unwrap::target_of;
+use super::unwrap::{is_wrapper_host, wrapper_of};
 
 /// A URL wrapped more often stays as it is, so that normalising it again changes nothing.
 const MAX_UNWRAPS: usize = 3;
@@ -48,11 +48,7 @@ impl Normalizer {
     ) -> Result<NormalizedUrl, UrlReason> {
         let mut row = self.row(input, base, is_short, out)?;
         if self.options.unwrap_redirects || self.options.unwrap_amp {
-            row = self.unwrap(row, out);
-            if self.options.level < Level::Index && !row.0.flags.contains(UrlFlags::OTHER_SCHEME) {
-                let text = out.get(row.0.url.clone()).unwrap_or_default();
-                row.0.cluster_key = self.unwrapped_key(text).unwrap_or(row.0.cluster_key);
-            }
+            row = self.unwrap(row, out)?;
         }
         let (mut url, written) = row;
         if self.options.reject_private && url.flags.intersects(UrlFlags::PRIVATE_IP | UrlFlags::LOCAL) {
@@ -150,19 +146,6 @@ impl Normalizer {
         key
     }
 
-    /// The cluster key that level *index* gives a text, in which it may see a page to unwrap that weaker levels do
-    /// not; none if it refuses it.
-    fn unwrapped_key(&mut self, text: &[u8]) -> Option<u64> {
-        let level = std::mem::replace(&mut self.options.level, Level::Index);
-        std::mem::swap(&mut self.rules, &mut self.index_rules);
-        let mut out = Vec::new();
-        let row = self.row(text, None, true, &mut out);
-        let key = row.map(|row| self.unwrap(row, &mut out).0.cluster_key);
-        std::mem::swap(&mut self.rules, &mut self.index_rules);
-        self.options.level = level;
-        key.ok()
-    }
-
     /// The cluster form says nothing of ftp and of kept fragments: such URLs have the hash of the whole
     /// cluster URL.
     fn key_of(&mut self, url: &NormalizedUrl, written: &Written, out: &[u8]) -> u64 {
@@ -170,12 +153,11 @@ impl Normalizer {
         if !is_ftp && written.fragment == url.url.end {
             return url.cluster_key;
         }
-        let (text, ..) = self.cluster_url(url, written, out);
-        xxh3_64(&text)
+        xxh3_64(&self.cluster_url(url, written, out).text)
     }
 
-    /// The cluster form as a URL, the length of its scheme, and how many bytes of `www.` the host lost.
-    fn cluster_url(&mut self, url: &NormalizedUrl, written: &Written, out: &[u8]) -> (Vec<u8>, usize, usize) {
+    /// The cluster form as a URL.
+    fn cluster_url(&mut self, url: &NormalizedUrl, written: &Written, out: &[u8]) -> ClusterUrl {
         let www = www_length(out.get(url.host.start..url.domain.start).unwrap_or_default());
         let host = url.host.start + www;
         let form = self.cluster.form(&ClusterInput {
@@ -192,65 +174,81 @@ impl Normalizer {
         let (authority, rest) = form.split_at_checked(written.path - host).unwrap_or((form, b""));
         let slash: &[u8] = if rest.starts_with(b"/") { b"" } else { b"/" };
         let fragment = out.get(written.fragment..url.url.end).unwrap_or_default();
-        ([scheme, authority, slash, rest, fragment].concat(), scheme.len(), www)
+        let text = [scheme, authority, slash, rest, fragment].concat();
+        ClusterUrl { text, host: scheme.len()..scheme.len() + url.host.end - host }
     }
 
     fn rewrite_as_cluster(&mut self, url: &mut NormalizedUrl, written: &Written, out: &mut Vec<u8>) {
-        let (text, scheme, www) = self.cluster_url(url, written, out);
-        let (host, domain) = (url.host.len() - www, url.domain.len());
+        let ClusterUrl { text, host } = self.cluster_url(url, written, out);
+        let domain = url.domain.len();
         let start = url.url.start;
         out.truncate(start);
         out.extend_from_slice(&text);
         url.url = start..out.len();
-        url.host = start + scheme..start + scheme + host;
+        url.host = start + host.start..start + host.end;
         url.domain = url.host.end - domain..url.host.end;
     }
 
     /// Put the target in the row's place while the row is a page to unwrap (P23).
-    fn unwrap(&mut self, row: Row, out: &mut Vec<u8>) -> Row {
+    fn unwrap(&mut self, mut row: Row, out: &mut Vec<u8>) -> Result<Row, UrlReason> {
         let start = row.0.url.start;
         let mut original: Option<(Row, Vec<u8>)> = None;
-        let (mut row, mut count) = (row, 0);
+        let mut count = 0;
         while let Some(target) = self.target(&row.0, out) {
-            if count == MAX_UNWRAPS {
-                break;
-            }
             let wrapper = out.split_off(start);
-            let unwrapped = self.row(&target, None, true, out).ok();
-            let Some(mut unwrapped) = unwrapped.filter(|(url, _)| is_for_all_levels(url, out)) else {
-                out.truncate(start);
-                out.extend_from_slice(&wrapper);
-                return row;
-            };
-            unwrapped.0.flags |= UrlFlags::UNWRAPPED;
-            original.get_or_insert((row, wrapper));
-            (row, count) = (unwrapped, count + 1);
+            let first = original.get_or_insert((row, wrapper));
+            if count == MAX_UNWRAPS {
+                out.extend_from_slice(&first.1);
+                return Ok(first.0.clone());
+            }
+            row = self.row(&target, None, true, out)?;
+            row.0.flags |= UrlFlags::UNWRAPPED;
+            count += 1;
         }
-        if count == MAX_UNWRAPS
-            && self.target(&row.0, out).is_some()
-            && let Some((first, text)) = original
-        {
-            out.truncate(start);
-            out.extend_from_slice(&text);
-            return first;
-        }
-        row
+        Ok(row)
     }
 
-    fn target(&self, url: &NormalizedUrl, out: &[u8]) -> Option<Vec<u8>> {
-        if url.flags.contains(UrlFlags::OTHER_SCHEME) || !is_for_all_levels(url, out) {
+    /// The target of a row that is a page to unwrap. Its cluster form alone decides, so that all levels see the same
+    /// page; what level and cluster form say differently of one target, a slash at its end, is as the level has it.
+    fn target(&mut self, url: &NormalizedUrl, out: &[u8]) -> Option<Vec<u8>> {
+        // Level *whatwg* leaves hosts that stronger levels change.
+        let may_be_wrapper =
+            self.options.level == Level::Whatwg || out.get(url.host.clone()).is_some_and(is_wrapper_host);
+        if !may_be_wrapper || url.flags.contains(UrlFlags::OTHER_SCHEME) {
             return None;
         }
-        let rest = out.get(url.host.end..url.url.end)?;
-        // A page on a port of its own is not the known one.
-        target_of(out.get(url.host.clone())?, rest.starts_with(b"/").then_some(rest)?, &self.options)
+        let form = self.clustered(out.get(url.url.clone())?)?;
+        let path = form.path()?;
+        let wrapper = wrapper_of(form.text.get(form.host.clone())?, path, &self.options)?;
+        let wanted = wrapper.target(path)?;
+        let cluster = self.clustered(&wanted)?;
+        let own = out.get(url.host.end..url.url.end).and_then(|path| wrapper.target(path));
+        let own = own.filter(|own| self.clustered(own).is_some_and(|other| other.text == cluster.text));
+        Some(own.unwrap_or(wanted))
+    }
+
+    /// The cluster form that level *index* gives a text; none if it refuses it.
+    fn clustered(&mut self, text: &[u8]) -> Option<ClusterUrl> {
+        let options = UrlOptions { level: Level::Index, ..self.options.clone() };
+        let (parsed, _) = parse(check_input(text).ok()?, None, &options).ok()?;
+        let mut out = Vec::new();
+        let written = append_url(self.lanes, parsed.href().as_bytes(), &self.index_rules, &mut out).ok()?;
+        let url = self.finish(&written, UrlFlags::empty(), &mut out).ok()?;
+        Some(self.cluster_url(&url, &written, &out))
     }
 }
 
-/// Whether no stronger level refuses its host. One that does keeps the wrapper, or refuses it, and so must this one.
-fn is_for_all_levels(url: &NormalizedUrl, out: &[u8]) -> bool {
-    url.flags.contains(UrlFlags::OTHER_SCHEME)
-        || out.get(url.host.clone()).is_some_and(|host| check_host(host).is_ok())
+/// A cluster form as a URL, and where its host lies in it.
+struct ClusterUrl {
+    text: Vec<u8>,
+    host: Range<usize>,
+}
+
+impl ClusterUrl {
+    /// The URL from its path on; none if it has a port: then its page is not the known one.
+    fn path(&self) -> Option<&[u8]> {
+        self.text.get(self.host.end..).filter(|rest| rest.starts_with(b"/"))
+    }
 }
 
 /// Where the host lies in the `href`.

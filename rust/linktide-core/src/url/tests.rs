@@ -53,33 +53,62 @@ fn every_vector_of_the_table_holds() {
     }
 }
 
+/// What a level makes of a URL with everything unwrapped: its text, and its cluster key.
+fn unwrapped(level: Level, url: &str) -> Result<(String, u64), UrlReason> {
+    let mut normalizer = with(&[Setting::UnwrapAmp, Setting::UnwrapRedirects, Setting::Level(level)]);
+    let mut out = Vec::new();
+    let got = normalizer.normalize(url.as_bytes(), None, &mut out)?;
+    Ok((text(&out, &got.url), got.cluster_key))
+}
+
 #[test]
 fn what_a_stronger_level_refuses_is_not_unwrapped() {
     for level in Level::ALL {
-        let mut normalizer = with(&[Setting::UnwrapAmp, Setting::Level(level)]);
-        let mut out = Vec::new();
-        let wrapper = b"https://www.google.com/amp/s/a..com/b?c";
-        let got = normalizer.normalize(wrapper, None, &mut out).unwrap();
-        let kept = text(&out, &got.url);
+        let (kept, _) = unwrapped(level, "https://www.google.com/amp/s/a..com/b?c").unwrap();
         assert!(kept.ends_with("google.com/amp/s/a..com/b?c"), "{kept} at {level:?}");
         let wrapper = "http://a-com.c;d.cdn.ampproject.org/c/s/a.com/b";
-        let got = normalizer.normalize(wrapper.as_bytes(), None, &mut out);
-        match got {
-            Ok(got) => assert_eq!((level, text(&out, &got.url).as_str()), (Level::Whatwg, wrapper)),
+        match unwrapped(level, wrapper) {
+            Ok((kept, _)) => assert_eq!((level, kept.as_str()), (Level::Whatwg, wrapper)),
             Err(reason) => assert_eq!(reason, UrlReason::Host),
         }
     }
 }
 
 #[test]
-fn a_wrapper_that_only_stronger_levels_see_has_their_cluster_key() {
-    let wrapper = b"http://l.facebook.com/l.php;jsessionid=1?u=http%3A%2F%2Fa.com%2F";
-    let keys = Level::ALL.map(|level| {
-        let mut normalizer = with(&[Setting::UnwrapRedirects, Setting::Level(level)]);
-        normalizer.normalize(wrapper, None, &mut Vec::new()).unwrap().cluster_key
-    });
-    let target = normalizer().normalize(b"http://a.com/", None, &mut Vec::new()).unwrap().cluster_key;
-    assert_eq!(keys, [target; 4]);
+fn all_levels_see_a_page_to_unwrap_where_its_cluster_form_is_one() {
+    for (wrapper, target) in [
+        ("http://l.facebook.com/l.php;jsessionid=1?u=http%3A%2F%2Fa.com%2F", "http://a.com/"),
+        ("https://www.google.de//url?q=https://a.com", "http://a.com/"),
+        ("https://www2.google.de./url/?q=https://a.com", "http://a.com/"),
+        ("https://google.com//amp///s//a.com/b", "http://a.com/b"),
+        ("https://google.com/amp/s/a.com;jsessionid=1/b", "http://a.com/b"),
+        ("https://google.com/amp/s/u@a.com/b", "http://a.com/b"),
+        ("https://google.com/amp/s/www.google.com//url/index.php?q=http://a.com", "http://a.com/"),
+        ("https://steamcommunity.com/linkfilter/?u=http://a.com", "http://a.com/"),
+    ] {
+        let (_, key) = unwrapped(Level::Index, target).unwrap();
+        for level in Level::ALL {
+            assert_eq!(unwrapped(level, wrapper).unwrap().1, key, "{wrapper} at {level:?}");
+        }
+        assert_eq!(unwrapped(Level::Cluster, wrapper).unwrap().0, target);
+    }
+    for wrapper in ["https://google.com/amp/s/index.html", "https://google.com:81/url?q=http://a.com"] {
+        let keys = Level::ALL.map(|level| unwrapped(level, wrapper).unwrap().1);
+        let key = normalizer().normalize(wrapper.as_bytes(), None, &mut Vec::new()).unwrap().cluster_key;
+        assert_eq!(keys, [key; 4], "{wrapper}");
+    }
+}
+
+#[test]
+fn a_target_is_as_its_level_has_it() {
+    let wrapper = "https://www.google.com/amp/s/www.a.com//b/?utm_source=c";
+    for (level, target) in [
+        (Level::Whatwg, "https://www.a.com//b/?utm_source=c"),
+        (Level::Index, "https://www.a.com//b/"),
+        (Level::Cluster, "http://a.com/b"),
+    ] {
+        assert_eq!(unwrapped(level, wrapper).unwrap().0, target);
+    }
 }
 
 #[test]

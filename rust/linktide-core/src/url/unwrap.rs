@@ -43,7 +43,7 @@ pub struct Wrapper {
     pub kind: WrapperKind,
     /// Its hosts.
     pub host: WrapperHost,
-    /// Its path; with a `*` at the end, the path's beginning.
+    /// Its path, without a slash at its end; with a `*` at the end, the path's beginning.
     pub path: &'static str,
     /// Where the target stands.
     pub target: WrapperTarget,
@@ -77,9 +77,9 @@ pub const WRAPPERS: &[Wrapper] = &[
     redirect("Reddit", Is("out.reddit.com"), "/*", &["url"]),
     redirect("Tumblr", Is("t.umblr.com"), "/redirect", &["z"]),
     redirect("VK", Is("vk.com"), "/away.php", &["to"]),
-    redirect("Steam", Is("steamcommunity.com"), "/linkfilter/", &["u", "url"]),
+    redirect("Steam", Is("steamcommunity.com"), "/linkfilter", &["u", "url"]),
     redirect("Slack", Is("slack-redir.net"), "/link", &["url"]),
-    redirect("DuckDuckGo", Is("duckduckgo.com"), "/l/", &["uddg"]),
+    redirect("DuckDuckGo", Is("duckduckgo.com"), "/l", &["uddg"]),
     redirect("LinkedIn", Is("linkedin.com"), "/redir/redirect", &["url"]),
     redirect("LinkedIn", Is("linkedin.com"), "/safety/go", &["url"]),
     redirect("Microsoft Safe Links", Below("safelinks.protection.outlook.com"), "/", &["url"]),
@@ -92,22 +92,45 @@ pub const WRAPPERS: &[Wrapper] = &[
 /// What the AMP viewer adds to the query of the page it shows.
 const VIEWER_PARAMETERS: [&[u8]; 3] = [b"amp_js_v", b"amp_gsa", b"usqp"];
 
-/// The target of a normalised URL, if its page is one that `options` unwrap and the target is an absolute
-/// http(s) URL. `path` is the URL from its path on.
-pub(super) fn target_of(host: &[u8], path: &[u8], options: &UrlOptions) -> Option<Vec<u8>> {
-    let length = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
-    let (name, tail) = path.split_at_checked(length)?;
+/// The page that a URL is of, if `options` unwrap it: told from its cluster form, which is the same at every level.
+/// `path` is the URL from its path on.
+pub(super) fn wrapper_of(host: &[u8], path: &[u8], options: &UrlOptions) -> Option<&'static Wrapper> {
+    let name = path.split(|byte| matches!(byte, b'?' | b'#')).next()?;
     let is_on = |row: &&Wrapper| match row.kind {
         WrapperKind::Redirect => options.unwrap_redirects,
         WrapperKind::Amp => options.unwrap_amp,
     };
-    // As the cluster form has it, which must be of the same page.
-    let host = host.get(www_length(host)..)?;
-    let row = WRAPPERS.iter().filter(is_on).find(|row| is_host(row.host, host) && is_path(row.path, name))?;
-    match row.target {
-        WrapperTarget::Parameter(names) => names.iter().find_map(|name| parameter(tail, name.as_bytes())),
-        WrapperTarget::PathRest => path_rest(name.get(row.path.len() - 1..)?, tail),
+    WRAPPERS.iter().filter(is_on).find(|row| is_host(row.host, host) && row.is_path(name))
+}
+
+impl Wrapper {
+    /// The target in a URL of this page, in whatever form, from its path on; none if it names no absolute http(s) URL.
+    pub(super) fn target(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let length = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+        let (name, tail) = path.split_at_checked(length)?;
+        match self.target {
+            WrapperTarget::Parameter(names) => names.iter().find_map(|name| parameter(tail, name.as_bytes())),
+            WrapperTarget::PathRest => path_rest(name.strip_prefix(self.beginning()?.as_bytes())?, tail),
+        }
     }
+
+    fn beginning(&self) -> Option<&'static str> {
+        self.path.strip_suffix('*')
+    }
+
+    /// Whether a path in the cluster form, without a slash at its end, is this one.
+    fn is_path(&self, path: &[u8]) -> bool {
+        match self.beginning() {
+            Some(beginning) => path.starts_with(beginning.as_bytes()),
+            None => path == self.path.as_bytes(),
+        }
+    }
+}
+
+/// Whether a canonical host may be that of a page to unwrap.
+pub(super) fn is_wrapper_host(host: &[u8]) -> bool {
+    let host = host.get(www_length(host)..).unwrap_or_default();
+    WRAPPERS.iter().any(|row| is_host(row.host, host))
 }
 
 fn is_host(wanted: WrapperHost, host: &[u8]) -> bool {
@@ -126,13 +149,6 @@ fn is_host(wanted: WrapperHost, host: &[u8]) -> bool {
     }
 }
 
-fn is_path(wanted: &str, path: &[u8]) -> bool {
-    match wanted.strip_suffix('*') {
-        Some(beginning) => path.starts_with(beginning.as_bytes()),
-        None => path == wanted.as_bytes(),
-    }
-}
-
 fn parameter(tail: &[u8], wanted: &[u8]) -> Option<Vec<u8>> {
     let query = tail.strip_prefix(b"?")?.split(|&byte| byte == b'#').next()?;
     let pair =
@@ -145,24 +161,13 @@ fn is_absolute(target: &[u8]) -> bool {
     std::str::from_utf8(target).is_ok_and(|text| start_of(text, false) == Start::Absolute)
 }
 
-fn without_slashes(mut text: &[u8]) -> &[u8] {
-    while let Some(rest) = text.strip_prefix(b"/") {
-        text = rest;
-    }
-    text
-}
-
 fn path_rest(rest: &[u8], tail: &[u8]) -> Option<Vec<u8>> {
-    // Doubled slashes fall together in the cluster form, which must be of the same page.
-    let rest = without_slashes(rest);
     let (scheme, rest): (&[u8], _) = match rest.strip_prefix(b"s/") {
-        Some(rest) => (b"https://", without_slashes(rest)),
+        Some(rest) => (b"https://", rest),
         None => (b"http://", rest),
     };
     let host = rest.split(|&byte| byte == b'/').next()?;
-    // Nor a user name, nor a session id that a stronger level takes out.
-    let is_plain = host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._%:".contains(byte));
-    if !host.contains(&b'.') || host.starts_with(b".") || !is_plain {
+    if !host.contains(&b'.') || host.starts_with(b".") {
         return None;
     }
     let mut target = [scheme, rest].concat();
@@ -206,7 +211,8 @@ mod tests {
 
     fn target(host: &str, path: &str) -> Option<String> {
         let options = UrlOptions { unwrap_redirects: true, unwrap_amp: true, ..UrlOptions::default() };
-        target_of(host.as_bytes(), path.as_bytes(), &options).map(|text| String::from_utf8(text).unwrap())
+        let wrapper = wrapper_of(host.as_bytes(), path.as_bytes(), &options)?;
+        wrapper.target(path.as_bytes()).map(|text| String::from_utf8(text).unwrap())
     }
 
     #[test]
@@ -215,7 +221,7 @@ mod tests {
             let host = match row.host {
                 Is(name) => name.to_owned(),
                 Below(name) => format!("x.{name}"),
-                Google => "www.google.co.uk".to_owned(),
+                Google => "google.co.uk".to_owned(),
             };
             let path = row.path.replace('*', "");
             match row.target {
@@ -246,14 +252,14 @@ mod tests {
             assert_eq!(target(host, "/url?q=http://a.com/"), None, "{host}");
             assert_eq!(target(host, "/l.php?u=http://a.com/"), None, "{host}");
         }
-        assert_eq!(target("www.google.com", "/search?q=http://a.com/"), None);
+        assert_eq!(target("google.com", "/search?q=http://a.com/"), None);
         assert_eq!(target("xcdn.ampproject.org", "/c/s/a.com"), None);
     }
 
     #[test]
     fn only_what_is_asked_for_is_unwrapped() {
         let options = UrlOptions { unwrap_amp: true, ..UrlOptions::default() };
-        assert_eq!(target_of(b"www.google.com", b"/url?q=http://a.com/", &options), None);
-        assert!(target_of(b"www.google.com", b"/amp/s/a.com/", &options).is_some());
+        assert!(wrapper_of(b"google.com", b"/url?q=http://a.com/", &options).is_none());
+        assert!(wrapper_of(b"google.com", b"/amp/s/a.com", &options).is_some());
     }
 }
