@@ -46,6 +46,8 @@ _TOPIC = "stream"
 _NET_SHARE = 0.6
 """Live links an event of the crawl adds: 70 % begin, 10 % end."""
 _LOAD_AT_ONCE = 200_000
+_LOAD_AHEAD = 600_000
+"""Events that may wait in the broker while more are made: the load is a backlog, so batches are large."""
 _TICK_SECONDS = 0.05
 _LINGER_MS = 20
 _WAIT_SECONDS = 1_800.0
@@ -133,10 +135,19 @@ class Watched:
         rows = (line.split() for line in self.batches.read_text().splitlines())
         return [(float(at), int(records)) for at, records in rows]
 
+    def live_links(self) -> float:
+        """Return how many live, of what is applied."""
+        return self.scrape().of("linktide_index_live_links")
+
+    def records(self) -> int:
+        """Return how many records are stored."""
+        rows = self.stored()
+        return rows[-1][1] if rows else 0
+
     def wait_for(self, records: int) -> None:
         """Wait until so many are stored; raises RuntimeError when that takes too long."""
         deadline = time.monotonic() + _WAIT_SECONDS
-        while not (rows := self.stored()) or rows[-1][1] < records:
+        while self.records() < records:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the service ended with {self.process.returncode} before its time")
             if time.monotonic() > deadline:
@@ -222,14 +233,16 @@ def measure(plan: Plan, folder: Path) -> Iterator[Row]:
 def _load(watched: Watched, feed: Feed, crawl: Iterator[bytes], links: int) -> Row:
     """Send events until so many links live, as fast as they are taken."""
     began, cpu, sent = time.monotonic(), cpu_seconds_of(watched.pid), feed.sent
-    while (live := watched.scrape().of("linktide_index_live_links")) < 0.99 * links:
-        wanted = min(_LOAD_AT_ONCE, max(1_000, round((links - live) / _NET_SHARE)))
-        feed.send(list(islice(crawl, wanted)))
-        watched.wait_for(feed.sent)
+    while (live := watched.live_links()) < 0.99 * links:
+        missing = links - live - _NET_SHARE * (feed.sent - watched.records())
+        wanted = min(_LOAD_AT_ONCE, round(missing / _NET_SHARE))
+        feed.send(list(islice(crawl, max(1_000, wanted))))
+        watched.wait_for(feed.sent - (_LOAD_AHEAD if wanted == _LOAD_AT_ONCE else 0))
+    watched.wait_for(feed.sent)
     told = watched.scrape()
     return {
         "what": "load",
-        "live_links": live,
+        "live_links": told.of("linktide_index_live_links"),
         "events": feed.sent - sent,
         "wall_seconds": time.monotonic() - began,
         "cpu_us_per_event": 1e6 * (cpu_seconds_of(watched.pid) - cpu) / max(feed.sent - sent, 1),

@@ -47,7 +47,7 @@ class PipelineSettings:
     batch_max_events: int = 20_000
     batch_max_seconds: float = 1.0
     catch_up_max_events: int = 250_000
-    """Above two of DuckDB's row groups (122,880 rows) rows go compressed into the file, past the WAL."""
+    """Above two of the store's row groups (61,440 rows) rows go compressed into the file, past the WAL."""
     queue_max_bytes: int = 64 << 20
     idle_seconds: float = 0.5
 

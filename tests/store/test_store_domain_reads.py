@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hand_made_store import Store
 
+from linktide.store.database import ROW_GROUP_ROWS
 from linktide.store.fold import Folder, FoldRule
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_a_question_of_one_domain_looks_at_few_rows(store: Store, query: str, ta
     for table in tables:
         rows = {name: count for name, count in looked_at.items() if name.startswith(f"{table}_run")}
         assert rows, looked_at
-        assert sum(rows.values()) <= 2 * 122_880 < LINKS, looked_at
+        assert sum(rows.values()) <= 2 * ROW_GROUP_ROWS < LINKS, looked_at
 
 
 def test_without_a_filter_all_rows_are_there(store: Store) -> None:

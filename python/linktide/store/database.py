@@ -30,6 +30,11 @@ CLOSED_TO_EXTENSIONS: Final = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
+ROW_GROUP_ROWS: Final = 61_440
+"""Rows that DuckDB compresses, reads and skips together: half of its own choice, so that a slice of a fold
+takes half the time and a question about one domain reads less."""
+_CATALOG: Final = "linktide"
+_USE: Final = f"USE {_CATALOG}"
 _SNAPSHOT_TOKENS: Final = "snapshot_tokens"
 _WAL_MAGIC = b"d\x00b"
 """Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
@@ -130,6 +135,7 @@ class Database:
         """Return a new cursor, closed with the database at the latest."""
         cursor = self.connection.cursor()
         self._cursors.append(cursor)
+        cursor.execute(_USE).fetchall()
         return cursor
 
     def release(self, cursor: DuckDBPyConnection) -> None:
@@ -216,20 +222,30 @@ def wal_path(path: Path) -> Path:
 
 
 def _connect(settings: StoreSettings) -> DuckDBPyConnection:
+    """Open the file as an attached database: nowhere else can the size of its row groups be said.
+
+    It is not kept in the file, and who opens the file otherwise needs to know nothing of it.
+    """
     connection = duckdb.connect(
-        str(settings.path),
+        ":memory:",
         config={
             "storage_compatibility_version": "v1.5.0",
             "memory_limit": settings.memory_limit,
             "threads": settings.threads,
             "checkpoint_threshold": settings.checkpoint_threshold,
+            "temp_directory": f"{settings.path}.tmp",
             **CLOSED_TO_EXTENSIONS,
-            # DuckDB would hand a second opener in this process the same instance if its configuration
-            # were the same: two writers. A word of its own makes the configurations differ.
-            "custom_user_agent": f"linktide-{uuid.uuid4().hex}",
         },
     )
-    connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
+    try:
+        connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
+        path = str(settings.path).replace("'", "''")
+        options = f"(TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+        connection.execute(f"ATTACH '{path}' AS {_CATALOG} {options}").fetchall()
+        connection.execute(_USE).fetchall()
+    except duckdb.Error:
+        _close_quietly(connection)
+        raise
     return connection
 
 

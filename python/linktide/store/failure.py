@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _STORAGE = re.compile(r"version number (?P<seen>\d+), but we can only read versions? (?P<known>[^.]*\d)")
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "ENOSPC", "failed to offload data block")
+_NO_MEMORY = ("not enough memory", "std::bad_alloc")
+"""As DuckDB quotes those it asked, in errors of other kinds."""
 _UNWRITABLE = ("Read-only file system", "Input/output error")
 _DAMAGE = (
     "Corrupt",
@@ -50,7 +52,7 @@ def is_disk_full(error: BaseException) -> bool:
 def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
     """Return the typed error for a file that could not be opened."""
     text = _first_line(error)
-    if "Could not set lock" in text or "different configuration" in text:
+    if "Could not set lock" in text or "already attached" in text:
         return DatabaseLockedError(f"{path} is in use by {_holder(text)}; stop it, or set another `database`")
     if newer := _STORAGE.search(text):
         return SchemaTooNewError(
@@ -63,7 +65,7 @@ def open_failure(error: duckdb.Error, path: Path) -> LinktideError:
 def _opening_failed(error: duckdb.Error, path: Path, text: str) -> LinktideError:
     if is_disk_full(error):
         return DiskFullError(f"no room to open {path} ({text}); free space on its file system")
-    if isinstance(error, duckdb.OutOfMemoryException):
+    if isinstance(error, duckdb.OutOfMemoryException) or any(words in text for words in _NO_MEMORY):
         # Also in the middle of a WAL: that says nothing about the WAL.
         return OutOfMemoryError(
             f"The system gives this process no more memory to open {path}, or memory_limit gives none "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from linktide.store.database import ROW_GROUP_ROWS
 from linktide.store.failure import write_failures
 from linktide.store.parts import FAMILIES, Family, Kind, Part
 from linktide.store.slices import Slicer
@@ -45,8 +46,8 @@ class FoldRule:
     """Rows in the hot parts at which they are sealed; the raw events are not counted."""
     slice_seconds: float = 0.2
     """What a slice should take; its size follows from what the slices before it took."""
-    slice_rows: int = 122_880
-    """A slice writes so many rows or a multiple of it: whole row groups of DuckDB. These go into the file at
+    slice_rows: int = ROW_GROUP_ROWS
+    """A slice writes so many rows or a multiple of it: whole row groups. These go into the file at
     once, compressed; what does not fill one goes through the WAL and is written again by a checkpoint."""
     cell_rows: int = 512
     """Rows between two samples of where a slice may end."""
