@@ -138,7 +138,7 @@ def commits(database: Database, found: Found, links: int, count: int, *, keep: b
 
 def ask(database: Database, found: Found, links: int, repeats: int) -> None:
     """Ask every question of domains of four sizes; least and median of CPU."""
-    cursor = database.connection.cursor()
+    cursor = database.cursor()
     for about, rank in _RANKS.items():
         name = f"target{rank}.org"
         has = cursor.execute(
