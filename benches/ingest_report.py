@@ -212,6 +212,11 @@ def _sizes(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"with the making of them, CPU {row['cpu_us_per_event']:.2f} µs an event, RSS "
                 f"{row['rss_bytes'] / 1e6:,.0f} MB."
             )
+        if row["what"] == "fold":
+            yield (
+                f"* Folds that the load had put off: {row['rows']:,.0f} rows, {row['wall_seconds']:.0f} s, "
+                f"CPU {row['cpu_seconds']:.0f} s."
+            )
         if row["what"] == "disk":
             yield (
                 f"* Disk after the stop: file {row['file_bytes'] / 1e6:,.0f} MB, of which used "

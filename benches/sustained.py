@@ -52,6 +52,9 @@ _TICK_SECONDS = 0.05
 _LINGER_MS = 20
 _WAIT_SECONDS = 1_800.0
 _STAGE = "linktide_pipeline_stage_seconds"
+_UNFOLDED = "linktide_store_unfolded_rows"
+_MOST_UNFOLDED = 1_000_000
+"""Rows at which the service seals its hot parts and folds them."""
 _BATCH_EVENTS = 20_000
 _HOLDS = (
     (_STAGE, 'stage="apply"'),
@@ -221,6 +224,7 @@ def measure(plan: Plan, folder: Path) -> Iterator[Row]:
             try:
                 for links in (plan.links // 10, plan.links):
                     yield _load(watched, feed, crawl, links)
+                    yield _fold(watched)
                     for rate in plan.rates if links == plan.links else plan.rates[:1]:
                         lines = list(islice(crawl, round(rate * plan.seconds)))
                         with Reader(service, watched, plan.question_every_seconds) as reader:
@@ -247,6 +251,23 @@ def _load(watched: Watched, feed: Feed, crawl: Iterator[bytes], links: int) -> R
         "wall_seconds": time.monotonic() - began,
         "cpu_us_per_event": 1e6 * (cpu_seconds_of(watched.pid) - cpu) / max(feed.sent - sent, 1),
         **_memory(watched, told),
+    }
+
+
+def _fold(watched: Watched) -> Row:
+    """Wait until what the load left unsorted is folded: a load is one long catch-up, which folds little."""
+    began, cpu = time.monotonic(), cpu_seconds_of(watched.pid)
+    waiting = watched.scrape().of(_UNFOLDED)
+    deadline = began + _WAIT_SECONDS
+    while watched.scrape().of(_UNFOLDED) > _MOST_UNFOLDED:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{_UNFOLDED} stayed above {_MOST_UNFOLDED} for {_WAIT_SECONDS:g} s")
+        time.sleep(1.0)
+    return {
+        "what": "fold",
+        "rows": waiting,
+        "wall_seconds": time.monotonic() - began,
+        "cpu_seconds": cpu_seconds_of(watched.pid) - cpu,
     }
 
 
@@ -351,7 +372,7 @@ def _disk(config: Config) -> Row:
     try:
         database.connection.execute("CHECKPOINT").fetchall()
         sizes = {one.table: one for one in table_sizes(database)}
-        live = database.connection.execute("SELECT count(*) FROM links WHERE is_live").fetchall()[0][0]
+        live = database.connection.execute("SELECT live_links FROM internal.writer").fetchall()[0][0]
         used = database.connection.execute(
             "SELECT used_blocks * block_size FROM pragma_database_size()"
         ).fetchall()[0][0]

@@ -138,6 +138,7 @@ class Upkeep:
         self.metrics.add("linktide_store_thinned_events_total", thinned)
         self.metrics.add("linktide_store_events_beyond_horizon_total", late)
         self.metrics.set("linktide_store_runs", len(database.parts.of("links")))
+        self.metrics.set("linktide_store_unfolded_rows", self.folder.unfolded_rows())
 
     def _tell(self, result: FoldResult) -> None:
         if result.what == "slice":

@@ -178,6 +178,19 @@ def test_runs_stay_few_however_often_is_folded(tmp_path: Path) -> None:
         assert store.all("SELECT count(*), count(DISTINCT link_id) FROM links") == [(12, 12)]
 
 
+def test_rows_wait_until_they_are_folded(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        folder = Folder(store.database, FoldRule(seal_rows=1))
+        assert folder.unfolded_rows() == 0
+        store.put(Story().link(1, "a.com/x", "b.com/").life(1, day(1)), day(2))
+        waiting = folder.unfolded_rows()
+        assert waiting >= 2
+        folder.seal()
+        assert folder.unfolded_rows() == waiting
+        folder.fold_all()
+        assert folder.unfolded_rows() == 0
+
+
 def test_a_run_is_ordered_and_named_by_its_target_domain(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         store.put(any_story(random.Random(1), {}, 40), day(30))

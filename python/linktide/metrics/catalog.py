@@ -134,6 +134,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge(
         "linktide_store_runs", "Parts of the table of links: what a query of one domain has to look into."
     ),
+    _gauge(
+        "linktide_store_unfolded_rows",
+        "About how many rows wait to be sorted into runs; many after a catch-up, and queries take longer.",
+    ),
     _counter("linktide_store_folds_total", "Folds of a table's sealed rows into a sorted run."),
     _histogram(
         "linktide_store_fold_slice_seconds",

@@ -107,6 +107,12 @@ class Folder:
         parts = self.database.parts
         return self._job is not None or any(parts.of(table, Kind.SEALED) for table in FAMILIES)
 
+    def unfolded_rows(self) -> int:
+        """Return about how many rows wait for a fold: sealed ones, and hot ones that are worth it."""
+        parts = self.database.parts
+        sealed = sum(parts.rows(parts.of(table, Kind.SEALED)) for table in FAMILIES)
+        return sealed + sum(self._ripe().values())
+
     def is_due(self) -> bool:
         """Tell whether `step` would do anything."""
         return self.is_busy or sum(self._ripe().values()) >= self.rule.seal_rows
