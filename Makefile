@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from brief_kafka import create_brief
 from hypothesis import HealthCheck, settings
-from kafka_broker import KafkaCluster
 from kafka_jars import missing_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from kafka_broker import KafkaCluster
 
 
 def pytest_configure() -> None:
@@ -24,7 +26,7 @@ def _start(folder: Path, *, is_secure: bool = False) -> Iterator[KafkaCluster]:
     reason = missing_programs()
     if reason is not None:
         pytest.skip(reason)
-    cluster = KafkaCluster.create(folder, has_sasl=is_secure, has_ssl=is_secure)
+    cluster = create_brief(folder, has_sasl=is_secure, has_ssl=is_secure)
     try:
         # A run that is killed, by a timeout for one, must leave no broker behind.
         cluster.start(dies_with_caller=True)

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka_jars import KAFKA_VERSION, BrokerError, cache_folder, fetch_jars, missing_programs
-from kafka_settings import LOGGING, SCRAM_USER, NodePorts, make_certificate, render_properties
+from kafka_settings import (
+    LOGGING,
+    SCRAM_USER,
+    NodePorts,
+    free_ports,
+    make_certificate,
+    render_properties,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +51,7 @@ class KafkaCluster:
     jars: Path
     ports: tuple[NodePorts, ...]
     heap_mib: int
+    java_options: tuple[str, ...] = ()
 
     @classmethod
     def create(  # noqa: PLR0913 -- the switches of the command line
@@ -55,6 +63,7 @@ class KafkaCluster:
         has_ssl: bool = False,
         heap_mib: int | None = None,
         settings: dict[str, str] | None = None,
+        java_options: tuple[str, ...] = (),
     ) -> KafkaCluster:
         """Choose free ports, write the settings of every node and format its log folder; starts nothing."""
         reason = missing_programs()
@@ -63,8 +72,9 @@ class KafkaCluster:
         if (folder / "cluster.json").exists():
             raise BrokerError(f"{folder} already holds a cluster: stop it, or choose another --folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        ports = _free_ports(nodes, has_sasl=has_sasl, has_ssl=has_ssl)
-        cluster = cls(folder, fetch_jars(cache_folder()), ports, heap_mib or (512 if nodes == 1 else 256))
+        ports = free_ports(nodes, has_sasl=has_sasl, has_ssl=has_ssl)
+        heap = heap_mib or (512 if nodes == 1 else 256)
+        cluster = cls(folder, fetch_jars(cache_folder()), ports, heap, java_options)
         if has_ssl:
             make_certificate(folder)
         cluster._write(settings)
@@ -78,10 +88,15 @@ class KafkaCluster:
         except FileNotFoundError:
             raise BrokerError(f"There is no cluster in {folder}: start one first.") from None
         ports = tuple(NodePorts(**node) for node in facts["ports"])
-        return cls(folder, Path(facts["jars"]), ports, facts["heap_mib"])
+        return cls(folder, Path(facts["jars"]), ports, facts["heap_mib"], tuple(facts["java_options"]))
 
     def _write(self, settings: dict[str, str] | None) -> None:
-        facts = {"jars": str(self.jars), "heap_mib": self.heap_mib, "ports": [asdict(p) for p in self.ports]}
+        facts = {
+            "jars": str(self.jars),
+            "heap_mib": self.heap_mib,
+            "java_options": self.java_options,
+            "ports": [asdict(ports) for ports in self.ports],
+        }
         (self.folder / "log4j2.properties").write_text(LOGGING)
         cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "_")
         for node in range(len(self.ports)):
@@ -258,7 +273,7 @@ class KafkaCluster:
     def _java(self, main_class: str, *arguments: str) -> list[str]:
         return [
             "java", f"-Xmx{self.heap_mib}m", f"-Xms{self.heap_mib // 2}m", "-cp", f"{self.jars}/*",
-            f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+            f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}", *self.java_options,
             main_class, *arguments,
         ]  # fmt: skip
 
@@ -270,28 +285,6 @@ def _die_with_caller() -> Callable[[], None]:
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
     return ask_kernel
-
-
-def _free_ports(nodes: int, *, has_sasl: bool, has_ssl: bool) -> tuple[NodePorts, ...]:
-    """Let the kernel choose; all sockets stay open until the last is bound, so no port comes twice."""
-    with ExitStack() as stack:
-
-        def free() -> int:
-            listener = stack.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            port: int = listener.getsockname()[1]
-            return port
-
-        def if_wanted(*, is_wanted: bool) -> int:
-            return free() if is_wanted else 0
-
-        return tuple(
-            NodePorts(
-                free(), free(), if_wanted(is_wanted=has_sasl), if_wanted(is_wanted=has_ssl),
-                if_wanted(is_wanted=has_sasl and has_ssl),
-            )
-            for _ in range(nodes)
-        )  # fmt: skip
 
 
 def _accepts(port: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,28 @@ class NodePorts:
     sasl: int = 0
     ssl: int = 0
     sasl_ssl: int = 0
+
+
+def free_ports(nodes: int, *, has_sasl: bool, has_ssl: bool) -> tuple[NodePorts, ...]:
+    """Let the kernel choose; all sockets stay open until the last is bound, so no port comes twice."""
+    with ExitStack() as stack:
+
+        def free() -> int:
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            port: int = listener.getsockname()[1]
+            return port
+
+        def if_wanted(*, is_wanted: bool) -> int:
+            return free() if is_wanted else 0
+
+        return tuple(
+            NodePorts(
+                free(), free(), if_wanted(is_wanted=has_sasl), if_wanted(is_wanted=has_ssl),
+                if_wanted(is_wanted=has_sasl and has_ssl),
+            )
+            for _ in range(nodes)
+        )  # fmt: skip
 
 
 def render_properties(

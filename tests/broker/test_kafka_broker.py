@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from brief_kafka import create_brief
 from kafka.errors import KafkaError
 from kafka_broker import KafkaCluster, main
 from kafka_jars import BrokerError
@@ -47,8 +48,8 @@ def test_another_process_can_open_and_kill_it(own_broker: Cluster) -> None:
 def test_a_killed_caller_takes_its_nodes_along(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "from kafka_broker import KafkaCluster\n"
-        "cluster = KafkaCluster.create(Path(sys.argv[2])); cluster.start(dies_with_caller=True)\n"
+        "from brief_kafka import create_brief\n"
+        "cluster = create_brief(Path(sys.argv[2])); cluster.start(dies_with_caller=True)\n"
         "assert cluster.pid(0) is not None\n"
         "os.kill(os.getpid(), 9)"
     )
@@ -70,7 +71,7 @@ def test_a_node_that_dies_is_reported_with_its_last_word(own_broker: Cluster) ->
 
 @pytest.mark.slow
 def test_a_cluster_of_three_survives_the_kill_of_one(tmp_path: Path) -> None:
-    cluster = KafkaCluster.create(tmp_path / "three", nodes=3)
+    cluster = create_brief(tmp_path / "three", nodes=3)
     try:
         cluster.start()
         cluster.wait_ready()

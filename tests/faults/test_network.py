@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from brief_kafka import create_brief
 from campaign import SEED_VARIABLE, drawn_seed, times
 from event_stream import draw_stream
 from faulty_proxy import FaultyProxy
-from kafka_broker import KafkaCluster
 from kafka_jars import missing_programs
 from linktide_process import LinktideProcess
 from test_exactly_once import PARTITIONS, SCRIPT, SMALL_FETCHES, finish, send, settings
@@ -19,6 +19,8 @@ from test_exactly_once import PARTITIONS, SCRIPT, SMALL_FETCHES, finish, send, s
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from kafka_broker import KafkaCluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(3_600)]
 TOPIC = "events"
@@ -31,9 +33,7 @@ def proxied_broker(folder: Path, proxy: FaultyProxy) -> Iterator[KafkaCluster]:
     reason = missing_programs()
     if reason is not None:
         pytest.skip(reason)
-    cluster = KafkaCluster.create(
-        folder, settings={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{proxy.port}"}
-    )
+    cluster = create_brief(folder, settings={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{proxy.port}"})
     try:
         proxy.serve(cluster.ports[0].plain)
         cluster.start(dies_with_caller=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from kafka_broker import KafkaCluster
+from brief_kafka import create_brief
 from kafka_jars import missing_programs
 from kafka_reading import source_of, unpack
 from kafka_topics import produce_to_all
@@ -14,6 +14,8 @@ from linktide_process import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from kafka_broker import KafkaCluster
 
     from linktide.sources.source import Chunk
 
@@ -28,7 +30,7 @@ def three(tmp_path: Path) -> Iterator[KafkaCluster]:
     reason = missing_programs()
     if reason is not None:
         pytest.skip(reason)
-    cluster = KafkaCluster.create(tmp_path / "three", nodes=3)
+    cluster = create_brief(tmp_path / "three", nodes=3)
     try:
         cluster.start(dies_with_caller=True)
         cluster.wait_ready(180)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
-from kafka_broker import KafkaCluster
+from brief_kafka import create_brief
 from kafka_jars import missing_programs
 from kafka_reading import poll_up_to, source_of, unpack
 from kafka_topics import produce_to_all
@@ -23,6 +23,8 @@ from linktide.store.verify import read_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from kafka_broker import KafkaCluster
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
 TOPIC = "unclean"
@@ -38,7 +40,7 @@ def three(tmp_path: Path) -> Iterator[KafkaCluster]:
     reason = missing_programs()
     if reason is not None:
         pytest.skip(reason)
-    cluster = KafkaCluster.create(tmp_path / "three", nodes=3)
+    cluster = create_brief(tmp_path / "three", nodes=3)
     try:
         cluster.start(dies_with_caller=True)
         cluster.wait_ready(180)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from linktide.config import load
+from linktide.configured import open_database
 from linktide.snapshot import snapshot_path
 from oracle.compare import assert_same
 from oracle.model import derive
@@ -29,7 +31,7 @@ EVENTS = web(5, count=600)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = [{tests!r}, {tests!r} + "/store"]
 from linktide import snapshot
 from linktide.index import LinkIndex
 from pipeline import test_snapshot_files as here
@@ -88,6 +90,8 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path, caplog: pytest.LogCaptur
 def test_that_of_another_database_is_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     one, other = tmp_path / "one.duckdb", tmp_path / "other.duckdb"
     store(one, EVENTS)
+    # Made anew: files that are copied have one id.
+    open_database(load(flags={"database": other}, environ={}, folder=tmp_path)).close()
     store(other, EVENTS)
     shutil.copy(snapshot_path(one), snapshot_path(other))
     check_refused(other, caplog, "its database is")

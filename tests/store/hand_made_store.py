@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
 
 import pyarrow as pa
+from new_file import begin_file
 
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
@@ -190,6 +191,7 @@ class Store:
     """An open store and its writer."""
 
     def __init__(self, path: Path, **settings: Any) -> None:
+        begin_file(path, VERSIONS)
         self.database = Database.open(StoreSettings(path, **settings), lambda: VERSIONS, NOW)
         self.writer = StoreWriter(self.database, now=lambda: NOW)
         self.met = {name for (name,) in self.all("SELECT domain_name FROM internal.domain_keys")}

@@ -16,6 +16,8 @@ from linktide.store.fold import Folder, FoldRule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# They share one store.
+pytestmark = pytest.mark.xdist_group("domain reads")
 LINKS = 600_000
 DOMAINS = 5_000
 _FILL = {

@@ -115,9 +115,12 @@ class Database:
             connection = _connect(settings)
             migrate(connection, settings.path, steps or migrations(), now)
             pins = _pin(connection, first_pins if new_pins is None else lambda: new_pins, now)
-            _store_setting(connection, "unverified_after_days", str(settings.unverified_after_days))
-            for rel, weight in zip(("nofollow", "ugc", "sponsored"), settings.rel_weights, strict=True):
-                _store_setting(connection, f"authority_{rel}_weight", repr(weight))
+            weights = zip(("nofollow", "ugc", "sponsored"), settings.rel_weights, strict=True)
+            _store_settings(
+                connection,
+                unverified_after_days=str(settings.unverified_after_days),
+                **{f"authority_{rel}_weight": repr(weight) for rel, weight in weights},
+            )
             parts = Parts(connection, segment_folder(settings.path))
             if settings.is_checking_segments:
                 check_segments(connection, parts.segment_folder)
@@ -146,8 +149,7 @@ class Database:
 
     def pin_suffix_list(self, version: str, text: str) -> None:
         """Pin another list, in the transaction that gives hosts their domains by it."""
-        _store_setting(self.connection, "psl_version", version)
-        _store_setting(self.connection, "psl_text", text)
+        _store_settings(self.connection, psl_version=version, psl_text=text)
         self.pins = replace(self.pins, psl_version=version, psl_text=text)
 
     def snapshot_tokens(self) -> tuple[str, ...]:
@@ -159,11 +161,12 @@ class Database:
 
         The file of the one before is still in place until the new one has taken it.
         """
-        _store_setting(self.connection, _SNAPSHOT_TOKENS, " ".join([token, *self.snapshot_tokens()[:1]]))
+        tokens = " ".join([token, *self.snapshot_tokens()[:1]])
+        _store_settings(self.connection, **{_SNAPSHOT_TOKENS: tokens})
 
     def forget_snapshots(self) -> None:
         """Let no snapshot made so far be used again, in the transaction that makes them wrong."""
-        _store_setting(self.connection, _SNAPSHOT_TOKENS, "")
+        _store_settings(self.connection, **{_SNAPSHOT_TOKENS: ""})
 
     def setting(self, name: str) -> str | None:
         """Return a value of internal.settings."""
@@ -306,12 +309,14 @@ def _read_pins(connection: DuckDBPyConnection) -> Pins:
         raise DatabaseDamagedError(f"internal.settings lacks a pin ({error}); restore a backup") from error
 
 
-def _store_setting(connection: DuckDBPyConnection, name: str, value: str) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO internal.settings SELECT ?, ? "
-        "WHERE NOT EXISTS (FROM internal.settings s WHERE s.name = ? AND s.value = ?)",
-        [name, value, name, value],
-    ).fetchall()
+def _store_settings(connection: DuckDBPyConnection, **values: str) -> None:
+    """Store settings; one that has its value already is not written."""
+    stored = dict(connection.execute("SELECT name, value FROM internal.settings").fetchall())
+    for name, value in values.items():
+        if stored.get(name) != value:
+            connection.execute(
+                "INSERT OR REPLACE INTO internal.settings VALUES (?, ?)", [name, value]
+            ).fetchall()
 
 
 def _close_quietly(connection: DuckDBPyConnection | None) -> None:

@@ -96,28 +96,39 @@ def views_sql() -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in ordered)
 
 
-def refresh_views(connection: DuckDBPyConnection, parts: Parts) -> bool:
-    """Recreate all views if their text is not the one in the file; return whether it did.
+def refresh_views(connection: DuckDBPyConnection, parts: Parts) -> None:
+    """Recreate all views if their text is not the one in the file.
 
-    Drops every view of the schemas main and internal first: a view we no longer have must not stay.
+    Drops every view of the schemas main and internal first: a view we no longer have must not stay. The
+    views over parts name the folder of the segments: of a file that was moved, only these are made anew.
     """
-    text = views_sql()
-    # The folder stands in a view: a file that was moved needs its views anew.
-    fingerprint = hashlib.sha256(f"{parts.segment_folder}\0{text}".encode()).hexdigest()
-    stored = connection.execute("SELECT value FROM internal.settings WHERE name = 'views_sha256'").fetchall()
-    if stored == [(fingerprint,)]:
-        return False
+    text, folder = views_sql(), str(parts.segment_folder)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    stored = dict(
+        connection.execute(
+            "SELECT name, value FROM internal.settings WHERE name IN ('views_sha256', 'views_folder')"
+        ).fetchall()
+    )
+    is_same_text = stored.get("views_sha256") == fingerprint
+    if is_same_text and stored.get("views_folder") == folder:
+        return
+    connection.execute("BEGIN").fetchall()
+    if not is_same_text:
+        _drop_views(connection)
+    parts.create_views()
+    if not is_same_text:
+        connection.execute(text).fetchall()
+    connection.execute(
+        "INSERT OR REPLACE INTO internal.settings VALUES ('views_sha256', ?), ('views_folder', ?)",
+        [fingerprint, folder],
+    ).fetchall()
+    connection.execute("COMMIT").fetchall()
+
+
+def _drop_views(connection: DuckDBPyConnection) -> None:
     old = connection.execute(
         "SELECT schema_name, view_name FROM duckdb_views() "
         "WHERE NOT internal AND NOT temporary AND schema_name IN ('main', 'internal')"
     ).fetchall()
-    connection.execute("BEGIN").fetchall()
     for schema, view in old:
         connection.execute(f'DROP VIEW "{schema}"."{view}"').fetchall()
-    parts.create_views()
-    connection.execute(text).fetchall()
-    connection.execute(
-        "INSERT OR REPLACE INTO internal.settings VALUES ('views_sha256', ?)", [fingerprint]
-    ).fetchall()
-    connection.execute("COMMIT").fetchall()
-    return True

@@ -126,9 +126,9 @@ class Parts:
             self._rows[name] = int(size or 0)
             if kind == Kind.HOT:
                 self.hot_rows[table] = int(size or 0)
-        for table in self._parts:
-            hot = self.hot(table)
-            described = self._connection.execute(f'DESCRIBE internal."{hot}"').fetchall()
+        # Columns are those of the schema: they stay while the file is open.
+        for table in self._parts.keys() - self._columns.keys():
+            described = self._connection.execute(f'DESCRIBE internal."{self.hot(table)}"').fetchall()
             self._columns[table] = tuple(str(row[0]) for row in described)
 
     def tables(self) -> tuple[str, ...]:
