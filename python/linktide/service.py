@@ -23,7 +23,7 @@ from linktide.configured import (
 )
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError
-from linktide.index import SuffixList
+from linktide.index import PgServer, SuffixList
 from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
@@ -44,6 +44,7 @@ from linktide.segment_watch import SegmentWatch
 from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
+from linktide.serve.sql import SqlServing
 from linktide.serve.state import ServiceState
 from linktide.snapshot import Snapshots
 from linktide.sources.push import PushSource
@@ -132,6 +133,8 @@ class Service:
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
+        is_on = config.sql_enabled and not stop_when_exhausted
+        self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=is_on)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
@@ -140,7 +143,7 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with self._signals(), self._watching(), self._http():
+        with self._signals(), self._watching(), self._http(), self._sql:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -309,6 +312,7 @@ class Service:
         try:
             config = self._reload()
             seeds = read_seeds(config)
+            self._sql.reload(config)
         except ConfigError as error:
             _LOG.error("The configuration is not taken again: %s", error)
             return False

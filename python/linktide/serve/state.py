@@ -143,21 +143,33 @@ class ServiceState:
 
     # --- ServiceApi ----------------------------------------------------------------------------------------
 
-    def query(
-        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+    def query(  # noqa: PLR0913 - all but the text by name
+        self,
+        sql: str,
+        *,
+        max_rows: int | None,
+        role: Role,
+        is_abandoned: Callable[[], bool],
+        parameters: Sequence[object] | None = None,
+        timeout_seconds: float | None = None,
     ) -> pa.Table:
-        """Run one statement through the gate."""
+        """Run one statement through the gate; `timeout_seconds` can only lower the setting's."""
         config = self._config
-        limits = QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
+        seconds = min(config.statement_timeout_seconds, timeout_seconds or config.statement_timeout_seconds)
+        limits = QueryLimits(seconds, config.query_max_rows, config.query_max_bytes).narrowed(max_rows)
         try:
             readers = self._now_open().readers
-            result = readers.query(sql, role, limits=limits.narrowed(max_rows), is_abandoned=is_abandoned)
+            result = readers.query(sql, role, parameters, limits, is_abandoned=is_abandoned)
         except LinktideError as error:
             self._metrics.add("linktide_serve_queries_total", 1, _outcome(error))
             raise
         self._metrics.add("linktide_serve_queries_total", 1, "done")
         self._metrics.observe("linktide_serve_query_seconds", result.seconds)
         return result.table
+
+    def describe(self, sql: str, *, role: Role, parameters: Sequence[object] | None) -> pa.Schema:
+        """Return the columns of one statement that passes the gate."""
+        return self._now_open().readers.describe(sql, role, parameters)
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Pushed:
         """Take NDJSON lines and return once they are stored."""

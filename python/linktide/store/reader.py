@@ -151,6 +151,15 @@ class ReaderPool:
             raise
         return QueryResult(table, self._monotonic() - started)
 
+    def describe(self, sql: str, role: Role = Role.READER, parameters: Parameters = None) -> pa.Schema:
+        """Return the columns of one statement without its rows. Raises as `query` does."""
+        if self._is_closed:
+            raise ReadersBusyError(_CLOSED)
+        statement = self._gate.check(sql, role)
+        with self._cursor() as cursor:
+            guard = _Guard(cursor, self._settings.limits, _never)
+            return _run(cursor, statement.sql, parameters, guard, is_described=True).schema
+
     def close(self) -> None:
         """Interrupt what runs and close the readers; idempotent. Close the pool before its database."""
         if self._is_closed:
@@ -318,11 +327,18 @@ def _resident_bytes() -> int:
         return 0
 
 
-def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+def _run(
+    cursor: DuckDBPyConnection,
+    sql: str,
+    parameters: Parameters,
+    guard: _Guard,
+    *,
+    is_described: bool = False,
+) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return _read(cursor, sql, parameters, guard)
+            return _read(cursor, sql, parameters, guard, is_described=is_described)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -346,11 +362,15 @@ def _control(cursor: DuckDBPyConnection, statement: str) -> None:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
-def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+def _read(
+    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard, *, is_described: bool
+) -> pa.Table:
     limits = guard.limits
     relation = cursor.sql(sql, params=parameters)
     if relation is None:
         raise RefusedQueryError("the statement returns no rows")
+    if is_described:
+        relation = relation.limit(0)
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
     with relation.to_arrow_reader(_ROWS_PER_BATCH) as reader:
         batches: list[pa.RecordBatch] = []
