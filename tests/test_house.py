@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "sources": {"sources"},
     "store": {"store", "sources.source"},
     "metrics": {"metrics"},
-    "serve": {"serve", "store.reader", "store.gate"},
+    "serve": {"serve", "store.catalogue", "store.gate", "store.reader"},
     "url": {"url", "index", "suffixes"},
 }
 BANNED_NAMES = {"utils", "util", "helpers", "common", "misc"}

@@ -489,11 +489,11 @@ class WhatIf:
 class PgServer:
     """A running PostgreSQL endpoint, in threads of its own.
 
-    `engine` has `run(sql, parameters, role, timeout_seconds, is_abandoned)`, which returns a table, and
-    `describe(sql, parameters, role)`, which returns a schema; both are called from many threads at once. An
-    exception with an attribute `code` is told to the client with it. A user is (name, role, salt, iterations,
-    stored key, server key); without users anybody comes in, as a reader. Raises OSError if it cannot listen,
-    ValueError for a host that is no address, and for a certificate or key that cannot be used.
+    `engine` has `run(sql, catalogue_sql, parameters, role, timeout_seconds, is_abandoned)`, which returns a
+    table, and `describe(sql, catalogue_sql, parameters, role)`, which returns a schema; both are called from
+    many threads at once. An exception with an attribute `code` is told to the client with it. A user is
+    (name, role, salt, iterations, stored key, server key); without users anybody comes in, as a reader. Raises
+    OSError if it cannot listen, ValueError for what is no address, certificate or key.
     """
 
     def __new__(

@@ -122,7 +122,7 @@ def test_every_type_arrives_in_both_formats(
 @pytest.mark.parametrize("form", ["%t", "%b"], ids=["text", "binary"])
 def test_parameters_are_bound(service: Service, condition: str, value: Any, form: str) -> None:  # noqa: ANN401
     with connected(service) as connection:
-        query = f"SELECT count(*) FROM links WHERE {condition.replace('%s', form)}"
+        query = "SELECT count(*) FROM links WHERE " + condition.replace("%s", form)
         assert connection.execute(query, [value]).fetchone() == (3,)  # type: ignore[arg-type]  # built here
 
 

@@ -50,10 +50,16 @@ class SqlSource(Protocol):
         is_abandoned: Callable[[], bool],
         parameters: Sequence[object] | None = None,
         timeout_seconds: float | None = None,
+        catalogue_sql: str | None = None,
     ) -> pa.Table:
-        """Run one statement through the gate. Raises LinktideError."""
+        """Run one statement through the gate. Raises LinktideError.
 
-    def describe(self, sql: str, *, role: Role, parameters: Sequence[object] | None) -> pa.Schema:
+        `catalogue_sql` is the same as the catalogue is asked it, if it looks like a question to that.
+        """
+
+    def describe(
+        self, sql: str, *, role: Role, parameters: Sequence[object] | None, catalogue_sql: str | None
+    ) -> pa.Schema:
         """Return the columns of one statement that passes the gate. Raises LinktideError."""
 
 
@@ -88,9 +94,10 @@ class SqlDesk:
     def __init__(self, source: SqlSource) -> None:
         self._source = source
 
-    def run(
+    def run(  # noqa: PLR0913, PLR0917 - as the Rust part calls it
         self,
         sql: str,
+        catalogue_sql: str | None,
         parameters: list[Any],
         role: str,
         timeout_seconds: float | None,
@@ -105,14 +112,17 @@ class SqlDesk:
                 is_abandoned=is_abandoned,
                 parameters=_bound(parameters),
                 timeout_seconds=timeout_seconds,
+                catalogue_sql=catalogue_sql,
             )
         except Exception as error:
             raise _refusal(error) from error
 
-    def describe(self, sql: str, parameters: list[Any], role: str) -> pa.Schema:
+    def describe(self, sql: str, catalogue_sql: str | None, parameters: list[Any], role: str) -> pa.Schema:
         """Return the columns of a statement. Raises SqlRefusal."""
         try:
-            return self._source.describe(sql, role=Role(role), parameters=_bound(parameters))
+            return self._source.describe(
+                sql, role=Role(role), parameters=_bound(parameters), catalogue_sql=catalogue_sql
+            )
         except Exception as error:
             raise _refusal(error) from error
 

@@ -102,13 +102,14 @@ class ReaderPool:
         settings: ReaderSettings,
         release: Callable[[DuckDBPyConnection], None],
         monotonic: Callable[[], float] = time.monotonic,
+        gate: Gate | None = None,
     ) -> None:
         self._settings = settings
         self._release = release
         self._cursors = tuple(cursors)
         self._monotonic = monotonic
         self._is_closed = False
-        self._gate = Gate()
+        self._gate = gate or Gate()
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
         for cursor in cursors:
@@ -119,7 +120,7 @@ class ReaderPool:
         """Return a pool on the live database; it must be made anew when the database is reopened."""
         settings = settings or ReaderSettings()
         cursors = [database.cursor() for _ in range(settings.size)]
-        _lock(cursors, settings, database.parts.segment_folder)
+        lock_readers(cursors, settings, database.parts.segment_folder)
         return cls(cursors, settings, database.release)
 
     def query(
@@ -231,7 +232,7 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
         _check_version(connection, path)
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
-        _lock(cursors, settings, segment_folder(path))
+        lock_readers(cursors, settings, segment_folder(path))
     except BaseException:
         connection.close()
         raise
@@ -245,14 +246,17 @@ def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
         raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
 
 
-def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings, folder: Path) -> None:
+def lock_readers(
+    cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings, folder: Path | None
+) -> None:
     """Set what only a reader needs on each cursor, then close the instance to everything outside it.
 
     The order holds: operator_memory_limit belongs to one connection, is not inherited by a new cursor, and
     cannot be set once the configuration is locked.
     """
     # The folder of the segments, which views read and the writer makes; it too cannot be named later.
-    cursors[0].execute("SET GLOBAL allowed_directories = [?]", [str(folder)]).fetchall() if cursors else None
+    if cursors and folder is not None:
+        cursors[0].execute("SET GLOBAL allowed_directories = [?]", [str(folder)]).fetchall()
     for cursor in cursors:
         cursor.execute("SET operator_memory_limit = ?", [settings.operator_memory_limit]).fetchall()
     if not cursors:

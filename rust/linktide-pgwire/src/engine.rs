@@ -29,6 +29,8 @@ pub trait Engine: Send + Sync + 'static {
 pub struct Asked {
     /// The text, as the client sent it.
     pub sql: String,
+    /// The same as the engine's own catalogue is asked it, if it is a question to PostgreSQL's.
+    pub catalogue_sql: Option<String>,
     /// One for each `$n` of the text.
     pub parameters: Vec<Parameter>,
     /// The name the client logged in with.

@@ -384,9 +384,9 @@ fn bound(portal: &Portal<Arc<Prepared>>) -> PgWireResult<Vec<Parameter>> {
     let values = portal.parameters.iter().enumerate();
     values
         .map(|(place, value)| {
-            let told = types.get(place).and_then(Option::as_ref).filter(|one| **one != Type::UNKNOWN);
+            let given = types.get(place).and_then(Option::as_ref).filter(|one| **one != Type::UNKNOWN);
             let is_array = portal.statement.statement.arrays.contains(&place);
-            let pg_type = told.or(is_array.then_some(&Type::TEXT_ARRAY));
+            let pg_type = given.or(is_array.then_some(&Type::TEXT_ARRAY));
             parameters::read(value.as_ref(), pg_type, formats.is_binary(place)).map_err(told)
         })
         .collect()

@@ -121,7 +121,7 @@ impl Held {
         Ok(taken)
     }
 
-    fn spill(&self, shelf: &Shelf) {
+    fn spill(&self, to: &Shelf) {
         let mut rest = lock(&self.rest);
         let bytes: usize = rest.front.iter().map(RecordBatch::get_array_memory_size).sum();
         if bytes <= SMALL_BYTES || rest.file.is_some() {
@@ -130,18 +130,18 @@ impl Held {
         let batches = std::mem::take(&mut rest.front);
         let before = self.file_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.in_file.store(bytes as u64, Ordering::Relaxed);
-        if before + bytes as u64 > shelf.most_file_bytes {
+        if before + bytes as u64 > to.most_file_bytes {
             rest.lost = Some(Refusal::new(
                 "53100",
                 format!(
                     "the result was not read for {} s, and waiting results fill sql_spill_max_bytes: \
                      read faster, or ask for less",
-                    shelf.patience.as_secs()
+                    to.patience.as_secs()
                 ),
             ));
             return;
         }
-        match write(&self.schema, &batches, shelf) {
+        match write(&self.schema, &batches, to) {
             Ok(file) => rest.file = Some(file),
             Err(error) => rest.lost = Some(lost(&error)),
         }

@@ -1,5 +1,7 @@
 //! The values a client binds, in text or binary, as the engine takes them.
 
+use std::fmt::Write;
+
 use bytes::{Buf, Bytes, BytesMut};
 use pgwire::api::Type;
 
@@ -96,8 +98,7 @@ fn array(text: &str, item: &Type) -> Option<Result<Vec<Parameter>, Refusal>> {
             match characters.next() {
                 Some('\\') => one.push(characters.next()?),
                 Some('"') if is_quoted => break,
-                Some('{' | '}' | '"') if !is_quoted => return None,
-                Some(',') if !is_quoted => return None,
+                Some('{' | '}' | '"' | ',') if !is_quoted => return None,
                 Some(other) => one.push(other),
                 None if is_quoted => return None,
                 None => break,
@@ -157,23 +158,27 @@ fn binary(value: &Bytes, pg_type: &Type) -> Result<Parameter, Refusal> {
             Parameter::Cast(told(&|out| interval_text(out, months, days, us)), "INTERVAL")
         }
         Type::UUID => {
-            let digits: String = whole(16)?.iter().map(|byte| format!("{byte:02x}")).collect();
+            let mut digits = String::new();
+            for byte in whole(16)? {
+                let _ = write!(digits, "{byte:02x}");
+            }
             Parameter::Cast(digits, "UUID")
         }
         Type::NUMERIC => numeric(value.clone()).ok_or_else(bad)?,
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON | Type::CHAR => {
             text(value, &Type::TEXT)?
         }
-        _ => match item_of(pg_type) {
-            Some(item) => Parameter::List(binary_array(value.clone(), &item).ok_or_else(bad)??),
-            None => {
+        _ => {
+            if let Some(item) = item_of(pg_type) {
+                Parameter::List(binary_array(value.clone(), &item).ok_or_else(bad)??)
+            } else {
                 let name = pg_type.name();
                 return Err(Refusal::new(
                     "0A000",
                     format!("parameters of the type {name} must be sent as text"),
                 ));
             }
-        },
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use futures::Stream;
 use pgwire::api::results::QueryResponse;
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::PgWireResult;
 use pgwire::messages::data::DataRow;
 
 use crate::encode::{Formats, encode_rows, fields_of};
@@ -48,7 +48,7 @@ impl Stream for Rows {
     type Item = PgWireResult<DataRow>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.next().map_err(PgWireError::from).transpose())
+        Poll::Ready(self.next().transpose())
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::held::Held;
 use crate::settings::Settings;
+use crate::statement::catalogue_question;
 use crate::{Asked, Parameter, Refusal};
 
 /// Cursors of one session at most.
@@ -44,7 +45,8 @@ impl Session {
     pub(crate) fn asks(&self, sql: &str, parameters: Vec<Parameter>) -> Asked {
         let timeout = self.state().settings.timeout();
         let (user, role) = (self.user.clone(), self.role.clone());
-        Asked { sql: sql.to_owned(), parameters, user, role, timeout }
+        let catalogue_sql = catalogue_question(sql);
+        Asked { sql: sql.to_owned(), catalogue_sql, parameters, user, role, timeout }
     }
 }
 

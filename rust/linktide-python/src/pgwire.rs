@@ -28,7 +28,8 @@ impl Engine for PyEngine {
             let is_abandoned = Bound::new(py, Abandoned(Arc::clone(is_abandoned)))?;
             let parameters = parameters_of(py, &asked.parameters)?;
             let timeout = asked.timeout.map(|timeout| timeout.as_secs_f64());
-            let arguments = (&asked.sql, parameters, &asked.role, timeout, is_abandoned);
+            let (catalogue_sql, role) = (&asked.catalogue_sql, &asked.role);
+            let arguments = (&asked.sql, catalogue_sql, parameters, role, timeout, is_abandoned);
             let table: PyTable = self.0.bind(py).call_method1("run", arguments)?.extract()?;
             let (batches, schema) = table.into_inner();
             Ok(Answer { schema, batches })
@@ -39,7 +40,7 @@ impl Engine for PyEngine {
     fn describe(&self, asked: &Asked) -> Result<SchemaRef, Refusal> {
         Python::attach(|py| {
             let parameters = parameters_of(py, &asked.parameters)?;
-            let arguments = (&asked.sql, parameters, &asked.role);
+            let arguments = (&asked.sql, &asked.catalogue_sql, parameters, &asked.role);
             let schema: PySchema = self.0.bind(py).call_method1("describe", arguments)?.extract()?;
             Ok(schema.into_inner())
         })

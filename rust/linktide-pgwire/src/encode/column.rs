@@ -82,9 +82,8 @@ pub(crate) fn column_of(array: &dyn Array) -> Box<dyn Column + '_> {
         DataType::FixedSizeBinary(_) => Box::new(Bytes(array.as_fixed_size_binary())),
         DataType::Date32 => Box::new(Dates(array.as_primitive())),
         DataType::Time64(_) | DataType::Timestamp(_, _) | DataType::Interval(_) => time_column_of(array),
-        DataType::Dictionary(_, _) | DataType::List(_) | DataType::LargeList(_) => nested_column_of(array),
-        DataType::FixedSizeList(_, _) | DataType::Struct(_) | DataType::Map(_, _) => nested_column_of(array),
-        _ => Box::new(Others(array)),
+        // Those, and what has no writer at all.
+        _ => nested_column_of(array),
     }
 }
 

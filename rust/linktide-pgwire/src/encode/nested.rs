@@ -93,9 +93,9 @@ pub(crate) fn put_value(column: &dyn Column, row: usize, is_binary: bool, out: &
     let start = out.len();
     out.put_i32(0);
     if is_binary {
-        column.binary(row, out)
+        column.binary(row, out);
     } else {
-        column.text(row, out)
+        column.text(row, out);
     }
     let length = (out.len() - start - 4) as i32;
     if let Some(mut place) = out.get_mut(start..start + 4) {
