@@ -492,8 +492,8 @@ class PgServer:
     `engine` has `run(sql, catalogue_sql, parameters, role, timeout_seconds, is_abandoned)`, which returns a
     table, and `describe(sql, catalogue_sql, parameters, role)`, which returns a schema; both are called from
     many threads at once. An exception with an attribute `code` is told to the client with it. A user is
-    (name, role, salt, iterations, stored key, server key); without users anybody comes in, as a reader. Raises
-    OSError if it cannot listen, ValueError for what is no address, certificate or key.
+    (name, role, salt, iterations, stored key, server key); without users anybody comes in, as a reader.
+    Raises OSError if it cannot listen, ValueError for what is no address, certificate or key.
     """
 
     def __new__(

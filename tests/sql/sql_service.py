@@ -27,10 +27,17 @@ def port_of(service: Service) -> int:
     return port
 
 
+def stats_of(service: Service) -> tuple[int, int, int, int, int]:
+    """Return (open, accepted, failed logins, turned away, spilled bytes)."""
+    server = service._sql._server  # noqa: SLF001 - asked without a scrape
+    assert server is not None
+    return server.stats()
+
+
 @contextmanager
 def served(folder: Path, links: int = 3, **settings: object) -> Iterator[Service]:
     """Run a service that answers SQL on any free port and holds some links."""
-    with running(folder, **{"sql_enabled": True, "sql_port": 0, **settings}) as service:
+    with running(folder, None, **{"sql_enabled": True, "sql_port": 0, **settings}) as service:
         if links:
             lines = b"".join(found_link(number) for number in range(links))
             service.state.push(lines, topic="push", topic_id="", first_offset=None)

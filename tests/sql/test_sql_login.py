@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[Service]:
-    tls = {"sql_tls_certfile": folder / "cert.pem", "sql_tls_keyfile": folder / "key.pem"}
+    tls: dict[str, Any] = {"sql_tls_certfile": folder / "cert.pem", "sql_tls_keyfile": folder / "key.pem"}
     with served(folder, sql_users_file=folder / "users", sql_connections=3, **tls) as one:
         yield one
 

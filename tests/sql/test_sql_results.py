@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from open_service import found_link, wait_until
-from sql_service import connected, needs_psql, psql, served
+from sql_service import connected, needs_psql, psql, served, stats_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def copied(connection: psycopg.Connection, statement: str) -> bytes:
-    with connection.cursor().copy(statement) as copy:  # type: ignore[arg-type]  # built by the tests
+    with connection.cursor().copy(statement) as copy:
         return b"".join(bytes(piece) for piece in copy)
 
 
@@ -108,7 +108,7 @@ def test_a_cursor_takes_only_what_the_gate_lets_through(service: Service) -> Non
     with connected(service) as connection:
         for query in ("DELETE FROM internal.links", "SELECT * FROM internal.links", "SELECT 1 AS a, no_such"):
             with pytest.raises(psycopg.Error):
-                connection.execute(f"DECLARE c CURSOR FOR {query}")  # type: ignore[arg-type]  # from above
+                connection.execute(f"DECLARE c CURSOR FOR {query}")
             with pytest.raises(psycopg.Error):
                 copied(connection, f"COPY ({query}) TO STDOUT")
 
@@ -139,31 +139,29 @@ def test_a_client_that_goes_away_takes_its_statement_with_it(service: Service) -
         connection.pgconn.send_query(b"SELECT count(*) FROM range(1000000000000)")
         connection.pgconn.flush()
         connection.pgconn.finish()
-    wait_until(lambda: service._sql._server.stats()[0] == 0)  # noqa: SLF001 # type: ignore[union-attr]
+    wait_until(lambda: stats_of(service)[0] == 0)
     with connected(service) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_result_that_is_not_read_goes_to_a_file_and_reads_the_same(tmp_path: Path) -> None:
     with served(tmp_path) as service, connected(service, autocommit=False) as connection:
-        server = service._sql._server  # noqa: SLF001 - its counts are asked without a scrape
-        assert server is not None
         connection.execute(f"DECLARE c CURSOR FOR {MANY}")
         first = connection.execute("FETCH 10 FROM c").fetchall()
-        wait_until(lambda: server.stats()[4] > 1_000_000)
+        wait_until(lambda: stats_of(service)[4] > 1_000_000)
         # No transaction of the store is open meanwhile: the writer stores and empties its WAL.
         service.state.push(found_link(77), topic="push", topic_id="", first_offset=None)
         rest = connection.execute("FETCH ALL FROM c").fetchall()
         assert [number for number, _ in first + rest] == list(range(300_000))
         connection.execute("CLOSE c")
-        wait_until(lambda: server.stats()[4] == 0)
+        wait_until(lambda: stats_of(service)[4] == 0)
     assert not list(tmp_path.glob("*.arrow*"))
 
 
 def test_what_does_not_fit_in_the_files_is_told_to_who_reads_too_late(tmp_path: Path) -> None:
     with served(tmp_path, sql_spill_max_bytes=1_000_000) as service, connected(service) as connection:
         connection.execute(f"DECLARE c CURSOR WITH HOLD FOR {MANY}")
-        wait_until(lambda: service._sql._server.stats()[4] > 0)  # noqa: SLF001 # type: ignore[union-attr]
+        wait_until(lambda: stats_of(service)[4] > 0)
         with pytest.raises(psycopg.errors.DiskFull, match="sql_spill_max_bytes"):
             connection.execute("FETCH 1 FROM c")
         assert connection.execute("SELECT 1").fetchone() == (1,)
