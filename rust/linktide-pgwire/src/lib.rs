@@ -4,6 +4,7 @@
 //! session (`BEGIN`, `SET`, `SHOW`, cursors, …) itself, and hands every other statement to an [`Engine`],
 //! whose rows it writes in PostgreSQL's text and binary formats. It knows neither Python nor DuckDB.
 
+mod connection;
 mod copy_out;
 mod encode;
 mod endpoint;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgwire::api::cancel::{CancelHandler, DefaultCancelHandler};
-use pgwire::api::{ConnectionManager, PgWireServerHandlers};
+use pgwire::api::ConnectionManager;
+use pgwire::api::cancel::DefaultCancelHandler;
 use pgwire::tokio::TlsAcceptor;
 use pgwire::tokio::tokio_rustls::rustls::ServerConfig;
 use pgwire::tokio::tokio_rustls::rustls::crypto::ring::default_provider;
@@ -20,6 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
 
 use crate::Engine;
+use crate::connection::{Handlers, answer};
 use crate::endpoint::Endpoint;
 use crate::extended::Extended;
 use crate::held::Shelf;
@@ -282,34 +283,9 @@ fn serve(stream: TcpStream, house: &House) -> impl Future<Output = ()> + Send + 
             }
         };
         tokio::select! {
-            _ = pgwire::tokio::process_socket(stream, tls, handlers) => {}
+            _ = answer(stream, tls, &handlers) => {}
             () = too_late => {}
             _ = stopped.changed() => {}
         }
-    }
-}
-
-struct Handlers {
-    simple: Arc<Simple>,
-    extended: Arc<Extended>,
-    login: Arc<Login>,
-    cancel: Arc<DefaultCancelHandler>,
-}
-
-impl PgWireServerHandlers for Handlers {
-    fn simple_query_handler(&self) -> Arc<impl pgwire::api::query::SimpleQueryHandler> {
-        Arc::clone(&self.simple)
-    }
-
-    fn extended_query_handler(&self) -> Arc<impl pgwire::api::query::ExtendedQueryHandler> {
-        Arc::clone(&self.extended)
-    }
-
-    fn startup_handler(&self) -> Arc<impl pgwire::api::auth::StartupHandler> {
-        Arc::clone(&self.login)
-    }
-
-    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::clone(&self.cancel)
     }
 }

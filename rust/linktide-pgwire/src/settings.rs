@@ -26,6 +26,23 @@ const FREE: &[(&str, &str)] = &[
     ("statement_timeout", "0"),
 ];
 
+/// Settings of PostgreSQL that clients set, and that mean nothing here.
+const MEANINGLESS: &[&str] = &[
+    "check_function_bodies",
+    "default_with_oids",
+    "enable_seqscan",
+    "geqo",
+    "jit",
+    "row_security",
+    "session_replication_role",
+    "ssl_renegotiation_limit",
+    "synchronous_commit",
+    "tcp_keepalives_idle",
+    "temp_buffers",
+    "work_mem",
+    "xmloption",
+];
+
 /// Settings that have one value here, and which others mean the same.
 const FIXED: &[(&str, &str, &[&str])] = &[
     ("client_encoding", "UTF8", &["utf8", "utf-8", "unicode", "'utf8'"]),
@@ -53,7 +70,7 @@ impl Settings {
     /// Set one; `default` gives the value it began with.
     ///
     /// # Errors
-    /// [`Refusal`] if the value would change what this endpoint always does, or is too long.
+    /// [`Refusal`] for a name nobody knows, and if the value would change what this endpoint always does.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
         if value.eq_ignore_ascii_case("default") {
             self.set.remove(name);
@@ -63,6 +80,10 @@ impl Settings {
             let is_same =
                 value.eq_ignore_ascii_case(only) || same.iter().any(|one| one.eq_ignore_ascii_case(value));
             return if is_same { Ok(()) } else { Err(fixed_value(name, value, only)) };
+        }
+        let is_free = FREE.iter().any(|(free, _)| *free == name);
+        if !is_free && !MEANINGLESS.contains(&name) && !name.contains('.') {
+            return Err(unknown(name));
         }
         if name == "statement_timeout" {
             milliseconds(value)?;
@@ -92,8 +113,7 @@ impl Settings {
         let fixed = FIXED.iter().find(|(fixed, _, _)| *fixed == name).map(|(_, value, _)| *value);
         let free = FREE.iter().find(|(free, _)| *free == name).map(|(_, value)| *value);
         let found = self.set.get(name).map(String::as_str).or(fixed).or(free);
-        let unknown = || Refusal::new("42704", format!("unrecognized configuration parameter \"{name}\""));
-        found.map(str::to_owned).ok_or_else(unknown)
+        found.map(str::to_owned).ok_or_else(|| unknown(name))
     }
 
     /// The client's own limit; none for 0.
@@ -101,6 +121,10 @@ impl Settings {
         let set = self.set.get("statement_timeout")?;
         milliseconds(set).ok().filter(|count| *count > 0).map(Duration::from_millis)
     }
+}
+
+fn unknown(name: &str) -> Refusal {
+    Refusal::new("42704", format!("unrecognized configuration parameter \"{name}\""))
 }
 
 fn fixed_value(name: &str, value: &str, only: &str) -> Refusal {
@@ -139,7 +163,10 @@ mod tests {
         assert_eq!(settings.show("application_name").unwrap(), "Grafana");
         settings.reset(Some("application_name"));
         assert_eq!(settings.show("application_name").unwrap(), "");
+        settings.set("my.own", "1").unwrap();
+        assert_eq!(settings.show("my.own").unwrap(), "1");
         assert_eq!(settings.show("no_such").unwrap_err().code, "42704");
+        assert_eq!(settings.set("memory_limit", "1TB").unwrap_err().code, "42704");
     }
 
     #[test]
