@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-sql wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-authority: build $(VENV)/bench ## Authority beside recomputes and other li
 
 bench-store: build ## The store alone at ten million links; BENCH_FLAGS="--links 1000000" for less
 	$(BIN)/python benches/store_scale.py $(BENCH_FLAGS)
+
+bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
+	$(BIN)/python benches/sql.py $(BENCH_FLAGS)
 
 wheel: tools $(VENV)/tools ## Build dist/*.whl
 	$(BIN)/maturin build --release --out dist

@@ -135,7 +135,7 @@ fn answer_session(
         }
         Command::SetTransaction => done("SET"),
         Command::Reset(name) => {
-            state.settings.reset(name.as_deref());
+            state.settings.reset(name.as_deref())?;
             done("RESET")
         }
         Command::Show(name) => {
@@ -143,7 +143,7 @@ fn answer_session(
             Response::Query(one_text(name, &value, formats, "SHOW"))
         }
         Command::DiscardAll => {
-            state.settings.reset(None);
+            state.settings.reset(None)?;
             state.close(None)?;
             done("DISCARD ALL")
         }

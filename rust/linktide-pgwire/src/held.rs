@@ -18,12 +18,15 @@ use crate::{Answer, Refusal};
 
 /// Results as small as this stay: a file costs more.
 const SMALL_BYTES: usize = 64 * 1024;
+/// When the waiting results hold more, the oldest go to files without delay.
+const MOST_MEMORY_BYTES: usize = 512 << 20;
 
 /// Where results wait.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     folder: PathBuf,
     most_file_bytes: u64,
+    most_memory_bytes: usize,
     patience: Duration,
     waiting: Mutex<Vec<Weak<Held>>>,
     file_bytes: Arc<AtomicU64>,
@@ -35,6 +38,8 @@ pub(crate) struct Held {
     pub(crate) schema: SchemaRef,
     since: Instant,
     rest: Mutex<Rest>,
+    /// Of the whole result.
+    bytes: usize,
     in_file: AtomicU64,
     file_bytes: Arc<AtomicU64>,
 }
@@ -49,12 +54,14 @@ struct Rest {
 impl Shelf {
     pub(crate) fn new(folder: PathBuf, most_file_bytes: u64, patience: Duration) -> Self {
         let (waiting, file_bytes) = (Mutex::default(), Arc::default());
-        Self { folder, most_file_bytes, patience, waiting, file_bytes }
+        let most_memory_bytes = MOST_MEMORY_BYTES;
+        Self { folder, most_file_bytes, most_memory_bytes, patience, waiting, file_bytes }
     }
 
     /// Hold a result until it is read or dropped.
     pub(crate) fn put(&self, answer: Answer) -> Arc<Held> {
         let held = Arc::new(Held {
+            bytes: answer.batches.iter().map(RecordBatch::get_array_memory_size).sum(),
             schema: answer.schema,
             since: Instant::now(),
             rest: Mutex::new(Rest { front: answer.batches.into(), file: None, lost: None }),
@@ -73,13 +80,17 @@ impl Shelf {
     /// Put what has waited too long into files; called now and then, from a thread that may block.
     pub(crate) fn tidy(&self) {
         let mut old = Vec::new();
-        lock(&self.waiting).retain(|held| match held.upgrade() {
-            Some(held) if held.since.elapsed() >= self.patience => {
+        let mut waiting = lock(&self.waiting);
+        let mut bytes: usize = waiting.iter().filter_map(Weak::upgrade).map(|held| held.bytes).sum();
+        waiting.retain(|held| match held.upgrade() {
+            Some(held) if held.since.elapsed() >= self.patience || bytes > self.most_memory_bytes => {
+                bytes = bytes.saturating_sub(held.bytes);
                 old.push(held);
                 false
             }
             other => other.is_some(),
         });
+        drop(waiting);
         for held in old {
             held.spill(self);
         }
@@ -220,6 +231,17 @@ mod tests {
         assert_eq!(read(&held), (1_500..100_500).collect::<Vec<_>>());
         drop(held);
         assert_eq!(shelf.file_bytes(), 0);
+    }
+
+    #[test]
+    fn the_oldest_goes_first_when_memory_is_short() {
+        let mut shelf = Shelf::new(std::env::temp_dir(), 1 << 30, Duration::from_secs(3600));
+        shelf.most_memory_bytes = 1_000_000;
+        let held = [shelf.put(answer(100_000)), shelf.put(answer(100_000))];
+        shelf.tidy();
+        assert!(lock(&held[0].rest).file.is_some());
+        assert!(lock(&held[1].rest).file.is_none());
+        assert_eq!(read(&held[0]), read(&held[1]));
     }
 
     #[test]

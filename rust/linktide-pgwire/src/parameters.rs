@@ -290,4 +290,18 @@ mod tests {
             Parameter::Cast("-12.50".into(), "DECIMAL(38,10)")
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(0_u8.., 0..64), kind in 0_usize..20) {
+            let types = [
+                Type::BOOL, Type::INT2, Type::INT4, Type::INT8, Type::FLOAT4, Type::FLOAT8, Type::NUMERIC, Type::TEXT,
+                Type::BYTEA, Type::DATE, Type::TIME, Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::INTERVAL, Type::UUID,
+                Type::INT4_ARRAY, Type::TEXT_ARRAY, Type::NUMERIC_ARRAY, Type::JSONB, Type::UNKNOWN,
+            ];
+            for is_binary in [false, true] {
+                let _ = read(Some(&Bytes::from(bytes.clone())), types.get(kind), is_binary);
+            }
+        }
+    }
 }

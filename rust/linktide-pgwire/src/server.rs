@@ -15,6 +15,7 @@ use pgwire::tokio::tokio_rustls::rustls::crypto::ring::default_provider;
 use pgwire::tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
 use pgwire::tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
@@ -36,6 +37,8 @@ const TIDY_EVERY: Duration = Duration::from_millis(500);
 const STOP_TIME: Duration = Duration::from_secs(2);
 /// A peer that answers nothing for about so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How soon a statement of a client that left is interrupted.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Before trying again to accept, where files or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -262,6 +265,16 @@ impl Drop for Open {
     }
 }
 
+/// Wait until the client has closed its side; whatever it sent last may not be answered any more.
+async fn until_left(stream: &TcpStream) {
+    loop {
+        match stream.ready(Interest::READABLE).await {
+            Ok(ready) if !ready.is_read_closed() => tokio::time::sleep(LOOK_EVERY).await,
+            _ => return tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+}
+
 fn serve(stream: TcpStream, house: &House) -> impl Future<Output = ()> + Send + use<> {
     let entered = Arc::new(Semaphore::new(0));
     let handlers = Handlers {
@@ -277,6 +290,14 @@ fn serve(stream: TcpStream, house: &House) -> impl Future<Output = ()> + Send + 
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_keepalive(&alive);
         let _ = socket.set_tcp_user_timeout(Some(SILENCE));
+        // A second look at the same socket, for while a statement runs and nobody reads the first.
+        let watched = socket.try_clone().map(std::net::TcpStream::from).and_then(TcpStream::from_std);
+        let left = async {
+            match watched {
+                Ok(watched) => until_left(&watched).await,
+                Err(_) => std::future::pending().await,
+            }
+        };
         let too_late = async {
             if tokio::time::timeout(LOGIN_TIME, entered.acquire()).await.is_ok() {
                 std::future::pending::<()>().await;
@@ -285,6 +306,7 @@ fn serve(stream: TcpStream, house: &House) -> impl Future<Output = ()> + Send + 
         tokio::select! {
             _ = answer(stream, tls, &handlers) => {}
             () = too_late => {}
+            () = left => {}
             _ = stopped.changed() => {}
         }
     }

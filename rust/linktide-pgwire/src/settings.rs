@@ -96,13 +96,20 @@ impl Settings {
     }
 
     /// Forget one or all.
-    pub(crate) fn reset(&mut self, name: Option<&str>) {
+    ///
+    /// # Errors
+    /// [`Refusal`] for a name nobody knows.
+    pub(crate) fn reset(&mut self, name: Option<&str>) -> Result<(), Refusal> {
         match name {
             Some(name) => {
-                self.set.remove(name);
+                let is_set = self.set.remove(name).is_some();
+                if !is_set && !MEANINGLESS.contains(&name) {
+                    self.show(name)?;
+                }
             }
             None => self.set.clear(),
         }
+        Ok(())
     }
 
     /// Return a value.
@@ -161,7 +168,8 @@ mod tests {
         let mut settings = Settings::default();
         settings.set("application_name", "Grafana").unwrap();
         assert_eq!(settings.show("application_name").unwrap(), "Grafana");
-        settings.reset(Some("application_name"));
+        settings.reset(Some("application_name")).unwrap();
+        assert_eq!(settings.reset(Some("memory_limit")).unwrap_err().code, "42704");
         assert_eq!(settings.show("application_name").unwrap(), "");
         settings.set("my.own", "1").unwrap();
         assert_eq!(settings.show("my.own").unwrap(), "1");

@@ -115,7 +115,7 @@ pub(crate) fn read(sql: &str) -> Result<Command, Refusal> {
         "savepoint" => Ok(Command::Savepoint("SAVEPOINT")),
         "release" => Ok(Command::Savepoint("RELEASE")),
         "set" => words.set(),
-        "reset" => Ok(Command::Reset(words.name_or_all(1))),
+        "reset" => Ok(Command::Reset(words.name_or_all(if words.is(1, "session") { 2 } else { 1 }))),
         "show" => words.show(),
         "discard" => Ok(Command::DiscardAll),
         "deallocate" => {

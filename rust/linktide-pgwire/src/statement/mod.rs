@@ -9,3 +9,6 @@ pub(crate) use command::{Command, Direction, array_parameters, parameter_count, 
 pub(crate) use copy::{CopyFormat, CopyOptions};
 pub(crate) use dialect::catalogue_question;
 pub(crate) use tokens::split;
+
+#[cfg(test)]
+mod properties;
