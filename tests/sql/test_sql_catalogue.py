@@ -138,7 +138,7 @@ def test_asyncpg_asks_and_reads(service: Service) -> None:
             )
             listed = await connection.fetchval("SELECT ['a', NULL]")
             async with connection.transaction(readonly=True):
-                number = await connection.fetchval("SELECT $1::text || 'b'", "a")
+                number = await connection.fetchval("SELECT $1::text || 'b' LIMIT $2", "a", 1)
             await connection.reset()
             return [[row[0] for row in rows], listed, number]
         finally:

@@ -31,7 +31,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{told, violated};
 use crate::rows::text_schema;
 use crate::simple::{forget, is_failed, session_of};
-use crate::statement::{Command, array_parameters, parameter_count, read, split};
+use crate::statement::{Command, parameter_types, read, split};
 use crate::{Parameter, Refusal, parameters};
 
 /// Prepared statements of one connection at most.
@@ -46,9 +46,8 @@ pub(crate) struct Extended(pub(crate) Arc<Endpoint>);
 #[derive(Debug)]
 pub(crate) struct Prepared {
     command: Command,
-    parameters: usize,
-    /// Those that can only be arrays, whatever the client says of their type.
-    arrays: Vec<usize>,
+    /// Of the parameters, where the client leaves them open.
+    types: Vec<Type>,
     /// Found out when a client asks for them first.
     columns: OnceCell<SchemaRef>,
 }
@@ -83,17 +82,16 @@ impl QueryParser for Reader {
             }
         };
         let command = read(statement).map_err(told)?;
-        let (parameters, arrays) = (parameter_count(statement), array_parameters(statement));
-        if parameters > MOST_PARAMETERS {
+        let types = parameter_types(statement);
+        if types.len() > MOST_PARAMETERS {
             let sentence = format!("a statement may have {MOST_PARAMETERS} parameters");
             return Err(told(Refusal::new("54000", sentence)));
         }
-        Ok(Some(Arc::new(Prepared { command, parameters, arrays, columns: OnceCell::new() })))
+        Ok(Some(Arc::new(Prepared { command, types, columns: OnceCell::new() })))
     }
 
     fn get_parameter_types(&self, statement: &Self::Statement) -> PgWireResult<Vec<Type>> {
-        // The engine finds types only with the values; text is what every client can send.
-        Ok(vec![Type::TEXT; statement.parameters])
+        Ok(statement.types.clone())
     }
 
     fn get_result_schema(&self, _: &Self::Statement, _: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
@@ -150,7 +148,7 @@ impl ExtendedQueryHandler for Extended {
             None => return Err(PgWireError::StatementNotFound(name.to_owned())),
             Some(Entry::Empty) if given == 0 => client.portal_store().put_empty_portal(portal),
             Some(entry) => {
-                let wanted = entry.value().map_or(0, |stored| stored.statement.parameters);
+                let wanted = entry.value().map_or(0, |stored| stored.statement.types.len());
                 let Some(stored) = entry.value().filter(|_| wanted == given) else {
                     return Err(violated(format!(
                         "bind message supplies {given} parameters, but prepared statement \"{name}\" requires {wanted}"
@@ -197,16 +195,18 @@ impl ExtendedQueryHandler for Extended {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let prepared = &target.statement;
-        let told_types = target.parameter_types.iter().cloned();
-        let types = told_types
-            .chain(std::iter::repeat(None))
-            .take(prepared.parameters)
-            .map(|told| told.filter(|one| *one != Type::UNKNOWN).unwrap_or(Type::TEXT))
+        let given = target.parameter_types.iter().map(|one| one.clone().filter(|one| *one != Type::UNKNOWN));
+        let given = given.chain(std::iter::repeat(None));
+        let types = prepared
+            .types
+            .iter()
+            .zip(given)
+            .map(|(own, given)| given.unwrap_or_else(|| own.clone()))
             .collect();
         let session = session_of(client)?;
         let schema = match &prepared.command {
             Command::Query(sql) => {
-                let asked = session.asks(sql, vec![Parameter::Null; prepared.parameters]);
+                let asked = session.asks(sql, vec![Parameter::Null; prepared.types.len()]);
                 let described = prepared.columns.get_or_try_init(|| self.0.describe(asked)).await;
                 Some(Arc::clone(described.map_err(told)?))
             }
@@ -385,8 +385,7 @@ fn bound(portal: &Portal<Arc<Prepared>>) -> PgWireResult<Vec<Parameter>> {
     values
         .map(|(place, value)| {
             let given = types.get(place).and_then(Option::as_ref).filter(|one| **one != Type::UNKNOWN);
-            let is_array = portal.statement.statement.arrays.contains(&place);
-            let pg_type = given.or(is_array.then_some(&Type::TEXT_ARRAY));
+            let pg_type = given.or_else(|| portal.statement.statement.types.get(place));
             parameters::read(value.as_ref(), pg_type, formats.is_binary(place)).map_err(told)
         })
         .collect()

@@ -86,6 +86,16 @@ _COLUMN_TYPES = {
     "oid[]": "BIGINT[]",
 }
 """How a column of the catalogue is kept; lists and texts for all else."""
+_TYPES = {
+    "VARCHAR": (
+        *("name", "regproc", "regprocedure", "regclass", "regtype", "regnamespace", "regrole", "cstring"),
+        *("aclitem", "pg_node_tree", "sql_identifier", "character_data", "yes_or_no"),
+    ),
+    "BIGINT": ("xid", "cardinal_number"),
+    "SMALLINT[]": ("int2vector",),
+    "BIGINT[]": ("oidvector",),
+}
+"""Types that clients cast to, and how they are kept."""
 _DEFAULTS = {"BIGINT": "0", "INTEGER": "0", "SMALLINT": "0", "BOOLEAN": "false", "FLOAT": "0"}
 _SETTINGS = {
     "server_version": "15.0",
@@ -183,8 +193,7 @@ def _build(connection: DuckDBPyConnection, columns: Sequence[Column]) -> frozens
         schema = "info" if name.startswith("information_schema.") else "pg"
         described = ", ".join(_declared(column, kind) for column, kind in shape)
         statements.append(f"CREATE TABLE {schema}.{name.split('.')[-1]} ({described})")
-    kinds = ("name", "regproc", "sql_identifier", "aclitem")
-    statements += [f"CREATE TYPE pg.{kind} AS VARCHAR" for kind in kinds]
+    statements += [f"CREATE TYPE pg.{name} AS {kind}" for kind, names in _TYPES.items() for name in names]
     connection.execute("BEGIN; " + ";".join(statements)).fetchall()
     words = " ".join(f"WHEN '{name}' THEN '{word}'" for name, word in _WORDS.items())
     connection.execute(

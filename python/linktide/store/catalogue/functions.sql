@@ -80,6 +80,7 @@ CREATE MACRO pg.has_any_column_privilege(a, b) AS lower(b) LIKE '%select%', (a, 
 CREATE MACRO pg.has_column_privilege(a, b, c) AS lower(c) LIKE '%select%';
 CREATE MACRO pg.has_function_privilege(a, b) AS true, (a, b, c) AS true;
 CREATE MACRO pg.pg_has_role(a, b) AS false, (a, b, c) AS false;
+CREATE MACRO pg.generate_subscripts(list, dimension) AS unnest(range(1, len(list) + 1));
 CREATE MACRO pg.array_upper(list, dimension) AS nullif(len(list), 0);
 CREATE MACRO pg.array_lower(list, dimension) AS CASE WHEN len(list) > 0 THEN 1 END;
 CREATE MACRO pg.quote_ident(name) AS

@@ -55,37 +55,6 @@ impl Command {
     }
 }
 
-/// How many parameters a statement has: the highest `$n` of it.
-pub(crate) fn parameter_count(sql: &str) -> usize {
-    let number = |token: &Token<'_>| token.text.strip_prefix('$').and_then(|digits| digits.parse().ok());
-    let numbers = tokens(sql).into_iter().filter(|token| token.kind == Kind::Number);
-    numbers.filter_map(|token| number(&token)).max().unwrap_or(0)
-}
-
-/// Which parameters can only be arrays: those in `ANY($n)`, `ALL($n)` and `$n::type[]`.
-pub(crate) fn array_parameters(sql: &str) -> Vec<usize> {
-    let all = tokens(sql);
-    let number =
-        |token: &Token<'_>| token.text.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
-    let found = all.windows(3).filter_map(|words| match words {
-        [before, open, parameter]
-            if open.text == "(" && ["any", "all"].iter().any(|word| before.is(word)) =>
-        {
-            number(parameter)
-        }
-        _ => None,
-    });
-    let cast = all.windows(6).filter_map(|words| match words {
-        [parameter, one, two, _, open, close]
-            if [one, two, open, close].map(|token| token.text) == [":", ":", "[", "]"] =>
-        {
-            number(parameter)
-        }
-        _ => None,
-    });
-    found.chain(cast).filter_map(|number| number.checked_sub(1)).collect()
-}
-
 /// How many rows forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -310,13 +279,6 @@ mod tests {
         for refused in ["FETCH BACKWARD 1 FROM c", "FETCH -1 FROM c", "DECLARE c SCROLL CURSOR FOR x"] {
             assert_eq!(read(refused).unwrap_err().code, "0A000", "{refused}");
         }
-    }
-
-    #[test]
-    fn parameters_are_counted() {
-        assert_eq!(parameter_count("select $1, '$9', $12 + $2"), 12);
-        assert_eq!(parameter_count("select 1 -- $3"), 0);
-        assert_eq!(array_parameters("a = ANY($2) and b = $1::text[] and c = $3::int"), [1, 0]);
     }
 
     #[test]

@@ -33,7 +33,8 @@ const FUNCTIONS: &[&str] = &[
     "txid_current",
     "version",
 ];
-/// Functions whose name the gate refuses, as DuckDB's own do more, and what they are called there.
+/// Functions that are called otherwise there: DuckDB's own of that name do more, and the gate refuses them, or
+/// none has that name.
 const RENAMED: &[(&str, &str)] =
     &[("current_setting", "pg_current_setting"), ("set_config", "pg_set_config")];
 
@@ -168,6 +169,9 @@ impl Rewriting<'_> {
             "regtype" if is_name => "pg_type_of_oid",
             "regnamespace" if is_name => "pg_namespace_of_oid",
             "regclass" | "regtype" | "regnamespace" | "regproc" | "regprocedure" | "regrole" => {
+                // Names of functions stand in the catalogue without their schema.
+                let value = out.split_off(operand).replacen("'pg_catalog.", "'", 1);
+                out.push_str(&value);
                 out.push_str("::VARCHAR");
                 return taken;
             }
@@ -220,6 +224,7 @@ mod tests {
     #[test]
     fn names_of_things_are_read_and_shown() {
         assert_eq!(anew("pg_x = 'links'::pg_catalog.regclass"), "pg_x = pg_oid_of_class('links')");
+        assert_eq!(anew("pg_x = 'pg_catalog.array_in'::regproc"), "pg_x = 'array_in'::VARCHAR");
         assert_eq!(
             anew("SELECT t.typinput = 'array_in'::regproc, pg_x"),
             "SELECT t.typinput = 'array_in'::VARCHAR, pg_x"
