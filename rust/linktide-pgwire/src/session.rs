@@ -45,7 +45,7 @@ impl Session {
     pub(crate) fn asks(&self, sql: &str, parameters: Vec<Parameter>) -> Asked {
         let timeout = self.state().settings.timeout();
         let (user, role) = (self.user.clone(), self.role.clone());
-        let catalogue_sql = catalogue_question(sql);
+        let catalogue_sql = catalogue_question(sql, &self.user);
         Asked { sql: sql.to_owned(), catalogue_sql, parameters, user, role, timeout }
     }
 }

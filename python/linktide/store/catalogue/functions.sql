@@ -1,41 +1,46 @@
--- Functions of PostgreSQL's catalogue that its clients call.
+-- Functions of PostgreSQL's catalogue that its clients call. An argument may be a column of the caller: it is named
+-- lt_key before a table is, and aliases begin with lt_, so that no name of the caller is caught in here.
 CREATE MACRO pg.version() AS 'PostgreSQL 15.0 (linktide)';
 CREATE MACRO pg.current_database() AS 'linktide';
 CREATE MACRO pg.current_schema() AS 'public';
 CREATE MACRO pg.current_schemas(with_implicit) AS
     CASE WHEN with_implicit THEN ['pg_catalog', 'public'] ELSE ['public'] END;
-CREATE MACRO pg.current_user() AS 'reader';
-CREATE MACRO pg.session_user() AS 'reader';
-CREATE MACRO pg.pg_current_setting(wanted) AS
-    (SELECT s.setting FROM pg.pg_settings s WHERE s.name = lower(wanted)),
-    (wanted, missing_ok) AS (SELECT s.setting FROM pg.pg_settings s WHERE s.name = lower(wanted));
+CREATE MACRO pg.pg_current_setting(wanted) AS (
+    SELECT lt_s.setting FROM (SELECT lower(wanted) AS lt_key) lt_a JOIN pg.pg_settings lt_s ON lt_s.name = lt_a.lt_key),
+    (wanted, missing_ok) AS (
+    SELECT lt_s.setting FROM (SELECT lower(wanted) AS lt_key) lt_a JOIN pg.pg_settings lt_s ON lt_s.name = lt_a.lt_key);
 CREATE MACRO pg.pg_set_config(name, value, is_local) AS value;
 CREATE MACRO pg.pg_get_userbyid(role_oid) AS 'linktide';
 CREATE MACRO pg.pg_encoding_to_char(encoding) AS 'UTF8';
 CREATE MACRO pg.pg_char_to_encoding(name) AS 6;
-CREATE MACRO pg.pg_table_is_visible(table_oid) AS
-    coalesce((SELECT c.relnamespace IN (11, 2200) FROM pg.pg_class c WHERE c.oid = table_oid), false);
+CREATE MACRO pg.pg_table_is_visible(table_oid) AS coalesce((
+    SELECT lt_c.relnamespace IN (11, 2200)
+    FROM (SELECT table_oid AS lt_key) lt_a JOIN pg.pg_class lt_c ON lt_c.oid = lt_a.lt_key), false);
 CREATE MACRO pg.pg_type_is_visible(type_oid) AS true;
 CREATE MACRO pg.pg_function_is_visible(function_oid) AS true;
 CREATE MACRO pg.pg_operator_is_visible(operator_oid) AS true;
 CREATE MACRO pg.format_type(type_oid, modifier) AS (
-    SELECT CASE t.typcategory WHEN 'A' THEN pg.type_words(e.typname, NULL) || '[]'
-           ELSE pg.type_words(t.typname, modifier) END
-    FROM pg.pg_type t LEFT JOIN pg.pg_type e ON e.oid = t.typelem WHERE t.oid = type_oid);
-CREATE MACRO pg.pg_oid_of_class(name) AS (
-    SELECT coalesce(try_cast(name AS BIGINT), (
-        SELECT min(c.oid) FROM pg.pg_class c JOIN pg.pg_namespace n ON n.oid = c.relnamespace
-        WHERE replace(name, '"', '') IN (c.relname, n.nspname || '.' || c.relname))));
-CREATE MACRO pg.to_regclass(name) AS pg.pg_oid_of_class(name);
-CREATE MACRO pg.pg_class_of_oid(class_oid) AS (SELECT c.relname FROM pg.pg_class c WHERE c.oid = class_oid);
-CREATE MACRO pg.pg_oid_of_type(name) AS (
-    SELECT coalesce(try_cast(name AS BIGINT), (
-        SELECT min(t.oid) FROM pg.pg_type t
-        WHERE replace(replace(name, '"', ''), 'pg_catalog.', '') IN (t.typname, pg.type_words(t.typname, NULL)))));
-CREATE MACRO pg.to_regtype(name) AS pg.pg_oid_of_type(name);
+    SELECT CASE lt_t.typcategory WHEN 'A' THEN pg.type_words(lt_e.typname, NULL) || '[]'
+           ELSE pg.type_words(lt_t.typname, lt_a.lt_modifier) END
+    FROM (SELECT type_oid AS lt_key, modifier AS lt_modifier) lt_a
+    JOIN pg.pg_type lt_t ON lt_t.oid = lt_a.lt_key LEFT JOIN pg.pg_type lt_e ON lt_e.oid = lt_t.typelem);
+CREATE MACRO pg.pg_oid_of_class(class_name) AS coalesce(try_cast(class_name AS BIGINT), (
+    SELECT min(lt_c.oid)
+    FROM (SELECT replace(class_name, '"', '') AS lt_key) lt_a, pg.pg_class lt_c
+    JOIN pg.pg_namespace lt_n ON lt_n.oid = lt_c.relnamespace
+    WHERE lt_a.lt_key IN (lt_c.relname, lt_n.nspname || '.' || lt_c.relname)));
+CREATE MACRO pg.to_regclass(class_name) AS pg.pg_oid_of_class(class_name);
+CREATE MACRO pg.pg_class_of_oid(class_oid) AS (
+    SELECT lt_c.relname FROM (SELECT class_oid AS lt_key) lt_a JOIN pg.pg_class lt_c ON lt_c.oid = lt_a.lt_key);
+CREATE MACRO pg.pg_oid_of_type(type_name) AS coalesce(try_cast(type_name AS BIGINT), (
+    SELECT min(lt_t.oid)
+    FROM (SELECT replace(replace(type_name, '"', ''), 'pg_catalog.', '') AS lt_key) lt_a, pg.pg_type lt_t
+    WHERE lt_a.lt_key IN (lt_t.typname, pg.type_words(lt_t.typname, NULL))));
+CREATE MACRO pg.to_regtype(type_name) AS pg.pg_oid_of_type(type_name);
 CREATE MACRO pg.pg_type_of_oid(type_oid) AS pg.format_type(type_oid, NULL);
 CREATE MACRO pg.pg_namespace_of_oid(namespace_oid) AS (
-    SELECT n.nspname FROM pg.pg_namespace n WHERE n.oid = namespace_oid);
+    SELECT lt_n.nspname
+    FROM (SELECT namespace_oid AS lt_key) lt_a JOIN pg.pg_namespace lt_n ON lt_n.oid = lt_a.lt_key);
 CREATE MACRO pg.obj_description(object_oid) AS NULL::VARCHAR, (object_oid, catalogue) AS NULL::VARCHAR;
 CREATE MACRO pg.shobj_description(object_oid, catalogue) AS NULL::VARCHAR;
 CREATE MACRO pg.col_description(table_oid, number) AS NULL::VARCHAR;
@@ -47,12 +52,15 @@ CREATE MACRO pg.pg_get_constraintdef(constraint_oid) AS '', (constraint_oid, pre
 CREATE MACRO pg.pg_get_partkeydef(table_oid) AS NULL::VARCHAR;
 CREATE MACRO pg.pg_get_statisticsobjdef_columns(statistics_oid) AS NULL::VARCHAR;
 CREATE MACRO pg.pg_get_serial_sequence(table_name, column_name) AS NULL::VARCHAR;
-CREATE MACRO pg.pg_get_function_result(function_oid) AS
-    (SELECT p.prosrc FROM pg.pg_proc p WHERE p.oid = function_oid);
-CREATE MACRO pg.pg_get_function_arguments(function_oid) AS
-    (SELECT array_to_string(p.proargnames, ', ') FROM pg.pg_proc p WHERE p.oid = function_oid);
-CREATE MACRO pg.pg_get_function_identity_arguments(function_oid) AS
-    (SELECT array_to_string(p.proargnames, ', ') FROM pg.pg_proc p WHERE p.oid = function_oid);
+CREATE MACRO pg.pg_get_function_result(function_oid) AS (
+    SELECT lt_p.prosrc
+    FROM (SELECT function_oid AS lt_key) lt_a JOIN pg.pg_proc lt_p ON lt_p.oid = lt_a.lt_key);
+CREATE MACRO pg.pg_get_function_arguments(function_oid) AS (
+    SELECT array_to_string(lt_p.proargnames, ', ')
+    FROM (SELECT function_oid AS lt_key) lt_a JOIN pg.pg_proc lt_p ON lt_p.oid = lt_a.lt_key);
+CREATE MACRO pg.pg_get_function_identity_arguments(function_oid) AS (
+    SELECT array_to_string(lt_p.proargnames, ', ')
+    FROM (SELECT function_oid AS lt_key) lt_a JOIN pg.pg_proc lt_p ON lt_p.oid = lt_a.lt_key);
 CREATE MACRO pg.pg_get_functiondef(function_oid) AS NULL::VARCHAR;
 CREATE MACRO pg.pg_relation_is_publishable(table_oid) AS false;
 CREATE MACRO pg.pg_relation_size(table_oid) AS 0::BIGINT, (table_oid, fork) AS 0::BIGINT;

@@ -39,7 +39,7 @@ const RENAMED: &[(&str, &str)] =
     &[("current_setting", "pg_current_setting"), ("set_config", "pg_set_config")];
 
 /// Return how the engine's catalogue is asked the same; none if the text asks something else.
-pub(crate) fn catalogue_question(sql: &str) -> Option<String> {
+pub(crate) fn catalogue_question(sql: &str, user: &str) -> Option<String> {
     let all = tokens(sql);
     let is_question = |(place, token): (usize, &Token<'_>)| {
         if token.kind != Kind::Word {
@@ -51,12 +51,14 @@ pub(crate) fn catalogue_question(sql: &str) -> Option<String> {
             || word == "information_schema"
             || (FUNCTIONS.contains(&word.as_str()) && (is_call || word == "session_user"))
     };
-    all.iter().enumerate().any(is_question).then(|| Rewriting { sql, all: &all }.spelt_anew())
+    all.iter().enumerate().any(is_question).then(|| Rewriting { sql, all: &all, user }.spelt_anew())
 }
 
 struct Rewriting<'a> {
     sql: &'a str,
     all: &'a [Token<'a>],
+    /// Who asks.
+    user: &'a str,
 }
 
 impl Rewriting<'_> {
@@ -114,11 +116,33 @@ impl Rewriting<'_> {
             out.push_str(name);
             return 1;
         }
+        if ["current_user", "session_user", "current_role"].iter().any(|word| self.is(place, word)) {
+            return self.asker(place, out);
+        }
         if self.is(place, "current_catalog") {
             out.push_str("current_database()");
             return 1;
         }
         0
+    }
+
+    /// The name of who asks, under the name by which it was asked for.
+    fn asker(&self, place: usize, out: &mut String) -> usize {
+        if self.text(place.wrapping_sub(1)) == "." && !self.is(place.wrapping_sub(2), "pg_catalog") {
+            return 0; // a column of that name
+        }
+        let _ = write!(out, "'{}'", self.user.replace('\'', "''"));
+        let is_call = self.text(place + 1) == "(" && self.text(place + 2) == ")";
+        let after = place + if is_call { 3 } else { 1 };
+        let before = place.wrapping_sub(1);
+        let is_column = self.is(before, "select") || self.text(before) == ",";
+        let is_last = self.all.get(after).is_none() || self.text(after) == "," || self.is(after, "from");
+        let depth = self.all.iter().take(place).filter(|token| token.text == "(").count();
+        let closed = self.all.iter().take(place).filter(|token| token.text == ")").count();
+        if is_column && is_last && depth == closed {
+            let _ = write!(out, " AS \"{}\"", self.text(place).to_ascii_lowercase());
+        }
+        after - place
     }
 
     /// `OPERATOR(pg_catalog.~)`: the operator alone.
@@ -193,13 +217,13 @@ mod tests {
     use super::*;
 
     fn anew(sql: &str) -> String {
-        catalogue_question(sql).unwrap()
+        catalogue_question(sql, "o'k").unwrap()
     }
 
     #[test]
     fn questions_to_the_views_are_left_alone() {
         for sql in ["SELECT 'pg_class' FROM links", "SELECT count(*) FROM links -- pg_catalog", "SELECT 1"] {
-            assert_eq!(catalogue_question(sql), None, "{sql}");
+            assert_eq!(catalogue_question(sql, "me"), None, "{sql}");
         }
     }
 
@@ -209,6 +233,13 @@ mod tests {
         assert_eq!(anew("SELECT a.b FROM pg_catalog.pg_class a"), "SELECT a.b FROM pg_class a");
         assert_eq!(anew("FROM information_schema.tables"), "FROM tables");
         assert_eq!(anew("SELECT pg_catalog.current_setting('x')"), "SELECT pg_current_setting('x')");
+    }
+
+    #[test]
+    fn who_asks_is_told() {
+        assert_eq!(anew("SELECT current_user, 1"), "SELECT 'o''k' AS \"current_user\", 1");
+        assert_eq!(anew("SELECT pg_x(session_user)"), "SELECT pg_x('o''k')");
+        assert_eq!(anew("SELECT a.current_user FROM pg_x a"), "SELECT a.current_user FROM pg_x a");
     }
 
     #[test]

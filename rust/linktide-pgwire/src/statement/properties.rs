@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn every_text_is_read_or_refused(text in texts()) {
         let _ = read(&text);
-        let _ = catalogue_question(&text);
+        let _ = catalogue_question(&text, "me");
         let _ = parameter_types(&text);
     }
 }
