@@ -255,6 +255,18 @@ def test_a_line_that_is_no_user_is_named_and_not_shown(tmp_path: Path, line: str
     assert verifier[20:40] not in str(refused.value)
 
 
+def test_check_looks_at_the_users(tmp_path: Path) -> None:
+    (tmp_path / "linktide.toml").write_text('[sql]\nenabled = true\nusers_file = "users"\n')
+    assert run(tmp_path, "ann", given="secret word\n")[0] == 0
+    flags = ["--config", str(tmp_path / "linktide.toml")]
+    told = CliRunner().invoke(main, ["check", *flags]).output
+    assert re.search(r"ok +sql: 1 users of .*users may log in by 127.0.0.1 port 5433, without TLS", told)
+    (tmp_path / "users").write_text("nobody\n")
+    result = CliRunner().invoke(main, ["check", *flags])
+    assert "line 1" in result.output
+    assert result.exit_code == int(ExitCode.CONFIG)
+
+
 def test_verifiers_are_those_of_postgresql() -> None:
     # RFC 7677, section 3: user, password, salt and iterations of the example.
     salt = bytes.fromhex("5b6d99689d123b8e4d4b0f4e1c4b7d3e")
