@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import adbc_driver_postgresql.dbapi
 import asyncpg
 import psycopg
 import pytest
@@ -148,6 +149,31 @@ def test_asyncpg_asks_and_reads(service: Service) -> None:
     assert names == [f"site-{number}.example" for number in range(3)]
     assert listed == ["a", None]
     assert number == "ab"
+
+
+def test_adbc_reads_by_copy_with_the_types_it_asks_for(service: Service) -> None:
+    with adbc_driver_postgresql.dbapi.connect(
+        f"postgresql://me@127.0.0.1:{port_of(service)}/linktide"
+    ) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT source_domain, first_seen, times_lost, is_live, anchor, [1.5::DOUBLE, NULL] AS listed "
+                "FROM links ORDER BY 1"
+            )
+            table = cursor.fetch_arrow_table()
+        kinds = [str(field.type) for field in table.schema]
+        assert kinds[:5] == ["string", "timestamp[us, tz=UTC]", "int64", "bool", "string"]
+        assert kinds[5].startswith("list")
+        assert table.column("source_domain").to_pylist() == [f"site-{number}.example" for number in range(3)]
+        assert table.column("listed").to_pylist() == [[1.5, None]] * 3
+        objects = connection.adbc_get_objects(depth="tables").read_all().to_pylist()
+    tables = [
+        table["table_name"]
+        for catalog in objects
+        for schema in catalog["catalog_db_schemas"]
+        for table in schema["db_schema_tables"]
+    ]
+    assert set(VIEWS) <= set(tables)
 
 
 QUESTIONS: dict[str, str] = json.loads(

@@ -38,6 +38,10 @@ const FUNCTIONS: &[&str] = &[
 const RENAMED: &[(&str, &str)] =
     &[("current_setting", "pg_current_setting"), ("set_config", "pg_set_config")];
 
+/// Columns that hold a function by its number, which is 0 where there is none; here they hold names.
+const FUNCTION_COLUMNS: &[&str] =
+    &["typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout"];
+
 /// Return how the engine's catalogue is asked the same; none if the text asks something else.
 pub(crate) fn catalogue_question(sql: &str, user: &str) -> Option<String> {
     let all = tokens(sql);
@@ -119,11 +123,24 @@ impl Rewriting<'_> {
         if ["current_user", "session_user", "current_role"].iter().any(|word| self.is(place, word)) {
             return self.asker(place, out);
         }
+        if self.text(place) == "0" && self.is_of_function(place) {
+            out.push_str("'-'");
+            return 1;
+        }
         if self.is(place, "current_catalog") {
             out.push_str("current_database()");
             return 1;
         }
         0
+    }
+
+    /// Whether a column of functions is compared with what stands here.
+    fn is_of_function(&self, place: usize) -> bool {
+        let signs = ["=", "!", "<", ">"];
+        let mut before = (0..place).rev().skip_while(|at| signs.contains(&self.text(*at)));
+        before
+            .next()
+            .is_some_and(|at| at + 1 < place && FUNCTION_COLUMNS.iter().any(|name| self.is(at, name)))
     }
 
     /// The name of who asks, under the name by which it was asked for.
@@ -266,5 +283,6 @@ mod tests {
         );
         assert_eq!(anew("SELECT pg_x, conrelid::regclass"), "SELECT pg_x, pg_class_of_oid(conrelid)");
         assert_eq!(anew("SELECT '5'::pg_catalog.oid"), "SELECT '5'::oid");
+        assert_eq!(anew("pg_x AND (t.typreceive != 0 OR 0 = 0)"), "pg_x AND (t.typreceive != '-' OR 0 = 0)");
     }
 }
