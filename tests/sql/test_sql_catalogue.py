@@ -157,8 +157,8 @@ def test_adbc_reads_by_copy_with_the_types_it_asks_for(service: Service) -> None
     ) as connection:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT source_domain, first_seen, times_lost, is_live, anchor, [1.5::DOUBLE, NULL] AS listed "
-                "FROM links ORDER BY 1"
+                "SELECT source_domain, first_seen, times_lost, is_live, anchor, "
+                "[1.5::DOUBLE, NULL] AS listed FROM links ORDER BY 1"
             )
             table = cursor.fetch_arrow_table()
         kinds = [str(field.type) for field in table.schema]
