@@ -172,15 +172,18 @@ def _open(views: ReaderPool) -> ReaderPool:
         "threads": 1,
         **CLOSED_TO_EXTENSIONS,
     }
-    # The instance lives as long as its cursors.
-    with duckdb.connect(":memory:", config=config) as connection:
+    connection = duckdb.connect(":memory:", config=config)
+    try:
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         tables = _build(connection, columns)
-        cursors = [connection.cursor() for _ in range(settings.size)]
-    for cursor in cursors:
-        # Before the schemas of DuckDB's own, whose tables tell of the instance and not of the links.
-        cursor.execute("SET search_path = 'pg,info'").fetchall()
-    lock_readers(cursors, settings, None)
+        cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
+        for cursor in cursors:
+            # Before the schemas of DuckDB's own, whose tables tell of the instance and not of the links.
+            cursor.execute("SET search_path = 'pg,info'").fetchall()
+        lock_readers(cursors, settings, None)
+    except BaseException:
+        connection.close()
+        raise
     names = Names(tables, macros=frozenset())
     return ReaderPool(cursors, settings, lambda cursor: cursor.close(), gate=Gate(names))
 
