@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use linktide_pgwire::{
     Answer, Asked, Engine, Parameter, Refusal, Server, ServerError, ServerSettings, User, Users,
 };
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use pyo3_arrow::{PySchema, PyTable};
@@ -131,7 +131,11 @@ impl PyPgServer {
         let settings = ServerSettings { address, connections, tls, needs_tls, spill_folder, spill_bytes };
         let started = py.detach(|| Server::start(settings, users_of(users), Arc::new(PyEngine(engine))));
         started.map(|server| Self { server }).map_err(|error| match error {
-            ServerError::Bind(error) | ServerError::Threads(error) => error.into(),
+            ServerError::Bind(error) | ServerError::Threads(error) => match error.raw_os_error() {
+                // With its number, by which the sentence is chosen.
+                Some(number) => PyOSError::new_err((number, error.to_string())),
+                None => error.into(),
+            },
             ServerError::Tls(..) => PyValueError::new_err(error.to_string()),
         })
     }
