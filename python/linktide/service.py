@@ -133,8 +133,7 @@ class Service:
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
-        is_on = config.sql_enabled and not stop_when_exhausted
-        self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=is_on)
+        self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not stop_when_exhausted)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:

@@ -173,7 +173,7 @@ class SqlServing:
         self._desk = SqlDesk(source)
         self._metrics = metrics
         self._start = start
-        self._is_on = is_on
+        self._is_on = is_on and config.sql_enabled
         self._server: PgServer | None = None
 
     @property
