@@ -98,15 +98,14 @@ class Service:
             None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
         )
         self._stop = threading.Event()
-        self._ends_by_itself = stop_when_exhausted
+        self._ends_by_itself = ends = stop_when_exhausted
         self.stopped_by: int | None = None
         self._reload = reload
         self._is_reload_asked = False
         self._has_begun = False
         self._metrics = Metrics()
-        limit = config.index_memory_limit
-        self._memory = MemoryLimit(limit, self._metrics, ends_by_itself=stop_when_exhausted)
-        self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=stop_when_exhausted)
+        self._memory = MemoryLimit(config.index_memory_limit, self._metrics, ends_by_itself=ends)
+        self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=ends)
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
@@ -133,7 +132,7 @@ class Service:
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
-        self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not stop_when_exhausted)
+        self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
