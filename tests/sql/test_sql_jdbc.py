@@ -48,7 +48,8 @@ def test_jdbc_asks_and_reads(tmp_path: Folder) -> None:
     assert {"link_id:numeric", "source_url:text", "first_seen:timestamptz", "is_live:bool"} <= set(
         told["columns"]
     )
-    assert all(told[name] == [] for name in ("keys", "indexes", "imported", "privileges"))
+    assert all(told[name] == [] for name in ("keys", "indexes", "imported"))
+    assert told["privileges"] == ["SELECT"]
     assert {"int4", "text", "timestamptz", "numeric", "bool"} <= set(told["types"])
     assert "public" in told["schemas"]
     assert told["catalogs"] == ["linktide"]

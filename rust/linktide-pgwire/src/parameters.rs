@@ -93,6 +93,7 @@ fn array(text: &str, item: &Type) -> Option<Result<Vec<Parameter>, Refusal>> {
     let mut characters = body.chars().peekable();
     loop {
         let mut one = String::new();
+        while characters.next_if(|one| one.is_whitespace()).is_some() {}
         let is_quoted = characters.next_if_eq(&'"').is_some();
         loop {
             match characters.next() {
@@ -107,12 +108,16 @@ fn array(text: &str, item: &Type) -> Option<Result<Vec<Parameter>, Refusal>> {
                 break;
             }
         }
+        if !is_quoted {
+            one.truncate(one.trim_end().len());
+        }
         let is_null = !is_quoted && one.eq_ignore_ascii_case("null");
         let value = Bytes::from(one.into_bytes());
         match read((!is_null).then_some(&value), Some(item), false) {
             Ok(value) => items.push(value),
             Err(refusal) => return Some(Err(refusal)),
         }
+        while characters.next_if(|one| one.is_whitespace()).is_some() {}
         match characters.next() {
             Some(',') if items.len() < MOST_ITEMS => {}
             None => return Some(Ok(items)),
@@ -266,6 +271,8 @@ mod tests {
             list,
             Parameter::List(vec![text("a"), text("b \"c\",d"), Parameter::Null, text("null"), text("")])
         );
+        let spaced = as_text(r#"{ "p", f g , " h"}"#, &Type::TEXT_ARRAY).unwrap();
+        assert_eq!(spaced, Parameter::List(vec![text("p"), text("f g"), text(" h")]));
         assert_eq!(as_text("{}", &Type::INT4_ARRAY).unwrap(), Parameter::List(vec![]));
         for odd in ["{a", "{{1},{2}}", "{\"a}", "{1}x", "x"] {
             assert!(as_text(odd, &Type::INT4_ARRAY).is_err(), "{odd}");

@@ -288,6 +288,7 @@ def _fill_relations(
         "relpersistence": "p",
         "relreplident": "n",
         "relispopulated": True,
+        "relacl": ["=r/linktide"],
     }
     classes: list[dict[str, object]] = []
     attributes: list[dict[str, object]] = []

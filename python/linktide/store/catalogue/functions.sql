@@ -62,6 +62,9 @@ CREATE MACRO pg.pg_get_function_identity_arguments(function_oid) AS (
     SELECT array_to_string(lt_p.proargnames, ', ')
     FROM (SELECT function_oid AS lt_key) lt_a JOIN pg.pg_proc lt_p ON lt_p.oid = lt_a.lt_key);
 CREATE MACRO pg.pg_get_functiondef(function_oid) AS NULL::VARCHAR;
+CREATE MACRO pg.pg_get_function_sqlbody(function_oid) AS NULL::VARCHAR;
+CREATE MACRO pg.pg_collation_is_visible(collation_oid) AS true;
+CREATE MACRO pg.pg_opclass_is_visible(opclass_oid) AS true;
 CREATE MACRO pg.pg_relation_is_publishable(table_oid) AS false;
 CREATE MACRO pg.pg_relation_size(table_oid) AS 0::BIGINT, (table_oid, fork) AS 0::BIGINT;
 CREATE MACRO pg.pg_table_size(table_oid) AS 0::BIGINT;

@@ -35,8 +35,11 @@ const FUNCTIONS: &[&str] = &[
 ];
 /// Functions that are called otherwise there: DuckDB's own of that name do more, and the gate refuses them, or
 /// none has that name.
-const RENAMED: &[(&str, &str)] =
-    &[("current_setting", "pg_current_setting"), ("set_config", "pg_set_config")];
+const RENAMED: &[(&str, &str)] = &[
+    ("current_setting", "pg_current_setting"),
+    ("json_build_object", "json_object"),
+    ("set_config", "pg_set_config"),
+];
 
 /// Columns that hold a function by its number, which is 0 where there is none; here they hold names.
 const FUNCTION_COLUMNS: &[&str] =
@@ -250,6 +253,7 @@ mod tests {
         assert_eq!(anew("SELECT a.b FROM pg_catalog.pg_class a"), "SELECT a.b FROM pg_class a");
         assert_eq!(anew("FROM information_schema.tables"), "FROM tables");
         assert_eq!(anew("SELECT pg_catalog.current_setting('x')"), "SELECT pg_current_setting('x')");
+        assert_eq!(anew("SELECT pg_x, json_build_object('a', 1)"), "SELECT pg_x, json_object('a', 1)");
     }
 
     #[test]
