@@ -33,7 +33,7 @@ SESSION = {
 
 
 def is_of_catalogue(line: str) -> bool:
-    """Tell whether PostgreSQL's catalogue answers a line; it holds nothing of the database and of no setting."""
+    """Tell whether the catalogue of PostgreSQL answers a line; it holds nothing of the database."""
     return any(word in line for word in ("pg_tables", "information_schema.tables", "current_setting"))
 
 
