@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from linktide.store.database import Database
 
@@ -159,7 +159,7 @@ class ReaderPool:
         statement = self._gate.check(sql, role)
         with self._cursor() as cursor:
             guard = _Guard(cursor, self._settings.limits, _never)
-            return _run(cursor, statement.sql, parameters, guard, is_described=True).schema
+            return _run(cursor, statement.sql, parameters, guard, _describe).schema
 
     def close(self) -> None:
         """Interrupt what runs and close the readers; idempotent. Close the pool before its database."""
@@ -336,13 +336,12 @@ def _run(
     sql: str,
     parameters: Parameters,
     guard: _Guard,
-    *,
-    is_described: bool = False,
+    read: Callable[[DuckDBPyConnection, str, Parameters, _Guard], pa.Table] | None = None,
 ) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return _read(cursor, sql, parameters, guard, is_described=is_described)
+            return (read or _read)(cursor, sql, parameters, guard)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -366,15 +365,20 @@ def _control(cursor: DuckDBPyConnection, statement: str) -> None:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
-def _read(
-    cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard, *, is_described: bool
-) -> pa.Table:
-    limits = guard.limits
+def _relation(cursor: DuckDBPyConnection, sql: str, parameters: Parameters) -> DuckDBPyRelation:
     relation = cursor.sql(sql, params=parameters)
     if relation is None:
         raise RefusedQueryError("the statement returns no rows")
-    if is_described:
-        relation = relation.limit(0)
+    return relation
+
+
+def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _guard: _Guard) -> pa.Table:
+    return _relation(cursor, sql, parameters).limit(0).to_arrow_table()
+
+
+def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+    limits = guard.limits
+    relation = _relation(cursor, sql, parameters)
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
     with relation.to_arrow_reader(_ROWS_PER_BATCH) as reader:
         batches: list[pa.RecordBatch] = []

@@ -28,7 +28,7 @@ fn told_type(all: &[Token<'_>], place: usize) -> Option<Type> {
     let is = |at: usize, word: &str| all.get(at).is_some_and(|token| token.is(word));
     let is_list = text(place + 4) == "[" && text(place + 5) == "]";
     if text(place + 1) == ":" && text(place + 2) == ":" {
-        return by_name(&text(place + 3).to_ascii_lowercase(), is_list);
+        return Some(by_name(&text(place + 3).to_ascii_lowercase(), is_list));
     }
     let before = place.wrapping_sub(1);
     if is(before, "limit") || is(before, "offset") {
@@ -39,7 +39,7 @@ fn told_type(all: &[Token<'_>], place: usize) -> Option<Type> {
 }
 
 /// Types whose values need no more than their name to be read.
-fn by_name(name: &str, is_list: bool) -> Option<Type> {
+fn by_name(name: &str, is_list: bool) -> Type {
     let (one, list) = match name {
         "smallint" | "int2" => (Type::INT2, Type::INT2_ARRAY),
         "int" | "integer" | "int4" => (Type::INT4, Type::INT4_ARRAY),
@@ -51,7 +51,7 @@ fn by_name(name: &str, is_list: bool) -> Option<Type> {
         "bytea" => (Type::BYTEA, Type::BYTEA_ARRAY),
         _ => (Type::TEXT, Type::TEXT_ARRAY),
     };
-    Some(if is_list { list } else { one })
+    if is_list { list } else { one }
 }
 
 #[cfg(test)]
