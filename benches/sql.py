@@ -166,21 +166,17 @@ def _service(folder: Path) -> Iterator[_Service]:
             ports.append(free.getsockname()[1])
     assigned = {"sql.enabled": "true", "sql.port": ports[0], "http_port": ports[1], "log_level": "warning"}
     options = [part for name, value in assigned.items() for part in ("--set", f"{name}={value}")]
-    command = [
-        sys.executable,
-        "-m",
-        "linktide.cli",
-        "run",
-        "--database",
-        str(folder / "links.duckdb"),
-        *options,
-    ]
+    start = "from linktide.cli import main; main()"
+    named = ["--database", str(folder / "links.duckdb"), *options]
+    command = [sys.executable, "-c", start, "run", *named]
     program = subprocess.Popen(command, env={**os.environ, "LINKTIDE_CONFIG": ""})  # noqa: S603 - ours
     try:
         service = _Service(folder, *ports)
         for _ in range(300):
             with contextlib.suppress(psycopg.OperationalError), service.connect():
                 break
+            if program.poll() is not None:
+                raise RuntimeError(f"the service ended with {program.returncode}")
             time.sleep(0.1)
         yield service
     finally:
