@@ -15,6 +15,7 @@ __all__ = [
     "DomainWeb",
     "EventBatch",
     "Index",
+    "PgServer",
     "Snapshot",
     "SolvedWeb",
     "Standing",
@@ -483,3 +484,40 @@ class WhatIf:
 
     def numbers(self) -> dict[str, float]:
         """Return citation and points before and after, exact and to first order, the error and its bound."""
+
+@final
+class PgServer:
+    """A running PostgreSQL endpoint, in threads of its own.
+
+    `engine` has `run(sql, catalogue_sql, parameters, role, timeout_seconds, is_abandoned)`, which returns a
+    table, and `describe(sql, catalogue_sql, parameters, role)`, which returns a schema; both are called from
+    many threads at once. An exception with an attribute `code` is told to the client with it. A user is
+    (name, role, salt, iterations, stored key, server key); without users anybody comes in, as a reader.
+    Raises OSError if it cannot listen, ValueError for what is no address, certificate or key.
+    """
+
+    def __new__(
+        cls,
+        engine: object,
+        host: str,
+        port: int,
+        *,
+        connections: int,
+        tls: tuple[Path, Path] | None,
+        needs_tls: bool,
+        spill_folder: Path,
+        spill_bytes: int,
+        users: Sequence[tuple[str, str, bytes, int, bytes, bytes]] | None,
+    ) -> PgServer: ...
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+
+    def replace_users(self, users: Sequence[tuple[str, str, bytes, int, bytes, bytes]] | None) -> None:
+        """Take other users; who is in stays in."""
+
+    def stats(self) -> tuple[int, int, int, int, int]:
+        """Return (open, accepted, failed logins, turned away, spilled bytes)."""
+
+    def stop(self) -> None:
+        """Close the listener and all connections; returns within two seconds."""

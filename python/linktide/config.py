@@ -19,6 +19,7 @@ from linktide.setting import (
     domain_sets,
     domains,
     flag,
+    host,
     loopback_host,
     number,
     path,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 CONFIG_FILE_NAME = "linktide.toml"
 DEFAULT_ORIGIN = "default"
-SECTIONS = ("kafka", "authority", "retention")
+SECTIONS = ("kafka", "authority", "retention", "sql")
 NOT_SETTINGS = {
     "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
     "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
@@ -218,6 +219,23 @@ class Config:
     statement_timeout_seconds: float = setting(30.0, number(0.1, 3600), "A longer query is stopped.")
     query_max_rows: int = setting(1_000_000, whole_number(1, 10**9), "Most rows one query may return.")
     query_max_bytes: int = setting(2**28, size(2**20, 2**36), "Most bytes, as Arrow, one query may return.")
+
+    sql_enabled: bool = setting(
+        default=False, reader=flag(), text="Whether to answer SQL clients by the PostgreSQL protocol."
+    )
+    sql_host: str = setting(
+        "127.0.0.1", host(), "Address to bind; any but the loopback wants `sql.users_file` and TLS."
+    )
+    sql_port: int = setting(5433, port(), "Port to bind; 0: the system chooses one.")
+    sql_users_file: Path | None = setting(
+        None, path(), "Users and SCRAM verifiers, by `linktide sql-user`; not set: anybody, no password."
+    )
+    sql_tls_certfile: Path | None = setting(None, path(), "Certificate chain of the endpoint, PEM.")
+    sql_tls_keyfile: Path | None = setting(None, path(), "Key of that certificate, PEM.")
+    sql_connections: int = setting(32, whole_number(1, 1_000), "Clients logged in at once.")
+    sql_spill_max_bytes: int = setting(
+        2**32, size(0, 2**50), "Results not read within 5 s wait in files; most bytes of all of them."
+    )
 
     start_retry_seconds: float = setting(
         30.0,

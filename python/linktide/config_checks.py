@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError
+from linktide.setting import is_loopback
 
 if TYPE_CHECKING:
     from linktide.config import Config
@@ -22,6 +23,7 @@ def check_together(config: Config) -> None:
         )
     _check_kafka(config)
     _check_security(config)
+    _check_sql(config)
 
 
 def _check_kafka(config: Config) -> None:
@@ -60,4 +62,26 @@ def _check_security(config: Config) -> None:
     if config.kafka_ssl_keyfile and not config.kafka_ssl_certfile:
         raise ConfigError(
             "kafka.ssl_keyfile is set without kafka.ssl_certfile; name the certificate of the key."
+        )
+
+
+def _check_sql(config: Config) -> None:
+    if (config.sql_tls_certfile is None) != (config.sql_tls_keyfile is None):
+        raise ConfigError(
+            "One of sql.tls_certfile and sql.tls_keyfile is set; name both, the certificate and its key."
+        )
+    if not config.sql_enabled or is_loopback(config.sql_host):
+        return
+    lacking = [
+        name
+        for name, value in (
+            ("sql.users_file", config.sql_users_file),
+            ("sql.tls_certfile", config.sql_tls_certfile),
+        )
+        if value is None
+    ]
+    if lacking:
+        raise ConfigError(
+            f"sql.host is {config.sql_host}, which others can reach, and {' and '.join(lacking)} not set; "
+            "name users and a certificate, or set sql.host to 127.0.0.1."
         )

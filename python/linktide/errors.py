@@ -100,3 +100,7 @@ class RefusedQueryError(LinktideError):
     """The SQL gate refused or bounded a statement."""
 
     exit_code = ExitCode.REFUSED_QUERY
+
+
+class UnknownNameError(RefusedQueryError):
+    """A statement names what is none of the documented views."""

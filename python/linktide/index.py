@@ -24,6 +24,9 @@ URL_POLICY_VERSION: str = str(_core.URL_POLICY_VERSION)
 scan_record_batches = _core.scan_record_batches
 """Walk Kafka record batches: (data, fetch offset) → (next offset, records, damaged offset or None)."""
 
+PgServer = _core.PgServer
+"""The PostgreSQL endpoint, running; see serve/sql.py."""
+
 AuthorityCore = _core.AuthorityGraph
 """The graph and scores behind `linktide.authority.AuthorityGraph`."""
 

@@ -23,7 +23,7 @@ from linktide.configured import (
 )
 from linktide.errands import Workplace
 from linktide.errors import ConfigError, LinktideError, RetryError
-from linktide.index import SuffixList
+from linktide.index import PgServer, SuffixList
 from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
@@ -44,6 +44,7 @@ from linktide.segment_watch import SegmentWatch
 from linktide.serve.http import build_app
 from linktide.serve.live_view import version
 from linktide.serve.server import HttpServer
+from linktide.serve.sql import SqlServing
 from linktide.serve.state import ServiceState
 from linktide.snapshot import Snapshots
 from linktide.sources.push import PushSource
@@ -97,15 +98,14 @@ class Service:
             None if stop_when_exhausted else PushSource(now_us=now_us, inbox_bytes=config.queue_max_bytes)
         )
         self._stop = threading.Event()
-        self._ends_by_itself = stop_when_exhausted
+        self._ends_by_itself = ends = stop_when_exhausted
         self.stopped_by: int | None = None
         self._reload = reload
         self._is_reload_asked = False
         self._has_begun = False
         self._metrics = Metrics()
-        limit = config.index_memory_limit
-        self._memory = MemoryLimit(limit, self._metrics, ends_by_itself=stop_when_exhausted)
-        self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=stop_when_exhausted)
+        self._memory = MemoryLimit(config.index_memory_limit, self._metrics, ends_by_itself=ends)
+        self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=ends)
         kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
         given = [kafka] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
@@ -132,6 +132,7 @@ class Service:
             now_us=now_us,
             is_stopping=self._stop.is_set,
         )
+        self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
@@ -140,7 +141,7 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with self._signals(), self._watching(), self._http():
+        with self._signals(), self._watching(), self._http(), self._sql:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -309,6 +310,7 @@ class Service:
         try:
             config = self._reload()
             seeds = read_seeds(config)
+            self._sql.reload(config)
         except ConfigError as error:
             _LOG.error("The configuration is not taken again: %s", error)
             return False

@@ -282,6 +282,14 @@ def _many(parse_one: Callable[[object], str], type_name: str, wanted: str) -> Re
     return Reader(type_name, wanted, parse)
 
 
+def is_loopback(name: str) -> bool:
+    """Tell whether only this machine can reach an address; a name but localhost may lead anywhere."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
 def loopback_host() -> Reader[str]:
     """Read an address of this machine alone; until there is authentication and TLS, no other may be bound."""
 
@@ -293,6 +301,21 @@ def loopback_host() -> Reader[str]:
 
     wanted = "a loopback address such as 127.0.0.1: this version has no authentication and no TLS"
     return Reader("address", wanted, parse)
+
+
+def host() -> Reader[str]:
+    """Read an address or a host name."""
+
+    def parse(value: object) -> str:
+        name = text().parse(value).strip().strip("[]")
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            if name != "localhost":
+                parse_domain(name)
+        return name
+
+    return Reader("address", "an address such as 127.0.0.1, or a host name", parse)
 
 
 def port() -> Reader[int]:

@@ -112,7 +112,7 @@ def test_an_unknown_variable_names_itself_and_the_nearest(tmp_path: Path) -> Non
     assert "LINKTIDE_DATABASE?" in sentence
 
 
-@pytest.mark.parametrize("name", ["FOO", "BAR", "TOKEN", "URL_HOST", "DEBUG", "HOME", "X"])
+@pytest.mark.parametrize("name", ["FOO", "BAR", "TOKEN", "URL_POLICY", "DEBUG", "HOME", "X"])
 def test_a_name_far_from_all_others_gets_no_suggestion(tmp_path: Path, name: str) -> None:
     for sentence in (refused(tmp_path, environ={f"LINKTIDE_{name}": "x"}), refused(tmp_path, f"{name} = 1")):
         assert name in sentence

@@ -9,7 +9,10 @@ from linktide.metrics.catalog import CATALOG, Kind, Metric
 from linktide.metrics.reference import metrics_text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
-ROOMS = ("service", "pipeline", "sources", "store", "index", "links", "authority", "public", "http", "serve")
+ROOMS = (
+    *("service", "pipeline", "sources", "store", "index"),
+    *("links", "authority", "public", "http", "serve", "sql"),
+)
 UNITS = ("seconds", "bytes", "ratio", "total")
 BOUNDED = {
     "version", "event", "reason", "stage", "source", "topic", "partition", "domain", "role", "route",

@@ -22,6 +22,7 @@ from linktide.cli.query import query
 from linktide.cli.recovery import backup, migrate, rebuild, replay, restore
 from linktide.cli.rekey import rekey
 from linktide.cli.run import run
+from linktide.cli.sql_user import sql_user
 from linktide.cli.status import status
 from linktide.cli.top import top
 from linktide.cli.url import url
@@ -108,6 +109,7 @@ def _version() -> str:
         import_files,
         produce,
         query,
+        sql_user,
         top,
         check,
         status,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from linktide.cli import session
 from linktide.cli.remote import find_service
 from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.serve.sql_users import read_users
 from linktide.suffixes import misplaced, read_suffix_list, suffix_list_path
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def findings(config: Config, *, is_online: bool) -> Iterator[Finding]:
     yield _tried("configuration", lambda: _configuration(config))
     yield _tried("public suffix list", lambda: _public_suffix_list(config))
     yield _tried("database", lambda: _database(config))
+    if config.sql_enabled:
+        yield _tried("sql", lambda: _sql(config))
     if is_online:
         yield _tried("kafka", lambda: session.check_brokers(config))
 
@@ -53,6 +56,15 @@ def _public_suffix_list(config: Config) -> str:
     for sentence in misplaced(config, read):
         raise ConfigError(sentence)
     return f"{suffix_list_path(config.public_suffix_list)} is loaded (version {read.version})."
+
+
+def _sql(config: Config) -> str:
+    where = f"{config.sql_host} port {config.sql_port}"
+    if config.sql_users_file is None:
+        return f"anybody on this machine may read by {where}; there is no sql.users_file."
+    count = len(read_users(config.sql_users_file))
+    way = "with TLS" if config.sql_tls_certfile is not None else "without TLS"
+    return f"{count} users of {config.sql_users_file} may log in by {where}, {way}."
 
 
 def _database(config: Config) -> str:

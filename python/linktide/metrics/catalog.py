@@ -244,5 +244,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "Queries by outcome: done, refused, failed, abandoned (the client hung up).",
         "outcome",
     ),
+    _gauge("linktide_sql_connections", "Connections of SQL clients now."),
+    _counter("linktide_sql_accepted_total", "Connections of SQL clients taken."),
+    _counter("linktide_sql_failed_logins_total", "Wrong passwords of SQL clients."),
+    _counter("linktide_sql_turned_away_total", "SQL clients turned away: too many were connected."),
+    _gauge("linktide_sql_spilled_bytes", "Results that SQL clients have not read in time, in files."),
     _histogram("linktide_serve_query_seconds", "Time of a query.", _TIME_BUCKETS),
 )

@@ -49,6 +49,7 @@ _TITLES = {
     _ABOUT_DOMAINS: "Tracked domains",
     "http": "HTTP",
     "serve": "Queries",
+    "sql": "SQL clients",
 }
 _ROOM = 1
 

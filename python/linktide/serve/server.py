@@ -57,23 +57,26 @@ def bind(host: str, port: int) -> Bound:
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise _not_bound(host, port, error) from error
+        raise not_bound(host, port, error, "http_host", "http_port") from error
     # The numeric address: a name such as localhost may lead a client to another one.
     bound_host, bound_port = listener.getsockname()[:2]
     return Bound(listener, str(bound_host), int(bound_port))
 
 
-def _not_bound(host: str, port: int, error: OSError) -> ConfigError:
+def not_bound(host: str, port: int, error: OSError, host_setting: str, port_setting: str) -> ConfigError:
+    """Return what to tell of an address that cannot be listened on, with the settings that name it."""
     if error.errno == errno.EADDRINUSE:
         return ConfigError(
-            f"{host} port {port} is taken by {port_holder(port)}; stop that, or set http_port to another "
-            "port, or to 0 for any free one."
+            f"{host} port {port} is taken by {port_holder(port)}; stop that, or set {port_setting} to "
+            "another port, or to 0 for any free one."
         )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return ConfigError(f"{host} port {port} may not be bound by this user; set http_port above 1023.")
+        return ConfigError(
+            f"{host} port {port} may not be bound by this user; set {port_setting} above 1023."
+        )
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
     return ConfigError(
-        f"{host} port {port} cannot be bound ({reason}); set http_host to an address of this machine."
+        f"{host} port {port} cannot be bound ({reason}); set {host_setting} to an address of this machine."
     )
 
 

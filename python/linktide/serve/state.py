@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
 from linktide.serve.kept_answers import KeptAnswers
+from linktide.store.catalogue import Catalogue
 from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
 
@@ -66,6 +67,7 @@ class _Open:
     database: Database
     readers: ReaderPool
     answers: KeptAnswers
+    catalogue: Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,32 +134,59 @@ class ServiceState:
                 lambda sql, parameters: readers.query(sql, Role.ADMIN, parameters).table,
                 lambda: session.stored_rev,
             )
-            self._open = _Open(session, index, database, readers, answers)
+            self._open = _Open(session, index, database, readers, answers, Catalogue(readers))
             self._down_because = None
 
     def is_down(self, because: str) -> None:
         """Hear that nothing is queryable for the moment; the first reason stays until the next session."""
         with self._lock:
+            if self._open is not None:
+                self._open.catalogue.close()
             self._open = None
             self._down_because = self._down_because or because
 
     # --- ServiceApi ----------------------------------------------------------------------------------------
 
-    def query(
-        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+    def query(  # noqa: PLR0913 - all but the text by name
+        self,
+        sql: str,
+        *,
+        max_rows: int | None,
+        role: Role,
+        is_abandoned: Callable[[], bool],
+        parameters: Sequence[object] | None = None,
+        timeout_seconds: float | None = None,
+        catalogue_sql: str | None = None,
     ) -> pa.Table:
-        """Run one statement through the gate."""
+        """Run one statement through the gate; `timeout_seconds` can only lower the setting's.
+
+        `catalogue_sql` is the same as the catalogue is asked it, if it looks like a question to that.
+        """
         config = self._config
-        limits = QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
+        seconds = min(config.statement_timeout_seconds, timeout_seconds or config.statement_timeout_seconds)
+        limits = QueryLimits(seconds, config.query_max_rows, config.query_max_bytes).narrowed(max_rows)
         try:
-            readers = self._now_open().readers
-            result = readers.query(sql, role, limits=limits.narrowed(max_rows), is_abandoned=is_abandoned)
+            result = self._now_open().catalogue.ask(
+                sql,
+                catalogue_sql,
+                lambda readers, text: readers.query(
+                    text, role, parameters, limits, is_abandoned=is_abandoned
+                ),
+            )
         except LinktideError as error:
             self._metrics.add("linktide_serve_queries_total", 1, _outcome(error))
             raise
         self._metrics.add("linktide_serve_queries_total", 1, "done")
         self._metrics.observe("linktide_serve_query_seconds", result.seconds)
         return result.table
+
+    def describe(
+        self, sql: str, *, role: Role, parameters: Sequence[object] | None, catalogue_sql: str | None
+    ) -> pa.Schema:
+        """Return the columns of one statement that passes the gate."""
+        return self._now_open().catalogue.ask(
+            sql, catalogue_sql, lambda readers, text: readers.describe(text, role, parameters)
+        )
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Pushed:
         """Take NDJSON lines and return once they are stored."""

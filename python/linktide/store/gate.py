@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from linktide.errors import RefusedQueryError
+from linktide.errors import RefusedQueryError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,6 +141,15 @@ _SERIALIZE = "SELECT json_serialize_sql(CAST(? AS VARCHAR))"
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*EXPLAIN\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a statement may name, in lower case."""
+
+    views: frozenset[str] = frozenset(VIEWS)
+    macros: frozenset[str] = frozenset(MACROS)
+    table_functions: frozenset[str] = _TABLE_FUNCTIONS
+
+
 class Role(StrEnum):
     """Who asks."""
 
@@ -165,7 +174,9 @@ class Gate:
     storage version, which leaves out what that version did not know, so that the check could not see it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None) -> None:
+        """Let statements name `names`; the documented views and macros if that is None."""
+        self._names = names or Names()
         self._parser = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
         self._lock = threading.Lock()
 
@@ -221,7 +232,7 @@ class Gate:
                 raise RefusedQueryError(f"the statement cannot be checked: {parsed['error_message']}")
             if len(parsed["statements"]) != 1:
                 raise RefusedQueryError("exactly one statement may run at a time")
-            _Walk(role).visit(parsed["statements"][0], frozenset())
+            _Walk(role, self._names).visit(parsed["statements"][0], frozenset())
         except duckdb.Error as error:
             raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # a form we do not know
@@ -251,6 +262,7 @@ class _Walk:
     """Visits every node of a parsed SELECT; refuses the first that is not known to be harmless."""
 
     role: Role
+    names: Names
 
     def visit(self, node: Any, scope: frozenset[str]) -> None:  # noqa: ANN401 - any JSON
         """Check a node and all below it; `scope` holds the names of the CTEs it sees, in lower case."""
@@ -305,19 +317,18 @@ class _Walk:
         if not catalog:
             if not schema and name in scope:
                 return
-            if schema in ("", "main") and name in VIEWS:
+            if schema in ("", "main") and name in self.names.views:
                 return
             if schema == "internal" and self.role is Role.ADMIN:
                 return
         whole = ".".join(part for part in (catalog, schema, name) if part)
-        raise RefusedQueryError(f"{whole} is not a documented view; known are {', '.join(VIEWS)}")
+        raise UnknownNameError(f"{whole} is not a documented view; known are {', '.join(VIEWS)}")
 
-    @staticmethod
-    def _check_table_function(function: dict[str, Any]) -> None:
+    def _check_table_function(self, function: dict[str, Any]) -> None:
         name = function.get("function_name", "").lower()
         schema, catalog = (function.get(key, "").lower() for key in ("schema", "catalog"))
-        is_known = name in _TABLE_FUNCTIONS and not schema
-        is_known = is_known or (name in MACROS and schema in ("", "main"))
+        is_known = name in self.names.table_functions and not schema
+        is_known = is_known or (name in self.names.macros and schema in ("", "main"))
         if not is_known or catalog:
             raise RefusedQueryError(f"the table function {name or 'without a name'} may not be called here")
 

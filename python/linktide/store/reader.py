@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from linktide.store.database import Database
 
@@ -102,13 +102,14 @@ class ReaderPool:
         settings: ReaderSettings,
         release: Callable[[DuckDBPyConnection], None],
         monotonic: Callable[[], float] = time.monotonic,
+        gate: Gate | None = None,
     ) -> None:
         self._settings = settings
         self._release = release
         self._cursors = tuple(cursors)
         self._monotonic = monotonic
         self._is_closed = False
-        self._gate = Gate()
+        self._gate = gate or Gate()
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
         for cursor in cursors:
@@ -119,7 +120,7 @@ class ReaderPool:
         """Return a pool on the live database; it must be made anew when the database is reopened."""
         settings = settings or ReaderSettings()
         cursors = [database.cursor() for _ in range(settings.size)]
-        _lock(cursors, settings, database.parts.segment_folder)
+        lock_readers(cursors, settings, database.parts.segment_folder)
         return cls(cursors, settings, database.release)
 
     def query(
@@ -150,6 +151,15 @@ class ReaderPool:
                 raise ReadersBusyError(_CLOSED) from error
             raise
         return QueryResult(table, self._monotonic() - started)
+
+    def describe(self, sql: str, role: Role = Role.READER, parameters: Parameters = None) -> pa.Schema:
+        """Return the columns of one statement without its rows. Raises as `query` does."""
+        if self._is_closed:
+            raise ReadersBusyError(_CLOSED)
+        statement = self._gate.check(sql, role)
+        with self._cursor() as cursor:
+            guard = _Guard(cursor, self._settings.limits, _never)
+            return _run(cursor, statement.sql, parameters, guard, _describe).schema
 
     def close(self) -> None:
         """Interrupt what runs and close the readers; idempotent. Close the pool before its database."""
@@ -222,7 +232,7 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
         _check_version(connection, path)
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
-        _lock(cursors, settings, segment_folder(path))
+        lock_readers(cursors, settings, segment_folder(path))
     except BaseException:
         connection.close()
         raise
@@ -236,14 +246,17 @@ def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
         raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
 
 
-def _lock(cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings, folder: Path) -> None:
+def lock_readers(
+    cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings, folder: Path | None
+) -> None:
     """Set what only a reader needs on each cursor, then close the instance to everything outside it.
 
     The order holds: operator_memory_limit belongs to one connection, is not inherited by a new cursor, and
     cannot be set once the configuration is locked.
     """
     # The folder of the segments, which views read and the writer makes; it too cannot be named later.
-    cursors[0].execute("SET GLOBAL allowed_directories = [?]", [str(folder)]).fetchall() if cursors else None
+    if cursors and folder is not None:
+        cursors[0].execute("SET GLOBAL allowed_directories = [?]", [str(folder)]).fetchall()
     for cursor in cursors:
         cursor.execute("SET operator_memory_limit = ?", [settings.operator_memory_limit]).fetchall()
     if not cursors:
@@ -318,11 +331,17 @@ def _resident_bytes() -> int:
         return 0
 
 
-def _run(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+def _run(
+    cursor: DuckDBPyConnection,
+    sql: str,
+    parameters: Parameters,
+    guard: _Guard,
+    read: Callable[[DuckDBPyConnection, str, Parameters, _Guard], pa.Table] | None = None,
+) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return _read(cursor, sql, parameters, guard)
+            return (read or _read)(cursor, sql, parameters, guard)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -346,11 +365,20 @@ def _control(cursor: DuckDBPyConnection, statement: str) -> None:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
 
 
-def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
-    limits = guard.limits
+def _relation(cursor: DuckDBPyConnection, sql: str, parameters: Parameters) -> DuckDBPyRelation:
     relation = cursor.sql(sql, params=parameters)
     if relation is None:
         raise RefusedQueryError("the statement returns no rows")
+    return relation
+
+
+def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _guard: _Guard) -> pa.Table:
+    return _relation(cursor, sql, parameters).limit(0).to_arrow_table()
+
+
+def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+    limits = guard.limits
+    relation = _relation(cursor, sql, parameters)
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
     with relation.to_arrow_reader(_ROWS_PER_BATCH) as reader:
         batches: list[pa.RecordBatch] = []

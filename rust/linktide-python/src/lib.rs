@@ -5,6 +5,7 @@ mod batch;
 mod event;
 mod explain;
 mod index;
+mod pgwire;
 mod suffixes;
 mod url;
 mod url_tables;
@@ -22,6 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     url::register(module)?;
     authority::register(module)?;
     explain::register(module)?;
+    pgwire::register(module)?;
     url_tables::register(module)?;
     Ok(())
 }

@@ -1,0 +1,300 @@
+"""SQL clients on a service that writes, beside a PostgreSQL with the same rows: `make bench-sql`.
+
+One service in a process of its own takes --rate events a second by HTTP push while clients ask it. What each
+figure should be stands beside it. A PostgreSQL 15, if its programs are installed, holds the same table and is
+asked the same in the same run, without a writer. Results go to benches/results with --save.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import psycopg
+
+from measure import load_average, machine
+from sql_reference import reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_RESULTS = Path(__file__).parent / "results"
+_TARGETS = 2_000
+_COLUMNS = "source_url, target_url, source_domain, is_dofollow, first_seen, times_lost"
+_ALL = f"SELECT {_COLUMNS} FROM links LIMIT 1000000"  # noqa: S608 - of this file
+_POINT = "SELECT source_url, first_seen FROM links WHERE target_domain = %s LIMIT 10"
+_TOP = "SELECT target_domain, count(*) AS n FROM links GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
+
+
+def main() -> int:
+    """Fill, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--links", type=int, default=1_100_000)
+    parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each phase")
+    parser.add_argument("--save", metavar="NAME")
+    given = parser.parse_args()
+    began = load_average()
+    with tempfile.TemporaryDirectory(prefix="linktide-bench-") as name, _service(Path(name)) as service:
+        service.fill(given.links)
+        with service.written(given.rate):
+            rows = _asked(service.connect, given.seconds) | _mixed(service, given.seconds)
+        rows["psql 1 M rows x 6, s"] = _psql(service.port)
+        beside = reference(service.connect, Path(name), _ALL, lambda connect: _asked(connect, given.seconds))
+    text = _report(rows, beside, given, began)
+    sys.stdout.write(text)
+    if given.save:
+        (_RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{given.save}.md").write_text(text, "utf-8")
+    return 0
+
+
+_GOALS = {
+    "select 1, p50 ms": 1.5,
+    "prepared point, p50 ms": 3.5,
+    "8 clients: point p99 ms": 40.0,
+    "8 clients: aggregate p99 ms": 90.0,
+    "8 clients: mean commit over alone": 1.6,
+    "psql 1 M rows x 6, s": 1.0,
+}
+
+
+def _report(rows: dict[str, float], beside: dict[str, float], given: argparse.Namespace, began: float) -> str:
+    told = (
+        f"{machine()}; load {began:.1f} before, {load_average():.1f} after. {given.links:,} links, "
+        f"{given.rate:,} events a second meanwhile."
+    )
+    lines = [
+        f"# SQL clients, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "",
+        told,
+        "",
+        "| what | linktide | goal | PostgreSQL 15, no writer |",
+        "|---|---|---|---|",
+    ]
+    for name, value in rows.items():
+        goal = f"≤ {_GOALS[name]:g}" if name in _GOALS else ""
+        other = f"{beside[name]:.3g}" if name in beside else ""
+        lines.append(f"| {name} | {value:.3g} | {goal} | {other} |")
+    return "\n".join(lines) + "\n"
+
+
+class _Service:
+    """A service in its own process."""
+
+    def __init__(self, folder: Path, port: int, http_port: int) -> None:
+        self.port = port
+        self._folder = folder
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=120)
+        self._random = random.Random(7)  # noqa: S311 - no secret
+        self._sent = 0
+
+    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="bench", dbname="linktide", autocommit=True
+        )
+
+    def fill(self, links: int) -> None:
+        while self._sent < links:
+            self.push(self.lines(50_000))
+
+    def lines(self, count: int) -> bytes:
+        at = datetime.now(UTC).isoformat()
+        made = []
+        for number in range(self._sent, self._sent + count):
+            target = int(self._random.paretovariate(0.7)) % _TARGETS
+            made.append(
+                f'{{"event":"discovered","observed_at":"{at}",'
+                f'"source_url":"https://s{number % 200_000}.example/p/{number}",'
+                f'"target_url":"https://t{target}.example/"}}\n'
+            )
+        self._sent += count
+        return "".join(made).encode()
+
+    def push(self, body: bytes) -> None:
+        while True:
+            answer = self._http.post("/api/v1/events", content=body)
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                answer.raise_for_status()
+                return
+            time.sleep(0.1)
+
+    def commit_seconds(self) -> tuple[float, float]:
+        """Return sum and count of the time that batches took to store."""
+        text = self._http.get("/metrics").text
+        told = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        name = "linktide_store_commit_seconds"
+        return float(told[f"{name}_sum"]), float(told[f"{name}_count"])
+
+    @contextlib.contextmanager
+    def written(self, rate: int) -> Iterator[None]:
+        """Push so many events a second until the block ends."""
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                began = time.monotonic()
+                self.push(self.lines(rate))
+                stop.wait(max(0.0, 1 - (time.monotonic() - began)))
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            writer.join()
+
+
+@contextlib.contextmanager
+def _service(folder: Path) -> Iterator[_Service]:
+    ports = []
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            ports.append(free.getsockname()[1])
+    assigned = {"sql.enabled": "true", "sql.port": ports[0], "http_port": ports[1], "log_level": "warning"}
+    options = [part for name, value in assigned.items() for part in ("--set", f"{name}={value}")]
+    start = "from linktide.cli import main; main()"
+    named = ["--database", str(folder / "links.duckdb"), *options]
+    command = [sys.executable, "-c", start, "run", *named]
+    program = subprocess.Popen(command, env={**os.environ, "LINKTIDE_CONFIG": ""})  # noqa: S603 - ours
+    try:
+        service = _Service(folder, *ports)
+        for _ in range(300):
+            with contextlib.suppress(psycopg.OperationalError), service.connect():
+                break
+            if program.poll() is not None:
+                raise RuntimeError(f"the service ended with {program.returncode}")
+            time.sleep(0.1)
+        yield service
+    finally:
+        program.terminate()
+        program.wait(30)
+
+
+def _timed(call: Callable[[], object], seconds: float) -> list[float]:
+    """Call again and again; return the milliseconds of each."""
+    took = []
+    end = time.monotonic() + seconds
+    while (began := time.perf_counter()) and time.monotonic() < end:
+        call()
+        took.append((time.perf_counter() - began) * 1e3)
+    return sorted(took)
+
+
+def _share(took: list[float], share: float) -> float:
+    return took[min(len(took) - 1, int(len(took) * share))]
+
+
+def _asked(connect: Callable[[], psycopg.Connection[tuple[object, ...]]], seconds: float) -> dict[str, float]:
+    """Ask one thing after the other, on one connection."""
+    numbers = random.Random(3)  # noqa: S311 - no secret
+    with connect() as connection:
+        one = _timed(lambda: connection.execute("SELECT 1").fetchall(), seconds / 2)
+
+        def point() -> None:
+            name = f"t{numbers.randrange(_TARGETS)}.example"
+            connection.execute(_POINT, [name], prepare=True).fetchall()
+
+        points = _timed(point, seconds)
+        tops = _timed(lambda: connection.execute(_TOP).fetchall(), seconds / 2)
+    return {
+        "select 1, p50 ms": statistics.median(one),
+        "prepared point, p50 ms": statistics.median(points),
+        "top-10 aggregate, p50 ms": statistics.median(tops),
+    }
+
+
+def _mixed(service: _Service, seconds: float) -> dict[str, float]:
+    """Ask by eight clients at once, and look how old the newest row is."""
+    before = service.commit_seconds()
+    time.sleep(seconds)
+    alone = service.commit_seconds()
+    took: dict[str, list[float]] = {"point": [], "aggregate": []}
+
+    def client(number: int) -> None:
+        numbers = random.Random(number)  # noqa: S311 - no secret
+        with service.connect() as connection:
+
+            def ask() -> None:
+                kind = "aggregate" if numbers.random() < 0.2 else "point"  # noqa: PLR2004 - one of five
+                began = time.perf_counter()
+                if kind == "point":
+                    name = f"t{numbers.randrange(_TARGETS)}.example"
+                    connection.execute(_POINT, [name], prepare=True).fetchall()
+                else:
+                    connection.execute(_TOP).fetchall()
+                took[kind].append((time.perf_counter() - began) * 1e3)
+
+            _timed(ask, seconds)
+
+    clients = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for one in clients:
+        one.start()
+    ages = _ages(service, seconds)
+    for one in clients:
+        one.join()
+    after = service.commit_seconds()
+    quiet = (alone[0] - before[0]) / max(1, alone[1] - before[1])
+    busy = (after[0] - alone[0]) / max(1, after[1] - alone[1])
+    return {
+        "8 clients: point p50 ms": _share(sorted(took["point"]), 0.5),
+        "8 clients: point p99 ms": _share(sorted(took["point"]), 0.99),
+        "8 clients: aggregate p50 ms": _share(sorted(took["aggregate"]), 0.5),
+        "8 clients: aggregate p99 ms": _share(sorted(took["aggregate"]), 0.99),
+        "8 clients: mean commit over alone": busy / quiet,
+        "age of the newest row, greatest, s": max(ages),
+    }
+
+
+def _ages(service: _Service, seconds: float) -> list[float]:
+    ages = []
+    end = time.monotonic() + seconds
+    with service.connect() as connection:
+        while time.monotonic() < end:
+            rows = connection.execute("SELECT max(first_seen) FROM links").fetchall()
+            newest = rows[0][0]
+            if isinstance(newest, datetime):
+                ages.append((datetime.now(UTC) - newest).total_seconds())
+            time.sleep(0.05)
+    return ages
+
+
+def _psql(port: int) -> float:
+    """Return the shortest of three times until psql has printed a million rows."""
+    command = [
+        "psql",
+        "-X",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-U",
+        "bench",
+        "-d",
+        "linktide",
+        "-Atc",
+        _ALL,
+    ]
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
