@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,9 @@ from hypothesis import strategies as st
 from linktide import service
 from linktide.backoff import Backoff
 from linktide.errors import RetryError
+from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.page_thinning import PAGE_THIN_POINTS
+from linktide.store.segments import SegmentMover
 from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
 from oracle.compare import assert_same, check_deciders, compare_view
 from oracle.deliveries import Delivery
@@ -91,6 +94,20 @@ def thinning(
     return eager(steps, thin, let_a_minute_pass)
 
 
+def thin_stopped(path: Path, days: int, sizes: tuple[int, int, int]) -> None:
+    """Move and thin all there is of a stopped database; `sizes` as for `thinning`."""
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    database = Database.open(StoreSettings(path), lambda: PinVersions("", ""), now)
+    try:
+        SegmentMover(database, lambda: now, is_alone=False).move_all()
+        thinner = Thinner(database, ThinRule(days, least_share=0.0, step_seconds=1), is_alone=False)
+        share, stretch, rows = sizes
+        thinner.pages.share_rows, thinner.pages.stretch_rows, thinner.pages.slice_rows = share, stretch, rows
+        thinner.thin_all()
+    finally:
+        database.close()
+
+
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
@@ -135,11 +152,11 @@ def crawls(draw: st.DrawFn) -> tuple[AnyEvent, ...]:
     events = draw(side_by_side(most=draw(st.sampled_from((1, 1, 2, 4)))))
     pages = [event for event in events if isinstance(event, PageEvent)]
     more: list[PageEvent] = []
-    for page in draw(st.lists(st.sampled_from(pages), max_size=4)) if pages else []:
-        every = draw(st.sampled_from((1, 12, 23, 24, 36, 72)))
+    for page in draw(st.lists(st.sampled_from(pages), min_size=1, max_size=4)) if pages else []:
+        every = draw(st.sampled_from((1, 1, 11, 24, 36, 72)))
         more += [
             replace(page, observed_at=page.observed_at + number * every * HOUR_US)
-            for number in range(1, draw(st.integers(2, 9)))
+            for number in range(1, draw(st.integers(4, 12)))
         ]
     return (*events, *more)
 
@@ -158,8 +175,7 @@ def test_what_stays_tells_what_all_told(data: st.DataObject) -> None:
         path = Path(folder) / "links.duckdb"
         # All of it is there before the first row goes: until then any age is exact.
         arrival.run(path)
-        with thinning(days, [60], data.draw(SIZES)):
-            arrival.run(path)  # nothing new, one turn of upkeep
+        thin_stopped(path, days, data.draw(SIZES))
         later = then(arrival, late_events(data, arrival.events, days))
         with thinning(days, steps):
             later.run(path)
@@ -182,7 +198,10 @@ def test_events_of_any_age_keep_tables_and_observations_as_one(data: st.DataObje
     )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        with thinning(days, steps, data.draw(SIZES)):
+        sizes = data.draw(SIZES)
+        with thinning(days, steps, sizes):
+            arrival.until(data.draw(st.integers(0, len(arrival.events)))).run(path, bomb)
+            thin_stopped(path, days, sizes)
             arrival.run(path, bomb)
         with whole.opened(path) as stopped:
             kept = {Origin(*row) for row in stopped.query(ORIGINS)}
