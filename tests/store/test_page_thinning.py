@@ -129,6 +129,23 @@ def test_every_share_and_every_slice_is_done(tmp_path: Path) -> None:
         assert steps.count("pages-thinned") > 34
 
 
+def test_not_much_is_erased_between_two_checkpoints(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        put(store, crawled())
+        thinner = Thinner(store.database, ThinRule(30), is_alone=False)
+        thinner.pages.slice_rows, thinner.pages.rows_per_checkpoint = 10, 20
+        erased = []
+        while thinner.step() or thinner.is_busy:
+            if thinner.pages.is_waiting:
+                assert not thinner.step()
+                store.all("CHECKPOINT")
+                erased.append(100 - len(kept(store)))
+        # A slice takes what it takes: it may be the one too many.
+        assert len(erased) >= 2
+        assert all(one >= 20 for one in erased)
+        assert kept(store) == STAYS
+
+
 @pytest.mark.parametrize("is_link", [False, True])
 def test_a_page_of_which_something_old_comes_meanwhile_is_spared(tmp_path: Path, is_link: bool) -> None:  # noqa: FBT001
     with Store(tmp_path / "a.duckdb") as store:

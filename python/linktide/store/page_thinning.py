@@ -33,9 +33,9 @@ PAGE_THIN_POINTS: Final = ("thin-pages", "thin-pages-found", "thin-pages-erased"
 _LOOK_SECONDS: Final = 60.0
 _SHARE_ROWS: Final = 1_000_000
 """Old answers that are looked at together; what bounds memory."""
-_STRETCH_ROWS: Final = 500_000
+_STRETCH_ROWS: Final = 250_000
 """Answers that became old, looked at before any is erased; what bounds how long no segment is made."""
-_ROWS_PER_CHECKPOINT: Final = 100_000
+_ROWS_PER_CHECKPOINT: Final = 50_000
 """Erased between two checkpoints; what bounds how long these take."""
 _LEAST_SLICE_ROWS: Final = 1_000
 _LOOKED: Final = "pages_looked_before_us"
@@ -86,6 +86,7 @@ class PageThinner:
     """Of the next slice."""
     share_rows: int = _SHARE_ROWS
     stretch_rows: int = _STRETCH_ROWS
+    rows_per_checkpoint: int = _ROWS_PER_CHECKPOINT
     horizon_us: int | None = field(init=False, default=None)
     """Before it rows have gone; Unix µs of event time. None while none have."""
     longest_seconds: float = field(init=False, default=0.0)
@@ -126,7 +127,7 @@ class PageThinner:
         """Tell whether nothing more is erased before the next checkpoint."""
         if self.database.wal_bytes() < self._wal_bytes:
             self._erased_rows = self._wal_bytes = 0
-        return self._erased_rows >= _ROWS_PER_CHECKPOINT
+        return self._erased_rows >= self.rows_per_checkpoint
 
     def take_count(self) -> int:
         """Return the rows that were erased since the last call."""
