@@ -117,7 +117,7 @@ def test_every_share_and_every_slice_is_done(tmp_path: Path) -> None:
         steps: list[str] = []
         thinner = Thinner(store.database, ThinRule(50), at=steps.append, is_alone=False)
         thinner.pages.share_rows, thinner.pages.stretch_rows, thinner.pages.slice_rows = 30, 50, 10
-        thinner.pages.slice_seconds = 0.0
+        thinner.pages.rows_per_checkpoint = 10
         thinner.thin_all()
         # Days 0 to 49 are older; of each page the first and the last of them stay.
         assert kept(store) == [*range(7), *range(49 * 7, 60 * 7)]

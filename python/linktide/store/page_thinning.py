@@ -43,7 +43,8 @@ _THINNED: Final = "pages_thinned_before_us"
 _ERASED: Final = "pages_thinned_rows"
 _ERASE: Final = f"""
 DELETE FROM internal.page_snapshots
-WHERE rev BETWEEN $first AND $last AND (source_id, off) IN (SELECT source_id, off FROM {ARROW_VIEW})
+WHERE rev BETWEEN $first AND $last
+  AND (source_id, off, page_key) IN (SELECT source_id, off, page_key FROM {ARROW_VIEW})
 """  # noqa: S608 - our own names
 # What arrived meanwhile may have made a row that goes one that defines something.
 _LATE: Final = """
@@ -94,7 +95,7 @@ class PageThinner:
     _erased_rows: int = field(init=False, default=0)
     """Since the last checkpoint."""
     _wal_bytes: int = field(init=False, default=0)
-    """After the last slice; a smaller WAL tells of a checkpoint."""
+    """When last looked at; a smaller WAL tells of a checkpoint."""
     _found: Unchanged | None = field(init=False, default=None)
     _thinned_rows: int = field(init=False, default=0)
     _beside: Beside[Unchanged] = field(init=False)
@@ -125,8 +126,9 @@ class PageThinner:
     @property
     def is_waiting(self) -> bool:
         """Tell whether nothing more is erased before the next checkpoint."""
-        if self.database.wal_bytes() < self._wal_bytes:
-            self._erased_rows = self._wal_bytes = 0
+        before, self._wal_bytes = self._wal_bytes, self.database.wal_bytes()
+        if self._wal_bytes < before:
+            self._erased_rows = 0
         return self._erased_rows >= self.rows_per_checkpoint
 
     def take_count(self) -> int:
@@ -196,9 +198,8 @@ class PageThinner:
         self._found = Unchanged(found.until_us, found.rev, rest) if rest.num_rows else None
         self._thinned_rows += erased
         self._erased_rows += erased
-        self._wal_bytes = self.database.wal_bytes()
         self.horizon_us = self._number(_THINNED)
-        self._adapt(self.monotonic() - began_at)
+        self._adapt(rows.num_rows, self.monotonic() - began_at)
         self.at("pages-thinned")
         return True
 
@@ -220,11 +221,13 @@ class PageThinner:
             ).fetchall()
         return int(erased[0][0])
 
-    def _adapt(self, seconds: float) -> None:
+    def _adapt(self, rows: int, seconds: float) -> None:
         """Let the next slice take as long as it should, and never more than twice the rows at once."""
         self.longest_seconds = max(self.longest_seconds, seconds)
-        share = min(2.0, self.slice_seconds / max(seconds, 1e-6))
-        self.slice_rows = max(min(_LEAST_SLICE_ROWS, self.slice_rows), int(self.slice_rows * share))
+        if rows < self.slice_rows:
+            return
+        fitting = int(rows * min(2.0, self.slice_seconds / max(seconds, 1e-6)))
+        self.slice_rows = min(max(fitting, _LEAST_SLICE_ROWS), self.rows_per_checkpoint)
 
     def _number(self, name: str) -> int | None:
         value = self.database.setting(name)
