@@ -166,7 +166,8 @@ class Config:
     retention_event_days: int = setting(
         0,
         whole_number(0, 36_500),
-        "Raw events in segments older than this that define nothing expire; 0: kept for ever.",
+        "Raw events in segments, and answers of pages, that are older than this and define nothing expire; "
+        "0: kept for ever.",
     )
     retention_dead_letter_days: int = setting(
         0, whole_number(0, 36_500), "Dead letters received longer ago are erased; 0: kept for ever."

@@ -49,6 +49,7 @@ class Upkeep:
     free_bytes: Callable[[], int] | None = None
     """Of the file system of the database; replaced in tests."""
     _looked_at: float = field(init=False, default=float("-inf"))
+    _is_turn_of_folds: bool = field(init=False, default=False)
 
     @classmethod
     def of(  # noqa: PLR0913, PLR0917 - the builder takes its parts
@@ -86,7 +87,10 @@ class Upkeep:
             return True
         if is_catching_up or self.desk.is_paused(FREE_SPACE):
             return False
-        if self._step_segments():
+        # In turn: while much expires folds must go on, and the other way round.
+        is_passed_over = self._is_turn_of_folds and self.folder.is_due()
+        self._is_turn_of_folds = not is_passed_over and self._step_segments()
+        if self._is_turn_of_folds:
             return True
         result = self.folder.step()
         if result is not None:

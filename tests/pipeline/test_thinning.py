@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,9 @@ from hypothesis import strategies as st
 from linktide import service
 from linktide.backoff import Backoff
 from linktide.errors import RetryError
+from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.store.page_thinning import PAGE_THIN_POINTS
+from linktide.store.segments import SegmentMover
 from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
 from oracle.compare import assert_same, check_deciders, compare_view
 from oracle.deliveries import Delivery
@@ -47,14 +51,30 @@ THINNINGS = settings(
 )
 GONE = "SELECT coalesce(sum(thinned_rows), 0)::BIGINT FROM internal.segments"
 CLOCK = "SELECT epoch_us(clock) FROM internal.writer"
+PAGES_GONE = """
+SELECT coalesce(max(CAST(value AS BIGINT)), 0) FROM internal.settings WHERE name = 'pages_thinned_rows'
+"""
 ORIGINS = """
 SELECT o.cluster, o.topic, o.part, e.off
-FROM internal.link_events e JOIN internal.source_offsets o USING (source_id)
+FROM (SELECT source_id, off FROM internal.link_events
+      UNION ALL SELECT source_id, off FROM internal.page_snapshots) e
+JOIN internal.source_offsets o USING (source_id)
 """
+UNNAMED = """
+SELECT (SELECT count(*) FROM internal.page_sets ANTI JOIN internal.page_snapshots USING (set_id)),
+       (SELECT count(*) - count(DISTINCT (set_id, link_id)) FROM internal.page_sets)
+"""
+"""Sets that no answer names, and links that stand twice in one."""
 
 
-def thinning(days: int, steps: Sequence[int]) -> AbstractContextManager[None]:
-    """Move and thin eagerly after each batch, so many steps in turn."""
+def thinning(
+    days: int, steps: Sequence[int], sizes: tuple[int, int, int] = (1000, 1000, 1000)
+) -> AbstractContextManager[None]:
+    """Move and thin eagerly after each batch, so many steps in turn.
+
+    `sizes` are the answers of pages in a share, in a stretch of time and in a slice.
+    """
+    share, stretch, rows = sizes
 
     def thin(upkeep: Upkeep) -> None:
         upkeep.thinner = Thinner(
@@ -64,11 +84,28 @@ def thinning(days: int, steps: Sequence[int]) -> AbstractContextManager[None]:
             at=upkeep.mover.at,
             is_alone=False,
         )
+        pages = upkeep.thinner.pages
+        pages.share_rows, pages.stretch_rows, pages.slice_rows = share, stretch, rows
 
     def let_a_minute_pass(upkeep: Upkeep) -> None:
         upkeep.thinner._looked_at = float("-inf")  # noqa: SLF001
+        upkeep.thinner.pages.look_again()
 
     return eager(steps, thin, let_a_minute_pass)
+
+
+def thin_stopped(path: Path, days: int, sizes: tuple[int, int, int]) -> None:
+    """Move and thin all there is of a stopped database; `sizes` as for `thinning`."""
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    database = Database.open(StoreSettings(path), lambda: PinVersions("", ""), now)
+    try:
+        SegmentMover(database, lambda: now, is_alone=False).move_all()
+        thinner = Thinner(database, ThinRule(days, least_share=0.0, step_seconds=1), is_alone=False)
+        share, stretch, rows = sizes
+        thinner.pages.share_rows, thinner.pages.stretch_rows, thinner.pages.slice_rows = share, stretch, rows
+        thinner.thin_all()
+    finally:
+        database.close()
 
 
 @pytest.fixture(autouse=True)
@@ -109,44 +146,73 @@ def then(arrival: Arrival, more: Sequence[AnyEvent]) -> Arrival:
     return replace(arrival, delivery=Delivery((*arrival.delivery.batches, *batches)))
 
 
+@st.composite
+def crawls(draw: st.DrawFn) -> tuple[AnyEvent, ...]:
+    """Draw histories in which some pages are crawled again and again, and mostly say what they said."""
+    events = draw(side_by_side(most=draw(st.sampled_from((1, 1, 2, 4)))))
+    pages = [event for event in events if isinstance(event, PageEvent)]
+    more: list[PageEvent] = []
+    for page in draw(st.lists(st.sampled_from(pages), min_size=1, max_size=4)) if pages else []:
+        every = draw(st.sampled_from((1, 1, 11, 24, 36, 72)))
+        more += [
+            replace(page, observed_at=page.observed_at + number * every * HOUR_US)
+            for number in range(1, draw(st.integers(4, 12)))
+        ]
+    return (*events, *more)
+
+
+SIZES = st.tuples(st.sampled_from((1, 7, 1000)), st.sampled_from((1, 5, 1000)), st.sampled_from((1, 2, 1000)))
+
+
 @pytest.mark.timeout(1800)
 @THINNINGS
 @given(st.data())
 def test_what_stays_tells_what_all_told(data: st.DataObject) -> None:
-    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    arrival = data.draw(arrivals(data.draw(crawls())))
     days = data.draw(st.sampled_from((1, 2, 3, 5, 9, 90)))
     steps = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=4))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
         # All of it is there before the first row goes: until then any age is exact.
         arrival.run(path)
-        with thinning(days, [40]):
-            arrival.run(path)  # nothing new, one turn of upkeep
+        thin_stopped(path, days, data.draw(SIZES))
         later = then(arrival, late_events(data, arrival.events, days))
         with thinning(days, steps):
             later.run(path)
         with whole.opened(path) as stopped:
             assert_same(stopped.query, derive(later.events))
+            assert stopped.query(UNNAMED) == [(0, 0)]
 
 
 @pytest.mark.timeout(1800)
 @THINNINGS
 @given(st.data())
 def test_events_of_any_age_keep_tables_and_observations_as_one(data: st.DataObject) -> None:
-    arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
+    arrival = data.draw(arrivals(data.draw(crawls())))
     days = data.draw(st.sampled_from((1, 2, 3, 5, 9)))
     steps = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=4))
     bomb = Bomb(
-        data.draw(st.sampled_from(THIN_POINTS)), data.draw(st.frozensets(st.integers(1, 4))), RetryError
+        data.draw(st.sampled_from((*THIN_POINTS, *PAGE_THIN_POINTS))),
+        data.draw(st.frozensets(st.integers(1, 4))),
+        RetryError,
     )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "links.duckdb"
-        with thinning(days, steps):
+        sizes = data.draw(SIZES)
+        with thinning(days, steps, sizes):
+            arrival.until(data.draw(st.integers(0, len(arrival.events)))).run(path, bomb)
+            thin_stopped(path, days, sizes)
             arrival.run(path, bomb)
         with whole.opened(path) as stopped:
             kept = {Origin(*row) for row in stopped.query(ORIGINS)}
-            left = [event for event in arrival.events if not isinstance(event, Event) or event.origin in kept]
-            assert len(arrival.events) - len(left) == stopped.query(GONE)[0][0]
+            gone = [
+                event
+                for event in arrival.events
+                if isinstance(event, Event | PageEvent) and event.origin not in kept
+            ]
+            assert sum(isinstance(event, Event) for event in gone) == stopped.query(GONE)[0][0]
+            assert sum(isinstance(event, PageEvent) for event in gone) == stopped.query(PAGES_GONE)[0][0]
+            left = [event for event in arrival.events if event not in gone]
             # Of what stays all is told as if nothing else had ever come; only counts know better.
             state = derive(left)
             assert stopped.query(CLOCK) == [(derive(arrival.events).clock,)]
@@ -157,6 +223,7 @@ def test_events_of_any_age_keep_tables_and_observations_as_one(data: st.DataObje
             ]
             assert [one.describe() for one in told if not one.is_none] == []
             assert check_deciders(stopped.query, state) == []
+            assert stopped.query(UNNAMED) == [(0, 0)]
             # And these are exact for ever.
             assert exact_cells(state) == exact_cells(derive(arrival.events))
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock, patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -162,6 +162,42 @@ def test_a_rekey_reaches_runs_and_segments(tmp_path: Path) -> None:
     with whole.opened(path) as stopped:
         assert stopped.query("SELECT count(*) > 0 FROM internal.segments") == [(True,)]
         assert stopped.query("SELECT count(*) > 3 FROM internal.parts WHERE kind = 'run'") == [(True,)]
+
+
+class Busy:
+    """Something that always has more to do, and notes its turns."""
+
+    def __init__(self, name: str, turns: list[str]) -> None:
+        self.name, self.turns, self.is_busy = name, turns, True
+
+    def is_due(self) -> bool:
+        return True
+
+    def step(self) -> bool:
+        self.turns.append(self.name)
+        return True
+
+    def count_late(self) -> None:
+        """Nothing is late."""
+
+
+def test_what_expires_and_what_is_folded_take_turns() -> None:
+    turns: list[str] = []
+    parts: dict[str, Any] = {name: Busy(name, turns) for name in ("folder", "mover", "thinner")}
+    upkeep = Upkeep(
+        **parts,
+        retention=MagicMock(step=lambda: False),
+        desk=MagicMock(is_paused=lambda _reason: False),
+        metrics=MagicMock(),
+        min_free_bytes=0,
+        dead_letters_max_bytes=0,
+        monotonic=lambda: 0.0,
+    )
+    upkeep._looked_at = 0.0  # noqa: SLF001 - nothing to look at
+    upkeep.folder.step = lambda: turns.append("folder")  # type: ignore[method-assign]
+    for _ in range(4):
+        upkeep.step()
+    assert turns == ["thinner", "folder", "thinner", "folder"]
 
 
 VELOCITY = """

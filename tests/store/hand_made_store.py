@@ -167,9 +167,9 @@ class Story:
 
     def event(self, link_id: int, kind: int, observed_at: datetime, off: int, **values: Any) -> Self:
         s_domain, t_domain = self.sides[link_id]
-        given = {"record_at": observed_at, "source_id": 1} | values
+        given = {"record_at": observed_at, "source_id": 1, "source_key": 1} | values
         return self.add(
-            "link_events", link_id=link_id, source_key=1, target_key=2, s_dom_key=domain_key(s_domain),
+            "link_events", link_id=link_id, target_key=2, s_dom_key=domain_key(s_domain),
             t_dom_key=domain_key(t_domain), kind=kind, observed_at=observed_at, off=off, **given,
         )  # fmt: skip
 

@@ -120,12 +120,12 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_store_segment_bytes", "Size of the Parquet segments beside the database."),
     _counter(
         "linktide_store_thinned_events_total",
-        "Raw events that expired from segments; see retention.event_days.",
+        "Raw events that expired from segments, and answers of pages; see retention.event_days.",
     ),
     _counter(
         "linktide_store_events_beyond_horizon_total",
-        "Link and page events stored although older than what segments were thinned to: lives and attribute "
-        "changes of back then may err.",
+        "Link and page events stored although older than what was thinned: lives and attribute changes of "
+        "back then may err.",
     ),
     _gauge(
         "linktide_store_dead_letter_bytes",

@@ -1,5 +1,6 @@
 """Raw observations expire: segments are written anew without the old sightings that define nothing.
 
+Old answers of pages expire beside them (page_thinning.py), in turn: each must see all that is stored.
 What stays is told by docs/decisions/0019: a link derived from it has the same lives, attribute runs and
 registers as derived from all. The order on disk is that of a new segment: write, fsync, rename, fsync of the
 folder, then the transaction that names the new file in the place of the old one.
@@ -17,6 +18,7 @@ import duckdb
 
 from linktide.store.beside import Beside
 from linktide.store.failure import write_failures
+from linktide.store.page_thinning import PageThinner
 from linktide.store.parts import LINK_EVENTS, Kind
 from linktide.store.segment_files import Segment, quoted, write_segment
 from linktide.store.thinning_rows import find_expired
@@ -56,7 +58,7 @@ class ThinRule:
     """Of the rows of a segment that must go before it is written anew."""
     step_seconds: float = 86_400.0
     """A segment is looked at once the horizon has passed its first row by so much, then by twice as much as
-    before: the older it is the less can have changed."""
+    before: the older it is the less can have changed. Pages are each time it has passed so much more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ class Thinner:
     at: Callable[[str], None] = _nothing
     is_alone: bool = True
     """Write the file on a thread of its own, so that `step` does not wait for it."""
-    horizon_us: int | None = field(init=False, default=None)
-    """Before it rows have gone; Unix µs of event time. None while none have."""
+    pages: PageThinner = field(init=False)
+    """Thins what pages told."""
+    _horizon_us: int | None = field(init=False, default=None)
     _thinned_rows: int = field(init=False, default=0)
     _late_rows: int = field(init=False, default=0)
     _beside: Beside[Thinned] = field(init=False)
@@ -104,26 +107,42 @@ class Thinner:
     def __post_init__(self) -> None:
         """Read how far rows have gone."""
         self._beside = Beside(self.database, "linktide-thinning")
+        step_us = int(self.rule.step_seconds * 1e6)
+        self.pages = PageThinner(
+            self.database, self.rule.days, step_us, self.monotonic, self.at, self.is_alone
+        )
         self._read_horizon()
         self._counted_rev = self._rev()
 
     @property
+    def horizon_us(self) -> int | None:
+        """Before it rows have gone; Unix µs of event time. None while none have."""
+        known = [at for at in (self._horizon_us, self.pages.horizon_us) if at is not None]
+        return max(known, default=None)
+
+    @property
     def is_busy(self) -> bool:
-        """Tell whether a segment is being thinned."""
-        return self._beside.is_running or self._beside.has_ended
+        """Tell whether a segment, or what pages told, is being thinned."""
+        return self._beside.is_running or self._beside.has_ended or self.pages.is_busy
 
     def step(self) -> bool:
         """Do the next piece of work, if any is due; tell whether it did some.
 
         Raises DiskFullError or StoreFailedError.
         """
+        with write_failures(self.database.path, "thin what pages told"):
+            if self.pages.is_busy:
+                return self.pages.step()
         with write_failures(self.database.path, "thin a segment"):
             if self._beside.is_running:
                 return False
             if (done := self._beside.take()) is not None:
                 self._name(done)
                 return True
-            return self._begin_if_due()
+            if self._begin_if_due():
+                return True
+        with write_failures(self.database.path, "thin what pages told"):
+            return self.pages.step()
 
     def count_late(self) -> None:
         """Count what was stored older than the horizon; before each step that may take a sealed part away.
@@ -132,7 +151,8 @@ class Thinner:
         """
         is_sealed = bool(self.database.parts.of(LINK_EVENTS, Kind.SEALED))
         is_time = is_sealed or self.monotonic() - self._counted_at >= _COUNT_SECONDS
-        if self.horizon_us is None or not is_time:
+        horizon_us = self.horizon_us
+        if horizon_us is None or not is_time:
             return
         self._counted_at = self.monotonic()
         with write_failures(self.database.path, "count late events"):
@@ -141,14 +161,14 @@ class Thinner:
                 found = self._run(
                     f'SELECT count(*) FROM internal."{table}" WHERE rev > ? AND rev <= ? '  # noqa: S608 - our own
                     "AND observed_at < make_timestamptz(?)",
-                    self._counted_rev, rev, self.horizon_us,
+                    self._counted_rev, rev, horizon_us,
                 )  # fmt: skip
                 self._late_rows += int(str(found[0][0]))
             self._counted_rev = rev
 
     def take_counts(self) -> tuple[int, int]:
         """Return the rows that expired and the events that came too late since the last call."""
-        counts = (self._thinned_rows, self._late_rows)
+        counts = (self._thinned_rows + self.pages.take_count(), self._late_rows)
         self._thinned_rows = self._late_rows = 0
         return counts
 
@@ -166,10 +186,14 @@ class Thinner:
         """Thin all that is due; for tests, benches and offline work."""
         while self.step() or self.is_busy:
             self._beside.wait()
+            self.pages.wait()
+            if self.pages.is_waiting:
+                self._run("CHECKPOINT")
 
     def close(self) -> None:
-        """Stop the file that is being written; the next start removes it."""
+        """Stop what is under way; the next start removes the file, and begins again."""
         self._beside.close()
+        self.pages.close()
 
     def _begin_if_due(self) -> bool:
         if not self.rule.days or self.database.parts.of(LINK_EVENTS, Kind.SEALED):
@@ -263,7 +287,7 @@ class Thinner:
         found = self._run(
             "SELECT epoch_us(max(thinned_before_at)) FROM internal.segments WHERE thinned_rows > 0"
         )
-        self.horizon_us = None if found[0][0] is None else int(str(found[0][0]))
+        self._horizon_us = None if found[0][0] is None else int(str(found[0][0]))
 
     def _rev(self) -> int:
         return int(str(self._run("SELECT rev FROM internal.writer")[0][0]))
