@@ -20,6 +20,12 @@ TOLD = (
     (duckdb.IOException("Failure while replaying WAL: No space left on device"), DiskFullError),
     (duckdb.OutOfMemoryException("Failure while replaying WAL: failed to allocate"), OutOfMemoryError),
     (duckdb.IOException("Checkpoint failed: Allocation error : not enough memory"), OutOfMemoryError),
+    (
+        duckdb.TransactionException(
+            "Failed to commit: Failed to allocate block of 262144 bytes (bad allocation)"
+        ),
+        OutOfMemoryError,
+    ),
     (duckdb.IOException("Could not read the WAL: Input/output error"), StoreFailedError),
     (duckdb.IOException(f'Cannot open file "{PATH}.wal": Permission denied'), ConfigError),
 )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _STORAGE = re.compile(r"version number (?P<seen>\d+), but we can only read versions? (?P<known>[^.]*\d)")
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "ENOSPC", "failed to offload data block")
-_NO_MEMORY = ("not enough memory", "std::bad_alloc")
+_NO_MEMORY = ("not enough memory", "bad allocation", "bad_alloc", "ailed to allocate")
 """As DuckDB quotes those it asked, in errors of other kinds."""
 _UNWRITABLE = ("Read-only file system", "Input/output error")
 _DAMAGE = (
