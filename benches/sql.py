@@ -164,7 +164,14 @@ def _service(folder: Path) -> Iterator[_Service]:
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as free:
             ports.append(free.getsockname()[1])
-    assigned = {"sql.enabled": "true", "sql.port": ports[0], "http_port": ports[1], "log_level": "warning"}
+    assigned = {
+        "query_max_rows": 10**8,
+        "query_max_bytes": 2**32,
+        "sql.enabled": "true",
+        "sql.port": ports[0],
+        "http_port": ports[1],
+        "log_level": "warning",
+    }
     options = [part for name, value in assigned.items() for part in ("--set", f"{name}={value}")]
     start = "from linktide.cli import main; main()"
     named = ["--database", str(folder / "links.duckdb"), *options]

@@ -49,7 +49,9 @@ def reference(
 
     run(str(_PROGRAMS / "initdb"), "-A", "trust", "-U", "postgres", "-D", str(home / "data"))
     options = f"'-k {home} -c listen_addresses= -c shared_buffers=512MB'"
-    run(str(_PROGRAMS / "pg_ctl"), "-D", str(home / "data"), "-w", "-o", options, "start")
+    # Without a log of its own the server keeps our pipe, whose end `run` waits for.
+    server = ("-D", str(home / "data"), "-l", str(home / "log"))
+    run(str(_PROGRAMS / "pg_ctl"), *server, "-w", "-o", options, "start")
     try:
         with connect() as source, own() as target:
             target.execute(_TABLE)
