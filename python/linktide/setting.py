@@ -295,7 +295,7 @@ def loopback_host() -> Reader[str]:
 
     def parse(value: object) -> str:
         host = text().parse(value).strip().strip("[]")
-        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        if not is_loopback(host):
             raise ValueError
         return host
 

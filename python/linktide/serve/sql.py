@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -12,6 +11,7 @@ import duckdb
 from linktide.errors import AbandonedQueryError, ConfigError, LinktideError, ReadersBusyError, RetryError
 from linktide.serve.server import not_bound
 from linktide.serve.sql_users import read_users
+from linktide.setting import is_loopback
 from linktide.store.gate import Role
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class SqlServing:
         host = _numeric(config.sql_host)
         users = _told_users(config)
         has_tls = config.sql_tls_certfile is not None and config.sql_tls_keyfile is not None
-        is_near = ipaddress.ip_address(host).is_loopback
+        is_near = is_loopback(host)
         try:
             return self._start(
                 self._desk,

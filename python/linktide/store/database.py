@@ -149,7 +149,7 @@ class Database:
 
     def pin_suffix_list(self, version: str, text: str) -> None:
         """Pin another list, in the transaction that gives hosts their domains by it."""
-        _store_settings(self.connection, psl_version=version, psl_text=text)
+        self.store_settings(psl_version=version, psl_text=text)
         self.pins = replace(self.pins, psl_version=version, psl_text=text)
 
     def snapshot_tokens(self) -> tuple[str, ...]:
@@ -162,17 +162,21 @@ class Database:
         The file of the one before is still in place until the new one has taken it.
         """
         tokens = " ".join([token, *self.snapshot_tokens()[:1]])
-        _store_settings(self.connection, **{_SNAPSHOT_TOKENS: tokens})
+        self.store_settings(**{_SNAPSHOT_TOKENS: tokens})
 
     def forget_snapshots(self) -> None:
         """Let no snapshot made so far be used again, in the transaction that makes them wrong."""
-        _store_settings(self.connection, **{_SNAPSHOT_TOKENS: ""})
+        self.store_settings(**{_SNAPSHOT_TOKENS: ""})
 
     def setting(self, name: str) -> str | None:
         """Return a value of internal.settings."""
         query = "SELECT value FROM internal.settings WHERE name = ?"
         rows = self.connection.execute(query, [name]).fetchall()
         return str(rows[0][0]) if rows else None
+
+    def store_settings(self, **values: str) -> None:
+        """Store values of internal.settings; one that is there already is not written again."""
+        _store_settings(self.connection, **values)
 
     @property
     def wal_path(self) -> Path:
@@ -310,8 +314,11 @@ def _read_pins(connection: DuckDBPyConnection) -> Pins:
 
 
 def _store_settings(connection: DuckDBPyConnection, **values: str) -> None:
-    """Store settings; one that has its value already is not written."""
-    stored = dict(connection.execute("SELECT name, value FROM internal.settings").fetchall())
+    stored = dict(
+        connection.execute(
+            "SELECT name, value FROM internal.settings WHERE list_contains(?, name)", [list(values)]
+        ).fetchall()
+    )
     for name, value in values.items():
         if stored.get(name) != value:
             connection.execute(

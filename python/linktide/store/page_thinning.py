@@ -185,10 +185,14 @@ class PageThinner:
         try:
             erased = self._erase(found, rows) if rows.num_rows else 0
             if erased:
-                self._note(_THINNED, max(found.until_us, self.horizon_us or 0))
-                self._note(_ERASED, erased + (self._number(_ERASED) or 0))
+                self._note(
+                    **{
+                        _THINNED: max(found.until_us, self.horizon_us or 0),
+                        _ERASED: erased + (self._number(_ERASED) or 0),
+                    }
+                )
             if not rest.num_rows:
-                self._note(_LOOKED, found.until_us)
+                self._note(**{_LOOKED: found.until_us})
             self.at("thin-pages-erased")
             self._run("COMMIT")
         except BaseException:
@@ -233,8 +237,8 @@ class PageThinner:
         value = self.database.setting(name)
         return None if value is None else int(value)
 
-    def _note(self, name: str, value: int) -> None:
-        self._run("INSERT OR REPLACE INTO internal.settings VALUES (?, ?)", name, str(value))
+    def _note(self, **numbers: int) -> None:
+        self.database.store_settings(**{name: str(number) for name, number in numbers.items()})
 
     def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         return self.database.connection.execute(statement, list(values)).fetchall()
