@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from linktide.serve.private_file import write_private
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +35,7 @@ def write_service_file(database: Path, facts: ServiceFacts) -> None:
 
     Called after the port is bound: whoever reads the file can connect. Raises OSError.
     """
-    path = service_file(database)
-    made = path.with_name(f"{path.name}.{facts.pid}")
-    made.unlink(missing_ok=True)
-    try:
-        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(facts), file)
-            file.write("\n")
-        made.replace(path)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
+    write_private(service_file(database), json.dumps(asdict(facts)) + "\n")
 
 
 def remove_service_file(database: Path, facts: ServiceFacts) -> None:

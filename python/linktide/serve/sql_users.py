@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import stringprep
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError
+from linktide.serve.private_file import write_private
 from linktide.store.gate import Role
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _NAME = re.compile(r"[^\s:#][^\s:]{0,62}")
 _VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d{1,7}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 _WANTED = "wanted NAME ROLE SCRAM-SHA-256$…, as `linktide sql-user` writes it"
 _HEAD = "# Users of the SQL endpoint: NAME ROLE VERIFIER, written by `linktide sql-user`.\n"
-_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,18 +93,7 @@ def read_users(path: Path) -> tuple[SqlUser, ...]:
 
 def write_users(path: Path, users: Sequence[SqlUser]) -> None:
     """Write the file at once or not at all, readable by its owner alone. Raises OSError."""
-    made = path.with_name(f"{path.name}.{os.getpid()}")
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_HEAD)
-            file.writelines(f"{user.line}\n" for user in users)
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
+    write_private(path, _HEAD + "".join(f"{user.line}\n" for user in users), is_lasting=True)
 
 
 def _read(line: str) -> SqlUser | None:
