@@ -151,17 +151,8 @@ mod tests {
     use super::*;
 
     fn field(value: Option<&str>, format: CopyFormat) -> String {
-        let is_csv = format == CopyFormat::Csv;
-        let options = CopyOptions {
-            format,
-            delimiter: if is_csv { b',' } else { b'\t' },
-            null: if is_csv { String::new() } else { "\\N".to_owned() },
-            quote: b'"',
-            escape: b'"',
-            has_header: false,
-        };
         let mut out = BytesMut::new();
-        put_field(value.map(str::as_bytes), 0, &options, &mut out);
+        put_field(value.map(str::as_bytes), 0, &CopyOptions::of(format), &mut out);
         String::from_utf8(out.to_vec()).unwrap()
     }
 

@@ -130,6 +130,23 @@ fn put_json_item(column: &dyn Column, row: usize, count: usize, out: &mut BytesM
     }
 }
 
+/// What is JSON in every format.
+macro_rules! always_json {
+    () => {
+        fn binary(&self, row: usize, out: &mut BytesMut) {
+            self.text(row, out);
+        }
+
+        fn json(&self, row: usize, out: &mut BytesMut) {
+            self.text(row, out);
+        }
+
+        fn is_null(&self, row: usize) -> bool {
+            self.array.is_null(row)
+        }
+    };
+}
+
 /// A struct: an object with the names of its fields.
 pub(crate) struct Structs<'a> {
     array: &'a StructArray,
@@ -158,17 +175,7 @@ impl Column for Structs<'_> {
         out.put_u8(b'}');
     }
 
-    fn binary(&self, row: usize, out: &mut BytesMut) {
-        self.text(row, out);
-    }
-
-    fn json(&self, row: usize, out: &mut BytesMut) {
-        self.text(row, out);
-    }
-
-    fn is_null(&self, row: usize) -> bool {
-        self.array.is_null(row)
-    }
+    always_json!();
 }
 
 /// A map: an object whose names are the keys as texts.
@@ -203,15 +210,5 @@ impl Column for Maps<'_> {
         out.put_u8(b'}');
     }
 
-    fn binary(&self, row: usize, out: &mut BytesMut) {
-        self.text(row, out);
-    }
-
-    fn json(&self, row: usize, out: &mut BytesMut) {
-        self.text(row, out);
-    }
-
-    fn is_null(&self, row: usize) -> bool {
-        self.array.is_null(row)
-    }
+    always_json!();
 }

@@ -23,6 +23,14 @@ pub(crate) struct CopyOptions {
     pub(crate) has_header: bool,
 }
 
+impl CopyOptions {
+    /// What a format has if nothing else is said.
+    pub(crate) fn of(format: CopyFormat) -> Self {
+        let (delimiter, null) = if format == CopyFormat::Csv { (b',', "") } else { (b'\t', "\\N") };
+        Self { format, delimiter, null: null.to_owned(), quote: b'"', escape: b'"', has_header: false }
+    }
+}
+
 const ONLY_OUT: &str = "only COPY (query) TO STDOUT and COPY view TO STDOUT can be had here";
 
 /// Read a COPY.
@@ -88,16 +96,7 @@ fn options(tokens: &[Token<'_>]) -> Result<CopyOptions, Refusal> {
         ))),
         _ => None,
     });
-    let format = format.unwrap_or(Ok(CopyFormat::Text))?;
-    let is_csv = format == CopyFormat::Csv;
-    let mut made = CopyOptions {
-        format,
-        delimiter: if is_csv { b',' } else { b'\t' },
-        null: if is_csv { String::new() } else { "\\N".to_owned() },
-        quote: b'"',
-        escape: b'"',
-        has_header: false,
-    };
+    let mut made = CopyOptions::of(format.unwrap_or(Ok(CopyFormat::Text))?);
     for (name, value) in told {
         let value = value.unwrap_or_default();
         match name.as_str() {
