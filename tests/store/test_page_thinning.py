@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import pytest
 from hand_made_store import Store, Story, day
+from thin_kit import next_offset, thin, thin_until_killed
 
 from linktide.store.page_thinning import PAGE_THIN_POINTS
 from linktide.store.thinning import Thinner, ThinRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
 PAGE = 2**62 + crc32(b"a.com/x")
 KEPT = "SELECT off FROM internal.page_snapshots ORDER BY off"
@@ -35,14 +32,8 @@ def crawled(days: int = 100) -> Story:
 
 
 def put(store: Store, story: Story) -> None:
-    rows = store.all("SELECT next_offset FROM internal.source_offsets")
-    store.put(story, CLOCK, offsets=(rows[0][0] if rows else None, rows[0][0] + 1 if rows else 1000))
-
-
-def thin(store: Store, days: int = 30, at: Callable[[str], None] = lambda _point: None) -> Thinner:
-    thinner = Thinner(store.database, ThinRule(days), at=at, is_alone=False)
-    thinner.thin_all()
-    return thinner
+    before = next_offset(store)
+    store.put(story, CLOCK, offsets=(before, 1000 if before is None else before + 1))
 
 
 def kept(store: Store) -> list[int]:
@@ -195,33 +186,12 @@ def test_a_thread_of_its_own_finds_them(tmp_path: Path) -> None:
         assert kept(store) == STAYS
 
 
-KILLED = """
-import os, pathlib, signal, sys
-from hand_made_store import Store
-from linktide.store.thinning import Thinner, ThinRule
-
-def at(name):
-    if name == sys.argv[2]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-with Store(pathlib.Path(sys.argv[1])) as store:
-    Thinner(store.database, ThinRule(30), at=at).thin_all()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("point", PAGE_THIN_POINTS)
 def test_killed_at_any_point_it_holds_all_or_what_stays(tmp_path: Path, point: str) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         put(store, crawled())
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "a.duckdb"), point],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])},
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    thin_until_killed(tmp_path / "a.duckdb", point)
     check_after_a_stop(tmp_path / "a.duckdb", point)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hand_made_store import NOW, Store, Story, day
+from thin_kit import next_offset, thin, thin_until_killed
 
 from linktide.store.segments import SegmentMover
 from linktide.store.thinning import THIN_POINTS, Thinner, ThinRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
 KEPT = "SELECT off FROM internal.link_events ORDER BY off"
 CLOCK = day(100)
@@ -30,19 +27,8 @@ def crawled(days: int, **carried: object) -> Story:
 
 
 def segment_of(store: Store, story: Story) -> None:
-    store.put(story, CLOCK, offsets=(store_offset(store), 1000))
+    store.put(story, CLOCK, offsets=(next_offset(store), 1000))
     SegmentMover(store.database, lambda: NOW, is_alone=False).move_all()
-
-
-def store_offset(store: Store) -> int | None:
-    rows = store.all("SELECT next_offset FROM internal.source_offsets")
-    return rows[0][0] if rows else None
-
-
-def thin(store: Store, days: int = 30, at: Callable[[str], None] = lambda _point: None) -> Thinner:
-    thinner = Thinner(store.database, ThinRule(days), at=at, is_alone=False)
-    thinner.thin_all()
-    return thinner
 
 
 def kept(store: Store) -> list[int]:
@@ -177,33 +163,12 @@ def test_a_thread_of_its_own_writes_the_file(tmp_path: Path) -> None:
         assert not thinner.is_busy
 
 
-KILLED = """
-import os, pathlib, signal, sys
-from hand_made_store import Store
-from linktide.store.thinning import Thinner, ThinRule
-
-def at(name):
-    if name == sys.argv[2]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-with Store(pathlib.Path(sys.argv[1])) as store:
-    Thinner(store.database, ThinRule(30), at=at).thin_all()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("point", THIN_POINTS)
 def test_killed_at_any_point_it_holds_all_or_what_stays(tmp_path: Path, point: str) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         segment_of(store, crawled(100))
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "a.duckdb"), point],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])},
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    thin_until_killed(tmp_path / "a.duckdb", point)
     with Store(tmp_path / "a.duckdb") as store:
         assert kept(store) == (list(range(100)) if point != "thinned" else [0, 69, *range(70, 100)])
         SegmentMover(store.database, lambda: NOW)
