@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 import httpx
 import psycopg
 
+import exposition
 from measure import load_average, machine
-from sql_reference import reference
+from sql_reference import psql_seconds, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ def main() -> int:
         service.fill(given.links)
         with service.written(given.rate):
             rows = _asked(service.connect, given.seconds) | _mixed(service, given.seconds)
-        rows["psql 1 M rows x 6, s"] = _psql(service.port)
+        rows["psql 1 M rows x 6, s"] = psql_seconds("127.0.0.1", "bench", "linktide", _ALL, service.port)
         beside = reference(service.connect, Path(name), _ALL, lambda connect: _asked(connect, given.seconds))
     text = _report(rows, beside, given, began)
     sys.stdout.write(text)
@@ -133,10 +134,9 @@ class _Service:
 
     def commit_seconds(self) -> tuple[float, float]:
         """Return sum and count of the time that batches took to store."""
-        text = self._http.get("/metrics").text
-        told = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        told = exposition.read(self._http.get("/metrics").text)
         name = "linktide_store_commit_seconds"
-        return float(told[f"{name}_sum"]), float(told[f"{name}_count"])
+        return told.of(f"{name}_sum"), told.of(f"{name}_count")
 
     @contextlib.contextmanager
     def written(self, rate: int) -> Iterator[None]:
@@ -277,30 +277,6 @@ def _ages(service: _Service, seconds: float) -> list[float]:
                 ages.append((datetime.now(UTC) - newest).total_seconds())
             time.sleep(0.05)
     return ages
-
-
-def _psql(port: int) -> float:
-    """Return the shortest of three times until psql has printed a million rows."""
-    command = [
-        "psql",
-        "-X",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-        "-U",
-        "bench",
-        "-d",
-        "linktide",
-        "-Atc",
-        _ALL,
-    ]
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
-        times.append(time.perf_counter() - began)
-    return min(times)
 
 
 if __name__ == "__main__":
