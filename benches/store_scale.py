@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from disk_use import table_sizes
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.fold import Folder, FoldRule
+from linktide.store.gate import Role
+from linktide.store.reader import ReaderPool, ReaderSettings
 from linktide.store.rebuild import read_writer
 from linktide.store.writer import CheckpointRule, StoreBatch, StoreWriter
 from measure import Usage, load_average, machine, peak_rss_bytes, versions
@@ -52,6 +54,7 @@ SELECT anchor, backlinks FROM anchors WHERE target_domain = ? ORDER BY backlinks
 SELECT target_url, count(*) FROM links WHERE target_domain = ? AND lost_at IS NOT NULL AND NOT is_live
 GROUP BY target_url ORDER BY 2 DESC LIMIT 50""",
     "refdomains": "SELECT count(*), max(domain_authority) FROM refdomains WHERE target_domain = ?",
+    "all of ten links": "SELECT * FROM links WHERE target_domain = ? LIMIT 10",
 }
 
 
@@ -136,19 +139,17 @@ def commits(database: Database, found: Found, links: int, count: int, *, keep: b
     )  # fmt: skip
 
 
-def ask(database: Database, found: Found, links: int, repeats: int) -> None:
-    """Ask every question of domains of four sizes; least and median of CPU."""
-    cursor = database.cursor()
+def ask(readers: ReaderPool, found: Found, links: int, repeats: int) -> None:
+    """Ask every question of domains of four sizes, as outsiders do; least and median of CPU."""
     for about, rank in _RANKS.items():
         name = f"target{rank}.org"
-        has = cursor.execute(
-            "SELECT count(*) FROM internal.links WHERE target_domain = ?", [name]
-        ).fetchall()[0][0]
+        count = "SELECT count(*) AS links FROM internal.links WHERE target_domain = ?"
+        has = readers.query(count, Role.ADMIN, [name]).table["links"][0].as_py()
         for question, sql in QUESTIONS.items():
             used = []
             for _ in range(repeats):
                 before = Usage.now()
-                cursor.execute(sql, [name]).fetchall()
+                readers.query(sql, parameters=[name])
                 used.append(Usage.now().since(before).cpu)
             found.tell(
                 what="question", links=links, about=about, domain_links=has, question=question,
@@ -216,10 +217,11 @@ def main() -> int:
         given.folder.mkdir(parents=True)
     found.tell(what="machine", machine=machine(), **versions())
     database = open_store(path)
+    readers = ReaderPool.of(database, ReaderSettings(size=1))
     large = FoldRule(slice_seconds=30)
     folder = Folder(database, large if given.quick else FoldRule())
     if given.ask:
-        ask(database, found, given.links, given.repeats)
+        ask(readers, found, given.links, given.repeats)
         return 0
     rev, began, first = 0, time.perf_counter(), 0
     for low, high in cut(given.links, is_quick=given.quick):
@@ -231,7 +233,7 @@ def main() -> int:
             first = high
             shutil.copy(path, path.with_suffix(".first"))
         if high in (*_ASKED, given.links):
-            ask(database, found, high, given.repeats)
+            ask(readers, found, high, given.repeats)
             disk(database, found, high)
     for links in (first, given.links) * 2:
         copy = path.with_suffix(".batches")
@@ -243,6 +245,7 @@ def main() -> int:
         other = open_store(copy)
         commits(other, found, links, given.batches, keep=False)
         other.close()
+    readers.close()
     database.close()
     found.tell(
         what="end", minutes=round((time.perf_counter() - began) / 60, 1), peak_rss_bytes=peak_rss_bytes()

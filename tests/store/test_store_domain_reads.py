@@ -28,8 +28,10 @@ SELECT hash(i) AS link_id, hash(i // 12) AS source_key, hash(i * 7) AS target_ke
        'a' || i % 9 AS anchor, 1 AS rev
 FROM range({LINKS}) t(i)""",
     "link_changes": "SELECT link_id, t_dom_key, 1 AS status, now() AS started_at, now() AS last_seen, 1 AS rev FROM w",
-    "life_changes": "SELECT link_id, t_dom_key, now() AS started_at, false AS is_confirmed_by_event, "
-    "false AS is_void, 1 AS rev FROM w",
+    "life_changes": "SELECT link_id, t_dom_key, now() AS started_at, CAST(NULL AS TIMESTAMPTZ) AS confirmed_at, "
+    "false AS is_confirmed_by_event, false AS is_void, 1 AS rev FROM w "
+    "UNION ALL SELECT link_id, t_dom_key, now() - INTERVAL 9 DAY, now() - INTERVAL 5 DAY, true, false, 1 FROM w "
+    "WHERE link_id % 3 = 0",
     "domain_keys": "SELECT DISTINCT t_dom_key AS domain_key, target_domain AS domain_name, 1 AS rev FROM w",
     "velocity_delta": "SELECT t_dom_key, date_trunc('hour', now()) AS hour, 1 AS new_links, 0 AS restored_links, "
     "0 AS lost_links, 1 AS rev FROM w",
@@ -77,7 +79,7 @@ def scanned(store: Store, query: str) -> dict[str, int]:
          {"links", "link_changes", "life_changes"}),
         ("SELECT count(source_url), count(last_seen) FROM links_of('d7.com')", {"links", "link_changes"}),
         ("SELECT sum(backlinks) FROM refdomains WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
-        ("SELECT count(started_at) FROM link_lives WHERE target_domain = 'd7.com'", {"links", "life_changes"}),
+        ("SELECT count(DISTINCT link_id) FROM link_lives WHERE target_domain = 'd7.com'", {"links", "life_changes"}),
         ("SELECT sum(new_links) FROM link_velocity WHERE target_domain = 'd7.com'", {"velocity_delta"}),
     ],
 )  # fmt: skip

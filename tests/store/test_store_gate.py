@@ -316,6 +316,7 @@ def test_the_battery_is_large() -> None:
 def test_hostile_statements_are_refused_and_change_nothing(
     store: Store, pool: ReaderPool, folder: Path, role: Role
 ) -> None:
+    pool.query("SELECT source_url FROM links")  # the copies of the views are made when first wanted
     before = state_of(store, folder)
     sentences = {line: refusal(pool, line.replace("{folder}", str(folder)), role) for line in HOSTILE}
     passed = [line for line, sentence in sentences.items() if sentence is None]

@@ -33,8 +33,9 @@ CLOSED_TO_EXTENSIONS: Final = {
 ROW_GROUP_ROWS: Final = 61_440
 """Rows that DuckDB compresses, reads and skips together: half of its own choice, so that a slice of a fold
 takes half the time and a question about one domain reads less."""
-_CATALOG: Final = "linktide"
-_USE: Final = f"USE {_CATALOG}"
+CATALOG: Final = "linktide"
+"""The name by which the file is attached."""
+_USE: Final = f"USE {CATALOG}"
 _SNAPSHOT_TOKENS: Final = "snapshot_tokens"
 _WAL_MAGIC = b"d\x00b"
 """Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
@@ -248,7 +249,7 @@ def _connect(settings: StoreSettings) -> DuckDBPyConnection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         path = str(settings.path).replace("'", "''")
         options = f"(TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
-        connection.execute(f"ATTACH '{path}' AS {_CATALOG} {options}").fetchall()
+        connection.execute(f"ATTACH '{path}' AS {CATALOG} {options}").fetchall()
         connection.execute(_USE).fetchall()
     except duckdb.Error:
         _close_quietly(connection)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from linktide.errors import RefusedQueryError, UnknownNameError
+from linktide.store.reads import Reads, reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +166,7 @@ class Statement:
 
     sql: str
     is_explain: bool
+    reads: Reads
 
 
 class Gate:
@@ -185,13 +187,11 @@ class Gate:
         _check_text(sql)
         kind = self._only_statement(sql)
         if kind == duckdb.StatementType.SELECT:
-            self._check_select(sql, role)
-            return Statement(sql, is_explain=False)
+            return Statement(sql, is_explain=False, reads=self._check_select(sql, role))
         if kind == duckdb.StatementType.EXPLAIN and (found := _EXPLAIN.fullmatch(sql)):
             # Composed anew: what runs is EXPLAIN and the SELECT that was checked, whatever stood around it.
             rest = found["rest"].strip()
-            self._check_explained(rest, role)
-            return Statement(f"EXPLAIN {rest}", is_explain=True)
+            return Statement(f"EXPLAIN {rest}", is_explain=True, reads=self._check_explained(rest, role))
         raise RefusedQueryError(f"only SELECT and EXPLAIN may run here, not {kind.name}")
 
     def close(self) -> None:
@@ -199,7 +199,7 @@ class Gate:
         with self._lock:
             self._parser.close()
 
-    def _check_explained(self, rest: str, role: Role) -> None:
+    def _check_explained(self, rest: str, role: Role) -> Reads:
         if rest.startswith("("):
             raise RefusedQueryError("EXPLAIN takes no options here; write EXPLAIN SELECT …")
         try:
@@ -208,7 +208,7 @@ class Gate:
             raise RefusedQueryError("only a SELECT may be explained, and not with ANALYZE") from error
         if kind != duckdb.StatementType.SELECT:
             raise RefusedQueryError("only a SELECT may be explained, and not with ANALYZE")
-        self._check_select(rest, role)
+        return self._check_select(rest, role)
 
     def _only_statement(self, sql: str) -> duckdb.StatementType:
         try:
@@ -223,7 +223,7 @@ class Gate:
             raise RefusedQueryError(f"exactly one statement may run at a time, not {len(kinds)}")
         return kinds[0]
 
-    def _check_select(self, sql: str, role: Role) -> None:
+    def _check_select(self, sql: str, role: Role) -> Reads:
         try:
             with self._lock:
                 text = self._parser.execute(_SERIALIZE, [sql]).fetchall()[0][0]
@@ -232,7 +232,9 @@ class Gate:
                 raise RefusedQueryError(f"the statement cannot be checked: {parsed['error_message']}")
             if len(parsed["statements"]) != 1:
                 raise RefusedQueryError("exactly one statement may run at a time")
-            _Walk(role, self._names).visit(parsed["statements"][0], frozenset())
+            statement = parsed["statements"][0]
+            _Walk(role, self._names).visit(statement, frozenset())
+            return reads_of(statement)
         except duckdb.Error as error:
             raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # a form we do not know

@@ -49,14 +49,15 @@ LINK_EVENTS: Final = "link_events"
 FAMILIES: Final = {
     family.table: family
     for family in (
-        Family("domain_keys", (), ("domain_name", "domain_key", "rev"), most_runs=2),
+        Family("domain_keys", (), ("domain_name", "domain_key", "rev"), most_runs=1),
         Family("links", (), ("target_domain", "source_domain", "link_id", "rev"), has_domain=True),
-        Family("link_changes", ("link_id",), ("target_domain", "link_id"), has_domain=True),
+        Family("link_changes", ("link_id",), ("target_domain", "link_id"), has_domain=True, most_runs=2),
         Family(
             "life_changes",
             ("link_id", "started_at"),
             ("target_domain", "link_id", "started_at"),
             has_domain=True,
+            most_runs=2,
         ),
         Family(
             "attribute_changes",
@@ -70,15 +71,15 @@ FAMILIES: Final = {
             ("target_domain", "hour", "t_dom_key"),
             has_domain=True,
         ),
-        Family("domain_names", (), ("domain_name", "domain_key", "rev"), most_runs=2),
+        Family("domain_names", (), ("domain_name", "domain_key", "rev"), most_runs=1),
         Family("domain_scores", ("domain_key",), ("domain_key",), most_runs=1),
         Family("page_scores", ("page_key",), ("page_key",), most_runs=1),
         Family("topic_scores", ("domain_key", "topic"), ("domain_key", "topic"), most_runs=1),
     )
 }
 """Every folded table. The names of domains come first: the others' runs take them from there."""
-SCORES: Final = ("domain_scores", "page_scores")
-"""Looked up by key: their one run and what came since are views apart."""
+BASED: Final = ("link_changes", "life_changes", "domain_scores", "page_scores")
+"""Their oldest run, in which a key stands once, and all that came since are views apart (…_base, …_new)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +205,16 @@ class Parts:
             selects += self._segment_selects()
         body = "\nUNION ALL BY NAME ".join(selects)
         self._connection.execute(f"CREATE OR REPLACE VIEW internal.{table} AS\n{body}").fetchall()
-        if table in SCORES:
-            for name, kinds in (("base", {Kind.RUN}), ("new", {Kind.HOT, Kind.SEALED})):
-                found = [part for part in self.of(table) if part.kind in kinds]
-                selects = [self.select(part) for part in found]
-                empty = f"{self.select(self.of(table, Kind.HOT)[0])} LIMIT 0"
-                body = "\nUNION ALL BY NAME ".join(selects or [empty])
-                self._connection.execute(
-                    f"CREATE OR REPLACE VIEW internal.{table}_{name} AS\n{body}"
-                ).fetchall()
+        if table in BASED:
+            base = self.of(table, Kind.RUN)[:1]
+            new = [part for part in self.of(table) if part not in base]
+            for name, found in (("base", base), ("new", new)):
+                self._create_view_over(f"{table}_{name}", table, found)
+
+    def _create_view_over(self, name: str, table: str, found: list[Part]) -> None:
+        empty = f"{self.select(self.of(table, Kind.HOT)[0])} LIMIT 0"
+        body = "\nUNION ALL BY NAME ".join([self.select(part) for part in found] or [empty])
+        self._connection.execute(f"CREATE OR REPLACE VIEW internal.{name} AS\n{body}").fetchall()
 
     def _segment_selects(self) -> list[str]:
         names = self._connection.execute("SELECT file_name FROM internal.segments ORDER BY ALL").fetchall()

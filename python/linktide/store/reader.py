@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import queue
-import resource
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 import pyarrow as pa
 
 from linktide.errors import (
-    AbandonedQueryError,
     ConfigError,
-    LinktideError,
     ReadersBusyError,
     RefusedQueryError,
 )
@@ -25,7 +22,9 @@ from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
 from linktide.store.migrate import migrations, refuse_newer, stored_version
+from linktide.store.narrow import HOME, Binder, NarrowViews
 from linktide.store.parts import segment_folder
+from linktide.store.query_guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from linktide.store.database import Database
+    from linktide.store.reads import Reads
 
     Parameters = Sequence[object] | Mapping[str, object] | None
 
 _ROWS_PER_BATCH = 2_048
 _WATCH_SECONDS = 0.02
-_PAGE_BYTES = resource.getpagesize()
 _CLOSED = "The database is not open for reading at the moment: try again in a few seconds."
 
 
@@ -96,20 +95,23 @@ class ReaderPool:
     The writer needs none: INSERT from Arrow, CHECKPOINT and spilling go on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a pool is made of
         self,
         cursors: Sequence[DuckDBPyConnection],
         settings: ReaderSettings,
         release: Callable[[DuckDBPyConnection], None],
         monotonic: Callable[[], float] = time.monotonic,
         gate: Gate | None = None,
+        narrow: Callable[[], NarrowViews] | None = None,
     ) -> None:
+        """`narrow` makes narrow copies of the views, if there can be any; called once, when first wanted."""
         self._settings = settings
         self._release = release
         self._cursors = tuple(cursors)
         self._monotonic = monotonic
         self._is_closed = False
         self._gate = gate or Gate()
+        self._binder = Binder(narrow)
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
         for cursor in cursors:
@@ -121,7 +123,8 @@ class ReaderPool:
         settings = settings or ReaderSettings()
         cursors = [database.cursor() for _ in range(settings.size)]
         lock_readers(cursors, settings, database.parts.segment_folder)
-        return cls(cursors, settings, database.release)
+        narrow = partial(NarrowViews.create, database.cursor())
+        return cls(cursors, settings, database.release, narrow=narrow)
 
     def query(
         self,
@@ -145,7 +148,11 @@ class ReaderPool:
         try:
             statement = self._gate.check(sql, role)
             with self._cursor() as cursor:
-                table = _run(cursor, statement.sql, parameters, _Guard(cursor, limits, is_abandoned))
+                table = self._bound(
+                    cursor,
+                    statement.reads,
+                    lambda: _run(cursor, statement.sql, parameters, Guard(cursor, limits, is_abandoned)),
+                )
         except (RefusedQueryError, StoreFailedError, duckdb.Error) as error:
             if self._is_closed:  # what ended it was `close`, not its own fault
                 raise ReadersBusyError(_CLOSED) from error
@@ -157,9 +164,28 @@ class ReaderPool:
         if self._is_closed:
             raise ReadersBusyError(_CLOSED)
         statement = self._gate.check(sql, role)
+        limits = self._settings.limits
         with self._cursor() as cursor:
-            guard = _Guard(cursor, self._settings.limits, _never)
-            return _run(cursor, statement.sql, parameters, guard, _describe).schema
+            return self._bound(
+                cursor,
+                statement.reads,
+                lambda: _run(cursor, statement.sql, parameters, Guard(cursor, limits, _never), _describe),
+            ).schema
+
+    def _bound(self, cursor: DuckDBPyConnection, reads: Reads, run: Callable[[], pa.Table]) -> pa.Table:
+        """Run with the names bound to the narrowest views that will do."""
+        path = self._binder.path_for(reads)
+        if path is not None:
+            _control(cursor, f"SET search_path = '{path}'")
+            try:
+                return run()
+            except RefusedQueryError as error:
+                # A name that no view has: what DuckDB says of it would speak of the copies.
+                if not isinstance(error.__cause__, duckdb.BinderException):
+                    raise
+            finally:
+                _control(cursor, f"SET search_path = '{HOME}'")
+        return run()
 
     def close(self) -> None:
         """Interrupt what runs and close the readers; idempotent. Close the pool before its database."""
@@ -269,74 +295,12 @@ def lock_readers(
         cursors[0].execute(statement).fetchall()
 
 
-class _Guard:
-    """Interrupts a cursor when nobody waits for it any more, or its time or its memory is used up.
-
-    Never after the block was left.
-    """
-
-    def __init__(
-        self, cursor: DuckDBPyConnection, limits: QueryLimits, is_abandoned: Callable[[], bool]
-    ) -> None:
-        self.refusal: LinktideError | None = None
-        """Why it interrupted."""
-        self.limits = limits
-        self._cursor = cursor
-        self._is_abandoned = is_abandoned
-        self._left = threading.Event()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._watch, name="query-guard", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._left.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        started, before = time.monotonic(), _resident_bytes()
-        while not self._left.wait(_WATCH_SECONDS):
-            if self._is_abandoned():
-                self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
-            elif time.monotonic() - started > self.limits.timeout_seconds:
-                self._interrupt(
-                    RefusedQueryError(
-                        "the statement ran longer than statement_timeout_seconds = "
-                        f"{self.limits.timeout_seconds:g}"
-                    )
-                )
-            elif _resident_bytes() - before > self.limits.growth_bytes:
-                self._interrupt(
-                    RefusedQueryError(
-                        f"the process grew by more than {size_text(self.limits.growth_bytes)} meanwhile, "
-                        "a limit without a setting"
-                    )
-                )
-
-    def _interrupt(self, refusal: LinktideError) -> None:
-        with self._lock:
-            if not self._left.is_set():
-                self.refusal = self.refusal or refusal
-                self._cursor.interrupt()
-
-
-def _resident_bytes() -> int:
-    try:
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every few ms
-            return int(file.read().split()[1]) * _PAGE_BYTES
-    except OSError:  # no procfs: the guard then watches the time only
-        return 0
-
-
 def _run(
     cursor: DuckDBPyConnection,
     sql: str,
     parameters: Parameters,
-    guard: _Guard,
-    read: Callable[[DuckDBPyConnection, str, Parameters, _Guard], pa.Table] | None = None,
+    guard: Guard,
+    read: Callable[[DuckDBPyConnection, str, Parameters, Guard], pa.Table] | None = None,
 ) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
@@ -372,11 +336,11 @@ def _relation(cursor: DuckDBPyConnection, sql: str, parameters: Parameters) -> D
     return relation
 
 
-def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _guard: _Guard) -> pa.Table:
+def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _guard: Guard) -> pa.Table:
     return _relation(cursor, sql, parameters).limit(0).to_arrow_table()
 
 
-def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: Guard) -> pa.Table:
     limits = guard.limits
     relation = _relation(cursor, sql, parameters)
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.

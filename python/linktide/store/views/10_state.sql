@@ -3,8 +3,12 @@
 -- A link has one target domain. It stands in every key and join nevertheless: a filter on it then reaches the
 -- sorted runs of all tables, and none is read whole.
 
--- The newest registers of a link. Column by column: what nobody asks for is then neither read nor folded.
-CREATE VIEW internal.link_state AS
+-- A key stands once in the oldest run (…_base). Rows since then (…_new) supersede it and are folded by the newest rev,
+-- column by column: what nobody asks for is then neither read nor folded. So most of a table is read, not folded. What
+-- is superseded is found by outer joins: through these a filter on the domain reaches both sides.
+
+-- The newest registers of the links with rows since the oldest run.
+CREATE VIEW internal.recent_link_state AS
 SELECT link_id, target_domain,
        arg_max_null(t_dom_key, rev) AS t_dom_key,
        arg_max_null(status, rev) AS status,
@@ -15,8 +19,20 @@ SELECT link_id, target_domain,
        arg_max_null(suspect_at, rev) AS suspect_at,
        arg_max_null(suspect_before_at, rev) AS suspect_before_at,
        max(rev) AS rev
-FROM internal.link_changes
+FROM internal.link_changes_new
 GROUP BY link_id, target_domain;
+
+-- The newest registers of a link.
+CREATE VIEW internal.link_state AS
+SELECT b.link_id, b.target_domain, b.t_dom_key, b.status, b.started_at, b.last_seen, b.firm_loss_at,
+       b.firm_loss_reason, b.suspect_at, b.suspect_before_at, b.rev
+FROM internal.link_changes_base b
+LEFT JOIN internal.recent_link_state n ON n.link_id = b.link_id AND n.target_domain = b.target_domain
+WHERE n.rev IS NULL
+UNION ALL
+SELECT link_id, target_domain, t_dom_key, status, started_at, last_seen, firm_loss_at,
+       firm_loss_reason, suspect_at, suspect_before_at, rev
+FROM internal.recent_link_state;
 
 -- Attribute runs beside the wide row, void ones still among them: they also void the run in the wide row.
 CREATE VIEW internal.attribute_folds AS
@@ -105,19 +121,38 @@ FROM (
 );
 
 -- Lives that hold; the newest rev of each start, void ones gone.
+CREATE VIEW internal.recent_lives AS
+SELECT link_id, target_domain, started_at,
+       arg_max_null(t_dom_key, rev) AS t_dom_key,
+       arg_max_null(last_alive_at, rev) AS last_alive_at,
+       arg_max_null(lost_at, rev) AS lost_at,
+       arg_max_null(confirmed_at, rev) AS confirmed_at,
+       arg_max_null(lost_reason, rev) AS lost_reason,
+       arg_max_null(is_confirmed_by_event, rev) AS is_confirmed_by_event,
+       arg_max_null(is_void, rev) AS is_void,
+       max(rev) AS rev
+FROM internal.life_changes_new
+GROUP BY link_id, target_domain, started_at;
+
 CREATE VIEW internal.lives AS
-SELECT * EXCLUDE is_void
-FROM (
-    SELECT link_id, target_domain, started_at,
-           arg_max_null(t_dom_key, rev) AS t_dom_key,
-           arg_max_null(last_alive_at, rev) AS last_alive_at,
-           arg_max_null(lost_at, rev) AS lost_at,
-           arg_max_null(confirmed_at, rev) AS confirmed_at,
-           arg_max_null(lost_reason, rev) AS lost_reason,
-           arg_max_null(is_confirmed_by_event, rev) AS is_confirmed_by_event,
-           arg_max_null(is_void, rev) AS is_void,
-           max(rev) AS rev
-    FROM internal.life_changes
-    GROUP BY link_id, target_domain, started_at
-)
+SELECT b.link_id, b.target_domain, b.started_at, b.t_dom_key, b.last_alive_at, b.lost_at, b.confirmed_at,
+       b.lost_reason, b.is_confirmed_by_event, b.rev
+FROM internal.life_changes_base b
+LEFT JOIN internal.recent_lives n
+    ON n.link_id = b.link_id AND n.target_domain = b.target_domain AND n.started_at = b.started_at
+WHERE n.rev IS NULL AND NOT b.is_void
+UNION ALL
+SELECT link_id, target_domain, started_at, t_dom_key, last_alive_at, lost_at, confirmed_at,
+       lost_reason, is_confirmed_by_event, rev
+FROM internal.recent_lives
 WHERE NOT is_void;
+
+-- Of the lives that have ended. The one that runs, if one does, is the newest, and the state of the link has its start.
+CREATE VIEW internal.ended_lives AS
+SELECT link_id, target_domain, min(started_at) AS first_started_at, count(*) AS times_lost,
+       arg_max_null(lost_at, started_at) AS lost_at,
+       arg_max_null(confirmed_at, started_at) AS confirmed_at,
+       arg_max_null(lost_reason, started_at) AS lost_reason
+FROM internal.lives
+WHERE confirmed_at IS NOT NULL
+GROUP BY link_id, target_domain;

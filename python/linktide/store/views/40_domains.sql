@@ -1,28 +1,3 @@
-CREATE VIEW main.refdomains AS
-SELECT p.target_domain, p.source_domain,
-       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority,
-       internal.page_score(
-           coalesce(n.trust, s.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust,
-       p.backlinks, p.dofollow_backlinks, p.source_pages, p.target_pages,
-       p.dofollow_backlinks > 0 AS is_dofollow, p.first_seen, p.last_seen
-FROM (
-    SELECT target_domain, source_domain, s_dom_key,
-           count(*) AS backlinks, count(*) FILTER (is_dofollow) AS dofollow_backlinks,
-           count(DISTINCT source_key) AS source_pages, count(DISTINCT target_key) AS target_pages,
-           min(first_seen) AS first_seen, max(last_seen) AS last_seen
-    FROM internal.live_links
-    GROUP BY target_domain, source_domain, s_dom_key
-) p
-LEFT JOIN internal.recent_domain_scores n ON n.domain_key = p.s_dom_key
-LEFT JOIN internal.domain_scores_base s ON s.domain_key = p.s_dom_key
-CROSS JOIN internal.writer w;
-
-CREATE VIEW main.anchors AS
-SELECT target_domain, anchor, count(*) AS backlinks, count(*) FILTER (is_dofollow) AS dofollow_backlinks,
-       count(DISTINCT s_dom_key) AS refdomains, min(first_seen) AS first_seen, max(last_seen) AS last_seen
-FROM internal.live_links
-GROUP BY target_domain, anchor;
-
 CREATE VIEW main.domains AS
 WITH sighted AS (
     SELECT s_dom_key, t_dom_key, is_live AND NOT is_internal AS counts, is_dofollow
