@@ -12,6 +12,7 @@ import re
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -45,6 +46,8 @@ MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
 
 MAX_STATEMENT_BYTES = 100_000
+_KEPT_STATEMENTS = 1_000
+_KEPT_CHARACTERS = 2_000
 
 _TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"})
 _REFUSED_FUNCTIONS = frozenset(
@@ -181,9 +184,16 @@ class Gate:
         self._names = names or Names()
         self._parser = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
         self._lock = threading.Lock()
+        self._checked = lru_cache(_KEPT_STATEMENTS)(self._check)
 
     def check(self, sql: str, role: Role) -> Statement:
-        """Return the statement to run; raises RefusedQueryError with one sentence if it may not."""
+        """Return the statement to run; raises RefusedQueryError with one sentence if it may not.
+
+        Short ones that passed are remembered: dashboards and prepared statements come again and again.
+        """
+        return (self._checked if len(sql) <= _KEPT_CHARACTERS else self._check)(sql, role)
+
+    def _check(self, sql: str, role: Role) -> Statement:
         _check_text(sql)
         kind = self._only_statement(sql)
         if kind == duckdb.StatementType.SELECT:

@@ -18,7 +18,56 @@ if TYPE_CHECKING:
     from linktide.store.reader import QueryLimits
 
 _WATCH_SECONDS = 0.02
+_IDLE_ROUNDS = 50
 _PAGE_BYTES = resource.getpagesize()
+
+
+class Watch:
+    """One thread that looks after all statements under way; it sleeps while there have been none for long."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to look after, and no thread."""
+        self._guards: set[Guard] = set()
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+        self._is_asleep = False
+
+    def add(self, guard: Guard) -> None:
+        """Look after a statement from now on."""
+        with self._changed:
+            self._guards.add(guard)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, name="query-guard", daemon=True)
+                self._thread.start()
+            elif self._is_asleep:
+                self._changed.notify_all()
+
+    def drop(self, guard: Guard) -> None:
+        """Look after it no longer."""
+        with self._changed:
+            self._guards.discard(guard)
+
+    def close(self) -> None:
+        """End the thread; idempotent."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _look(self) -> None:
+        rounds = 0
+        while True:
+            with self._changed:
+                self._is_asleep = rounds >= _IDLE_ROUNDS
+                self._changed.wait(None if self._is_asleep else _WATCH_SECONDS)
+                if self._is_closed:
+                    return
+                guards = tuple(self._guards)
+            rounds = 0 if guards else rounds + 1
+            for guard in guards:
+                guard.look()
 
 
 class Guard:
@@ -28,51 +77,53 @@ class Guard:
     """
 
     def __init__(
-        self, cursor: DuckDBPyConnection, limits: QueryLimits, is_abandoned: Callable[[], bool]
+        self, watch: Watch, cursor: DuckDBPyConnection, limits: QueryLimits, is_abandoned: Callable[[], bool]
     ) -> None:
         self.refusal: LinktideError | None = None
         """Why it interrupted."""
         self.limits = limits
+        self._watch = watch
         self._cursor = cursor
         self._is_abandoned = is_abandoned
-        self._left = threading.Event()
+        self._is_left = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._watch, name="query-guard", daemon=True)
+        self._started = 0.0
+        self._bytes_before = 0
 
     def __enter__(self) -> Self:
         """Begin to watch."""
-        self._thread.start()
+        self._started, self._bytes_before = time.monotonic(), _resident_bytes()
+        self._watch.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Watch no more."""
+        self._watch.drop(self)
         with self._lock:
-            self._left.set()
-        self._thread.join()
+            self._is_left = True
 
-    def _watch(self) -> None:
-        started, before = time.monotonic(), _resident_bytes()
-        while not self._left.wait(_WATCH_SECONDS):
-            if self._is_abandoned():
-                self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
-            elif time.monotonic() - started > self.limits.timeout_seconds:
-                self._interrupt(
-                    RefusedQueryError(
-                        "the statement ran longer than statement_timeout_seconds = "
-                        f"{self.limits.timeout_seconds:g}"
-                    )
+    def look(self) -> None:
+        """Interrupt the statement if it takes more than it may."""
+        if self._is_abandoned():
+            self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
+        elif time.monotonic() - self._started > self.limits.timeout_seconds:
+            self._interrupt(
+                RefusedQueryError(
+                    "the statement ran longer than statement_timeout_seconds = "
+                    f"{self.limits.timeout_seconds:g}"
                 )
-            elif _resident_bytes() - before > self.limits.growth_bytes:
-                self._interrupt(
-                    RefusedQueryError(
-                        f"the process grew by more than {size_text(self.limits.growth_bytes)} meanwhile, "
-                        "a limit without a setting"
-                    )
+            )
+        elif _resident_bytes() - self._bytes_before > self.limits.growth_bytes:
+            self._interrupt(
+                RefusedQueryError(
+                    f"the process grew by more than {size_text(self.limits.growth_bytes)} meanwhile, "
+                    "a limit without a setting"
                 )
+            )
 
     def _interrupt(self, refusal: LinktideError) -> None:
         with self._lock:
-            if not self._left.is_set():
+            if not self._is_left:
                 self.refusal = self.refusal or refusal
                 self._cursor.interrupt()
 

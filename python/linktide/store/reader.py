@@ -24,7 +24,7 @@ from linktide.store.gate import Gate, Role, first_line
 from linktide.store.migrate import migrations, refuse_newer, stored_version
 from linktide.store.narrow import HOME, Binder, NarrowViews
 from linktide.store.parts import segment_folder
-from linktide.store.query_guard import Guard
+from linktide.store.query_guard import Guard, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,6 +112,7 @@ class ReaderPool:
         self._is_closed = False
         self._gate = gate or Gate()
         self._binder = Binder(narrow)
+        self._watch = Watch()
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
         for cursor in cursors:
@@ -151,7 +152,9 @@ class ReaderPool:
                 table = self._bound(
                     cursor,
                     statement.reads,
-                    lambda: _run(cursor, statement.sql, parameters, Guard(cursor, limits, is_abandoned)),
+                    lambda: _run(
+                        cursor, statement.sql, parameters, Guard(self._watch, cursor, limits, is_abandoned)
+                    ),
                 )
         except (RefusedQueryError, StoreFailedError, duckdb.Error) as error:
             if self._is_closed:  # what ended it was `close`, not its own fault
@@ -169,7 +172,9 @@ class ReaderPool:
             return self._bound(
                 cursor,
                 statement.reads,
-                lambda: _run(cursor, statement.sql, parameters, Guard(cursor, limits, _never), _describe),
+                lambda: _run(
+                    cursor, statement.sql, parameters, Guard(self._watch, cursor, limits, _never), _describe
+                ),
             ).schema
 
     def _bound(self, cursor: DuckDBPyConnection, reads: Reads, run: Callable[[], pa.Table]) -> pa.Table:
@@ -199,6 +204,7 @@ class ReaderPool:
             self._release(cursor)
         # Who waits for a reader need not wait on.
         self._free.put(None)
+        self._watch.close()
         self._gate.close()
 
     def __enter__(self) -> Self:
