@@ -179,6 +179,10 @@ class Config:
         0, whole_number(0, 36_500), "Superseded scores older than this are erased; 0: kept for ever."
     )
 
+    own_tables_max_bytes: int = setting(
+        2**32, size(0, 2**50), "Most bytes, as Arrow, that tables of `linktide load` may hold together."
+    )
+
     authority_min_domains: int = setting(
         1_000,
         whole_number(0, 10**9),

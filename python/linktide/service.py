@@ -176,6 +176,7 @@ class Service:
             self._metrics,
             lambda topics: kafka_ranges(self._config, topics, self._stop.is_set),
             lambda: self._pauses.reason() or self._memory.trouble,
+            self._config.own_tables_max_bytes,
         )
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ from linktide.cli.demo import demo
 from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
+from linktide.cli.load import load, unload
 from linktide.cli.plain import plain_text
 from linktide.cli.produce import produce
 from linktide.cli.query import query
@@ -109,6 +110,8 @@ def _version() -> str:
         import_files,
         produce,
         query,
+        load,
+        unload,
         sql_user,
         top,
         check,

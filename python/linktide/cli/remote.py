@@ -10,6 +10,7 @@ import httpx
 import pyarrow as pa
 
 from linktide.errors import ExitCode, LinktideError
+from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _PUSH_SECONDS = 120.0
 _STEP_SECONDS = 120.0
 # The whole index is built again meanwhile.
 _REKEY_SECONDS = 3600.0
+# A table that is added to is copied first.
+_LOAD_SECONDS = 3600.0
 # Whole graphs are read and solved.
 _SOLVE_SECONDS = 3600.0
 
@@ -115,6 +118,13 @@ class RunningService:
     def backup(self, step: str, token: str = "") -> dict[str, object]:
         """Take a step of a backup that this process makes."""
         return self._post("/api/v1/backup", {"step": step, "token": token}, _STEP_SECONDS)
+
+    def table_step(self, step: str, rows: pa.Table | None = None, **told: str) -> dict[str, object]:
+        """Take a step of a load that this process makes, or unload a table."""
+        asked = httpx.QueryParams({"step": step, **told})
+        body = b"" if rows is None else b"".join(arrow_pieces(rows))
+        kind = {"Content-Type": ARROW_TYPE.encode()}
+        return _object(_accepted(self._request("POST", f"/api/v1/tables?{asked}", body, kind, _LOAD_SECONDS)))
 
     def replay(self, wanted: Mapping[str, object]) -> dict[str, object]:
         """Have the service make events of dead letters, or of what is absent of topics."""

@@ -12,6 +12,7 @@ from linktide.serve import live_view
 from linktide.serve.kept_answers import KeptAnswers
 from linktide.store.catalogue import Catalogue
 from linktide.store.gate import Role
+from linktide.store.own_tables import OWN_TABLES
 from linktide.store.reader import QueryLimits
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.index import LinkIndex
+    from linktide.load_desk import LoadStep
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
@@ -241,6 +243,7 @@ class ServiceState:
             facts |= self._stored(open_now)
             facts |= live_view.figures(open_now.index.numbers())
             facts["memory_limit_bytes"] = int(self._metrics.value("linktide_index_memory_limit_bytes"))
+            facts["own_tables"] = open_now.readers.query(OWN_TABLES, Role.ADMIN).table.to_pylist()
             facts["sources"] = self._sources(open_now)
         return facts
 
@@ -289,6 +292,10 @@ class ServiceState:
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         """Make events of the dead letters that can be."""
         return self._recovery.replay(wanted)
+
+    def load(self, asked: LoadStep) -> Mapping[str, object]:
+        """Take a step of a load of an own table, or unload one."""
+        return self._recovery.load(asked)
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -14,7 +14,9 @@ import duckdb
 from linktide.errors import DatabaseDamagedError, DatabaseLockedError, LinktideError
 from linktide.store.arrow_view import ArrowView
 from linktide.store.failure import open_failure
+from linktide.store.gate import OWN_SCHEMA
 from linktide.store.migrate import Migration, migrate, migrations, refresh_views
+from linktide.store.own_tables import OwnTables
 from linktide.store.parts import Parts, segment_folder
 from linktide.store.segment_files import check_segments
 
@@ -35,6 +37,8 @@ ROW_GROUP_ROWS: Final = 61_440
 takes half the time and a question about one domain reads less."""
 _CATALOG: Final = "linktide"
 _USE: Final = f"USE {_CATALOG}"
+_SEE: Final = f"SET search_path = '{_CATALOG}.main,{_CATALOG}.{OWN_SCHEMA}'"
+"""Readers find own tables by their bare names too, behind ours."""
 _SNAPSHOT_TOKENS: Final = "snapshot_tokens"
 _WAL_MAGIC = b"d\x00b"
 """Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
@@ -83,7 +87,12 @@ class Database:
     """The open file. One thread writes through `connection`; others read through cursors of their own."""
 
     def __init__(
-        self, settings: StoreSettings, connection: DuckDBPyConnection, pins: Pins, parts: Parts
+        self,
+        settings: StoreSettings,
+        connection: DuckDBPyConnection,
+        pins: Pins,
+        parts: Parts,
+        own: OwnTables,
     ) -> None:
         self.path = settings.path
         self.connection = connection
@@ -91,6 +100,7 @@ class Database:
         self.parts = parts
         self.arrow = ArrowView(connection)
         """What statements of `connection` read as the table ARROW_VIEW."""
+        self.own = own
         self._cursors: list[DuckDBPyConnection] = []
 
     @classmethod
@@ -125,6 +135,7 @@ class Database:
             if settings.is_checking_segments:
                 check_segments(connection, parts.segment_folder)
             refresh_views(connection, parts)
+            own = OwnTables(connection)
             connection.execute("CHECKPOINT").fetchall()
         except duckdb.Error as error:
             _close_quietly(connection)
@@ -132,13 +143,13 @@ class Database:
         except LinktideError:
             _close_quietly(connection)
             raise
-        return cls(settings, connection, pins, parts)
+        return cls(settings, connection, pins, parts, own)
 
     def cursor(self) -> DuckDBPyConnection:
         """Return a new cursor, closed with the database at the latest."""
         cursor = self.connection.cursor()
         self._cursors.append(cursor)
-        cursor.execute(_USE).fetchall()
+        cursor.execute(_SEE).fetchall()
         return cursor
 
     def release(self, cursor: DuckDBPyConnection) -> None:

@@ -6,7 +6,7 @@ import queue
 import resource
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +25,7 @@ from linktide.store.database import CLOSED_TO_EXTENSIONS
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
 from linktide.store.migrate import migrations, refuse_newer, stored_version
+from linktide.store.own_tables import see_own_tables
 from linktide.store.parts import segment_folder
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class ReaderPool:
         self._cursors = tuple(cursors)
         self._monotonic = monotonic
         self._is_closed = False
-        self._gate = gate or Gate()
+        self.gate = gate or Gate()
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
         for cursor in cursors:
@@ -121,7 +122,7 @@ class ReaderPool:
         settings = settings or ReaderSettings()
         cursors = [database.cursor() for _ in range(settings.size)]
         lock_readers(cursors, settings, database.parts.segment_folder)
-        return cls(cursors, settings, database.release)
+        return cls(cursors, settings, database.release, gate=Gate(own=database.own.names))
 
     def query(
         self,
@@ -143,7 +144,7 @@ class ReaderPool:
         started = self._monotonic()
         limits = limits or self._settings.limits
         try:
-            statement = self._gate.check(sql, role)
+            statement = self.gate.check(sql, role)
             with self._cursor() as cursor:
                 table = _run(cursor, statement.sql, parameters, _Guard(cursor, limits, is_abandoned))
         except (RefusedQueryError, StoreFailedError, duckdb.Error) as error:
@@ -156,7 +157,7 @@ class ReaderPool:
         """Return the columns of one statement without its rows. Raises as `query` does."""
         if self._is_closed:
             raise ReadersBusyError(_CLOSED)
-        statement = self._gate.check(sql, role)
+        statement = self.gate.check(sql, role)
         with self._cursor() as cursor:
             guard = _Guard(cursor, self._settings.limits, _never)
             return _run(cursor, statement.sql, parameters, guard, _describe).schema
@@ -173,7 +174,7 @@ class ReaderPool:
             self._release(cursor)
         # Who waits for a reader need not wait on.
         self._free.put(None)
-        self._gate.close()
+        self.gate.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -186,12 +187,9 @@ class ReaderPool:
     def _interrupted(self, still_open: Sequence[DuckDBPyConnection]) -> DuckDBPyConnection:
         """Return a reader that is free; DuckDB refuses to interrupt those that were closed before it."""
         while True:
-            try:
-                free = self._free.get(timeout=_WATCH_SECONDS)
-            except queue.Empty:
-                free = None
-            if free is not None:
-                return free
+            with suppress(queue.Empty):
+                if (free := self._free.get(timeout=_WATCH_SECONDS)) is not None:
+                    return free
             for cursor in still_open:  # again and again: an interrupt before the statement has begun is lost
                 cursor.interrupt()
 
@@ -232,11 +230,12 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
         _check_version(connection, path)
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
+        own = see_own_tables(cursors)
         lock_readers(cursors, settings, segment_folder(path))
     except BaseException:
         connection.close()
         raise
-    return ReaderPool(cursors, settings, lambda cursor: cursor.close())
+    return ReaderPool(cursors, settings, lambda cursor: cursor.close(), gate=Gate(own=lambda: own))
 
 
 def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
