@@ -22,9 +22,9 @@ needs_psql = pytest.mark.skipif(shutil.which("psql") is None, reason="psql is no
 
 
 def port_of(service: Service) -> int:
-    port = service._sql.port  # noqa: SLF001 - nobody else needs it in the process
-    assert port is not None
-    return port
+    address = service._sql.address  # noqa: SLF001 - nobody else needs it in the process
+    assert address is not None
+    return address[1]
 
 
 def stats_of(service: Service) -> tuple[int, int, int, int, int]:

@@ -137,7 +137,11 @@ def test_appending_copies_in_slices_and_adds(database: Database, monkeypatch: py
 
 @pytest.mark.parametrize(
     "rows",
-    [pa.table({"page": ["x"]}), pa.table({"page": ["x"], "clicks": [1.5]}), ROWS.append_column("z", [[1, 2]])],
+    [
+        pa.table({"page": ["x"]}),
+        pa.table({"page": ["x"], "clicks": [1.5]}),
+        ROWS.append_column("z", [[1, 2]]),
+    ],
 )
 def test_appending_other_columns_is_refused(database: Database, rows: pa.Table) -> None:
     load(database, "t", ROWS)

@@ -57,10 +57,18 @@ class NotRunningError(LinktideError):
 class RunningService:
     """A running service, found by the file it leaves beside its database."""
 
-    def __init__(self, client: httpx.Client, pid: int, wait: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: httpx.Client,
+        pid: int,
+        wait: Callable[[float], object] = time.sleep,
+        sql_port: int | None = None,
+    ) -> None:
         self._client = client
         self._wait = wait
         self.pid = pid
+        self.sql_port = sql_port
+        """Where it answers SQL clients; None if it does not."""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -186,6 +194,7 @@ def find_service(config: Config) -> RunningService | None:
         told = json.loads(service_file(config.database).read_text("utf-8"))
         pid, port = int(told["pid"]), int(told["http_port"])
         host = str(told.get("http_host", "127.0.0.1"))
+        sql_port = None if told.get("sql_port") is None else int(told["sql_port"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     address = f"[{host}]" if ":" in host else host
@@ -194,7 +203,7 @@ def find_service(config: Config) -> RunningService | None:
     )
     # No proxy of the environment stands between a command and its own machine.
     client = httpx.Client(base_url=f"http://{address}:{port}", timeout=timeout, trust_env=False)
-    service = RunningService(client, pid)
+    service = RunningService(client, pid, sql_port=sql_port)
     try:
         if service.told_pid() == pid:
             return service

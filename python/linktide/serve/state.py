@@ -230,6 +230,7 @@ class ServiceState:
             "pid": os.getpid(),
             "uptime_seconds": (self._now_us() - self._started_us) / 1e6,
             "database": str(self._config.database),
+            "sql_port": int(self._metrics.value("linktide_sql_port")) or None,
             "is_ready": reason is None,
             "not_ready_because": reason,
             "events": self._report.totals.events,
