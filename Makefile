@@ -64,7 +64,7 @@ test-urls-long: tools ## Invariants of URLs on ten million mutated ones; LINKTID
 fuzz: tools ## Fuzz each target for FUZZ_SECONDS (60) with the nightly toolchain and cargo-fuzz
 	@cargo +nightly fuzz --version >/dev/null 2>&1 \
 		|| { echo "cargo-fuzz is missing: rustup toolchain install nightly && cargo install cargo-fuzz"; exit 1; }
-	for target in authority url url_lanes wire; do \
+	for target in authority pgwire url url_lanes wire; do \
 		cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
 
 test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user; rustup target)

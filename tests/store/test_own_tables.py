@@ -89,7 +89,7 @@ def test_a_table_with_the_name_of_a_view_does_not_stand_before_it(database: Data
     assert read(database, "SELECT count(*) FROM own.links") == [(2,)]
     # The views over `links` go on reading ours.
     for view in VIEWS:
-        assert read(database, f"SELECT count(*) FROM {view}") == [(0,)], view
+        assert read(database, f"SELECT count(*) FROM {view}") == [(0,)], view  # noqa: S608
 
 
 def test_nothing_is_seen_of_a_load_until_it_ends(database: Database) -> None:
@@ -187,7 +187,7 @@ def test_names_that_need_care_are_refused(database: Database, name: str) -> None
 def test_names_that_are_words_of_sql_are_quoted(database: Database, name: str) -> None:
     load(database, name, ROWS)
     load(database, name, ROWS, mode=Mode.APPEND)
-    assert read(database, f'SELECT count(*) FROM own."{name}"') == [(4,)]
+    assert read(database, f'SELECT count(*) FROM own."{name}"') == [(4,)]  # noqa: S608
     unload(writer_of(database), name)
 
 

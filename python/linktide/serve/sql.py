@@ -18,6 +18,7 @@ from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -74,6 +75,9 @@ class PgServer(Protocol):
 
     def replace_users(self, users: list[tuple[str, str, bytes, int, bytes, bytes]] | None) -> None:
         """Take other users; who is in stays in."""
+
+    def replace_tls(self, chain: Path, key: Path) -> None:
+        """Take another certificate for connections from now on. Raises ValueError, and nothing changes."""
 
     def stats(self) -> tuple[int, int, int, int, int]:
         """Return (open, accepted, failed logins, turned away, spilled bytes)."""
@@ -200,9 +204,17 @@ class SqlServing:
             self._server.stop()
 
     def reload(self, config: Config) -> None:
-        """Read the users again. Raises ConfigError, and those of before stay."""
-        if self._server is not None and config.sql_users_file is not None:
-            self._server.replace_users(_told_users(config))
+        """Read users and certificate again. Raises ConfigError, and those of before stay."""
+        if self._server is None:
+            return
+        users = _told_users(config)
+        if config.sql_tls_certfile is not None and config.sql_tls_keyfile is not None:
+            try:
+                self._server.replace_tls(config.sql_tls_certfile, config.sql_tls_keyfile)
+            except ValueError as error:
+                raise _wrong_tls(error) from error
+        if config.sql_users_file is not None:
+            self._server.replace_users(users)
 
     def _listen(self) -> PgServer:
         """Listen on the port of the settings; if that is the default and taken, on any free one."""
@@ -240,9 +252,7 @@ class SqlServing:
                 users=users,
             )
         except ValueError as error:
-            raise ConfigError(
-                f"{error}; set sql.tls_certfile and sql.tls_keyfile to PEM files that match."
-            ) from error
+            raise _wrong_tls(error) from error
 
     def _tell(self) -> None:
         """Set the gauges and counters that the Rust part keeps."""
@@ -256,6 +266,10 @@ class SqlServing:
             )
             for name, value in zip(names, self._server.stats(), strict=True):
                 self._metrics.set(f"linktide_sql_{name}", float(value))
+
+
+def _wrong_tls(error: ValueError) -> ConfigError:
+    return ConfigError(f"{error}; set sql.tls_certfile and sql.tls_keyfile to PEM files that match.")
 
 
 def _told_users(config: Config) -> list[tuple[str, str, bytes, int, bytes, bytes]] | None:
