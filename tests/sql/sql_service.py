@@ -12,9 +12,13 @@ import psycopg
 import pytest
 from open_service import found_link, running
 
+from linktide.load_desk import LoadStep
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from linktide.service import Service
 
@@ -42,6 +46,14 @@ def served(folder: Path, links: int = 3, **settings: object) -> Iterator[Service
             lines = b"".join(found_link(number) for number in range(links))
             service.state.push(lines, topic="push", topic_id="", first_offset=None)
         yield service
+
+
+def load_table(service: Service, name: str, rows: pa.Table, mode: str = "new") -> None:
+    """Load an own table by the steps that `linktide load` takes."""
+    begun = service.state.load(LoadStep("begin", name=name, mode=mode, rows=rows.slice(0, 0)))
+    token = str(begun["token"])
+    service.state.load(LoadStep("rows", token=token, rows=rows))
+    service.state.load(LoadStep("finish", token=token))
 
 
 @contextmanager
