@@ -27,25 +27,13 @@ from linktide.store.own_tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import pyarrow as pa
-
     from linktide.errands import ErrandDesk, Workplace
+    from linktide.serve.reading import LoadStep
 
 T = TypeVar("T")
 
 IDLE_SECONDS: Final = 120.0
 """A load of which nothing was heard for so long makes room for another."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadStep:
-    """What a client asks: begin, rows, finish, abandon, or unload."""
-
-    step: str
-    name: str = ""
-    mode: str = Mode.NEW.value
-    token: str = ""
-    rows: pa.Table | None = None
 
 
 @dataclass(slots=True)

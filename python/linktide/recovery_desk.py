@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from linktide.errands import Workplace
     from linktide.fill import RangeReader
-    from linktide.load_desk import LoadStep
     from linktide.metrics.values import Metrics
+    from linktide.serve.reading import LoadStep
     from linktide.store.gaps import Filled
 
 T = TypeVar("T")

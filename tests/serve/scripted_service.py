@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from linktide.load_desk import LoadStep
+    from linktide.serve.reading import LoadStep
     from linktide.store.gate import Role
 
 BASE = "http://127.0.0.1:8640"

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from open_service import found_link, running
 
-from linktide.load_desk import LoadStep
+from linktide.serve.reading import LoadStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,8 @@ from open_service import found_link
 from sql_service import connected, load_table, needs_psql, port_of, psql, served
 
 from linktide.errors import RetryError
-from linktide.load_desk import IDLE_SECONDS, LoadStep
+from linktide.load_desk import IDLE_SECONDS
+from linktide.serve.reading import LoadStep
 from linktide.store.own_tables import LoadRefusedError
 
 if TYPE_CHECKING:

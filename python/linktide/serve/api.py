@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from linktide.load_desk import LoadStep
+    from linktide.serve.reading import LoadStep
     from linktide.store.gate import Role
 
 

@@ -13,7 +13,6 @@ import anyio
 import pyarrow as pa
 from starlette.exceptions import HTTPException
 
-from linktide.load_desk import LoadStep
 from linktide.serve.answers import RETRY_AFTER_SECONDS
 from linktide.serve.arrow_stream import ARROW_TYPE
 
@@ -67,6 +66,17 @@ class Stretch:
     topic: str
     topic_id: str
     first_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """A step of a load of an own table: begin, rows, finish, abandon; or unload."""
+
+    step: str
+    name: str = ""
+    mode: str = "new"
+    token: str = ""
+    rows: pa.Table | None = None
 
 
 class BodyBudget:

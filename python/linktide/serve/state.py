@@ -11,8 +11,7 @@ from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
 from linktide.serve.kept_answers import KeptAnswers
 from linktide.store.catalogue import Catalogue
-from linktide.store.gate import Role
-from linktide.store.own_tables import OWN_TABLES
+from linktide.store.gate import OWN_TABLES, Role
 from linktide.store.reader import QueryLimits
 
 if TYPE_CHECKING:
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.index import LinkIndex
-    from linktide.load_desk import LoadStep
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
     from linktide.serve.api import AuthorityApi, RecoveryApi, SuffixApi
+    from linktide.serve.reading import LoadStep
     from linktide.sources.push import PushSource
     from linktide.store.database import Database
     from linktide.store.reader import ReaderPool

@@ -46,6 +46,12 @@ MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
 OWN_SCHEMA = "own"
 """Where the tables are that users load themselves; see own_tables.py."""
 
+OWN_TABLES = """
+SELECT name, CAST(row_count AS BIGINT) AS rows, CAST(size_bytes AS BIGINT) AS bytes, loaded_at
+FROM internal.own_tables ORDER BY name
+"""
+"""What an admin asks of them."""
+
 MAX_STATEMENT_BYTES = 100_000
 
 _TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"})

@@ -32,12 +32,6 @@ SLICE_BYTES: Final = 16 << 20
 """Bytes of one transaction, as Arrow."""
 MAX_COLUMNS: Final = 1_000
 
-OWN_TABLES: Final = """
-SELECT name, CAST(row_count AS BIGINT) AS rows, CAST(size_bytes AS BIGINT) AS bytes, loaded_at
-FROM internal.own_tables ORDER BY name
-"""
-"""What is told of them."""
-
 _BUILDING: Final = "being loaded"
 """Holds a space: no name that is given or asked for can be it."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
