@@ -134,6 +134,8 @@ def opened_files(paths: Sequence[Path], reading: Reading) -> Iterator[OpenedFile
     }
     with duckdb.connect(":memory:", config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
+        # It would write between what the command prints.
+        connection.execute("SET enable_progress_bar = false").fetchall()
         connection.execute("SET allowed_paths = ?", [[str(path.resolve()) for path in paths]]).fetchall()
         connection.execute("SET enable_external_access = false").fetchall()
         connection.execute("SET lock_configuration = true").fetchall()
