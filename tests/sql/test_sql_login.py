@@ -210,7 +210,7 @@ def test_an_address_that_others_reach_wants_users_and_tls(
 def test_what_cannot_be_listened_with_is_named(folder: Path, tmp_path: Path) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     wrong: list[tuple[dict[str, object], str]] = [
-        ({"sql_port": taken.getsockname()[1]}, "sql.port"),
+        ({"sql_port": taken.getsockname()[1], "origins": {"sql_port": "flag"}}, "sql.port"),
         ({"sql_users_file": tmp_path / "none"}, "sql.users_file"),
         (
             {"sql_tls_certfile": folder / "cert.pem", "sql_tls_keyfile": folder / "cert.pem"},
