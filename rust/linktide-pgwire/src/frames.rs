@@ -177,7 +177,7 @@ mod tests {
                 let is_raw = kind == b'd';
                 assert_eq!(check(&message(kind, &body[..cut])).is_ok(), is_raw, "{} {cut}", char::from(kind));
             }
-            assert_eq!(check(&message(kind, &[body, &[b'x']].concat())).is_ok(), kind == b'd');
+            assert_eq!(check(&message(kind, &[body, b"x".as_slice()].concat())).is_ok(), kind == b'd');
         }
         assert_eq!(check(&message(b'Q', b"\xff\0")), Err(Flaw::NotUtf8));
         assert_eq!(check(&message(b'P', b"\0\0\xff\xff")), Err(Flaw::Malformed));
