@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-sql wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-sql sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-store: build ## The store alone at ten million links; BENCH_FLAGS="--links
 bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
 	$(BIN)/python benches/sql.py $(BENCH_FLAGS)
 
+sql-flood: build ## Ten thousand attempts to connect as a SQL client; LINKTIDE_SQL_ATTEMPTS=N for N
+	LINKTIDE_SQL_ATTEMPTS=$${LINKTIDE_SQL_ATTEMPTS:-10000} $(BIN)/python -m pytest -s -q --timeout 900 tests/sql/test_sql_flood.py
+
 wheel: tools $(VENV)/tools ## Build dist/*.whl
 	$(BIN)/maturin build --release --out dist
 
@@ -64,7 +67,7 @@ test-urls-long: tools ## Invariants of URLs on ten million mutated ones; LINKTID
 fuzz: tools ## Fuzz each target for FUZZ_SECONDS (60) with the nightly toolchain and cargo-fuzz
 	@cargo +nightly fuzz --version >/dev/null 2>&1 \
 		|| { echo "cargo-fuzz is missing: rustup toolchain install nightly && cargo install cargo-fuzz"; exit 1; }
-	for target in authority url url_lanes wire; do \
+	for target in authority pgwire url url_lanes wire; do \
 		cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
 
 test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user; rustup target)

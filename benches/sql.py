@@ -27,6 +27,7 @@ import psycopg
 
 import exposition
 from measure import load_average, machine
+from sql_hostile import beside_the_battery
 from sql_reference import psql_seconds, reference
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def main() -> int:
         service.fill(given.links)
         with service.written(given.rate):
             rows = _asked(service.connect, given.seconds) | _mixed(service, given.seconds)
+        with service.written(given.rate, pushes_a_second=10):
+            rows |= beside_the_battery(service.connect, service.commit_seconds, 2 * given.seconds)
         rows["psql 1 M rows x 6, s"] = psql_seconds("127.0.0.1", "bench", "linktide", _ALL, service.port)
         beside = reference(service.connect, Path(name), _ALL, lambda connect: _asked(connect, given.seconds))
     text = _report(rows, beside, given, began)
@@ -68,6 +71,7 @@ _GOALS = {
     "8 clients: point p99 ms": 40.0,
     "8 clients: aggregate p99 ms": 90.0,
     "8 clients: mean commit over alone": 1.6,
+    "battery: commit p99 over alone": 2.0,
     "psql 1 M rows x 6, s": 1.0,
 }
 
@@ -139,15 +143,15 @@ class _Service:
         return told.of(f"{name}_sum"), told.of(f"{name}_count")
 
     @contextlib.contextmanager
-    def written(self, rate: int) -> Iterator[None]:
+    def written(self, rate: int, pushes_a_second: int = 1) -> Iterator[None]:
         """Push so many events a second until the block ends."""
         stop = threading.Event()
 
         def write() -> None:
             while not stop.is_set():
                 began = time.monotonic()
-                self.push(self.lines(rate))
-                stop.wait(max(0.0, 1 - (time.monotonic() - began)))
+                self.push(self.lines(rate // pushes_a_second))
+                stop.wait(max(0.0, 1 / pushes_a_second - (time.monotonic() - began)))
 
         writer = threading.Thread(target=write)
         writer.start()

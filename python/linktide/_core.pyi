@@ -516,6 +516,9 @@ class PgServer:
     def replace_users(self, users: Sequence[tuple[str, str, bytes, int, bytes, bytes]] | None) -> None:
         """Take other users; who is in stays in."""
 
+    def replace_tls(self, chain: Path, key: Path) -> None:
+        """Take another certificate chain and key, for connections from now on. Raises ValueError."""
+
     def stats(self) -> tuple[int, int, int, int, int]:
         """Return (open, accepted, failed logins, turned away, spilled bytes)."""
 

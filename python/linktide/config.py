@@ -179,6 +179,10 @@ class Config:
         0, whole_number(0, 36_500), "Superseded scores older than this are erased; 0: kept for ever."
     )
 
+    own_tables_max_bytes: int = setting(
+        2**32, size(0, 2**50), "Most bytes, as Arrow, that tables of `linktide load` may hold together."
+    )
+
     authority_min_domains: int = setting(
         1_000,
         whole_number(0, 10**9),
@@ -222,12 +226,14 @@ class Config:
     query_max_bytes: int = setting(2**28, size(2**20, 2**36), "Most bytes, as Arrow, one query may return.")
 
     sql_enabled: bool = setting(
-        default=False, reader=flag(), text="Whether to answer SQL clients by the PostgreSQL protocol."
+        default=True, reader=flag(), text="Whether to answer SQL clients by the PostgreSQL protocol."
     )
     sql_host: str = setting(
         "127.0.0.1", host(), "Address to bind; any but the loopback wants `sql.users_file` and TLS."
     )
-    sql_port: int = setting(5433, port(), "Port to bind; 0: the system chooses one.")
+    sql_port: int = setting(
+        5433, port(), "Port to bind; 0: the system chooses one, as it does if this one is taken and not set."
+    )
     sql_users_file: Path | None = setting(
         None, path(), "Users and SCRAM verifiers, by `linktide sql-user`; not set: anybody, no password."
     )
@@ -250,6 +256,10 @@ class Config:
 
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     config_path: Path | None = field(default=None, compare=False)
+
+    def is_set(self, name: str) -> bool:
+        """Tell whether a setting was given a value, be it the default's."""
+        return name in self.origins
 
     def rows(self) -> Iterator[tuple[Setting, str, str]]:
         """Yield (setting, value as text, origin) in the order of the table; secrets are hidden."""

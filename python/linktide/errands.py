@@ -96,14 +96,18 @@ class ErrandDesk:
             errand.is_done.set()
 
     def take_turn(self) -> bool:
-        """Run what waits, between two batches; return whether anything did."""
+        """Run what waits, between two batches; return whether anything did.
+
+        What is asked for meanwhile waits for the next turn: who asks for one slice after the other must not
+        keep the batches waiting for all of them.
+        """
         ran = False
-        while True:
+        for _ in range(len(self._waiting)):
             with self._lock:
                 errand = self._waiting.popleft() if self._waiting else None
                 place = self._place
             if errand is None or place is None:
-                return ran
+                break
             ran = True
             try:
                 errand.outcome.append(errand.run(place))
@@ -115,3 +119,4 @@ class ErrandDesk:
                 raise
             finally:
                 errand.is_done.set()
+        return ran

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from linktide.configured import kafka_source, now_us, opened_database, refuse_missing
-from linktide.errors import ConfigError, StopError
+from linktide.errors import ConfigError, LinktideError, RefusedQueryError, StopError
 from linktide.explain import audit_told, explain, instant_us, what_if
 from linktide.forget import forget_name, forget_segment
 from linktide.metrics.values import Metrics
@@ -19,6 +19,9 @@ from linktide.service import Service
 from linktide.setting import parse_domain
 from linktide.sources.files import FileSource
 from linktide.store.asof import StoredPast
+from linktide.store.gate import OWN_TABLES, Role
+from linktide.store.own_tables import Loading, Mode, checked_columns, unload
+from linktide.store.reader import ReaderSettings, open_stopped
 from linktide.store.writer import StoreWriter
 from linktide.url.scalar import normalize_url
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from linktide.rekey import Rekeyed
     from linktide.store.database import Database
     from linktide.store.forget import Forgotten
+    from linktide.store.own_tables import OwnTable
+    from linktide.table_files import OpenedFiles
 
 
 class Progress(Protocol):
@@ -155,6 +160,52 @@ def forget_segment_stopped(config: Config, file_name: str) -> None:
     with _opened(config, is_checking_segments=False) as database:
         if not forget_segment(StoreWriter(database, now=lambda: datetime.now(UTC)), file_name):
             raise ConfigError(f"{config.database} has no segment {file_name}; the error of `run` names it.")
+
+
+def load_stopped(config: Config, name: str, mode: str, opened: OpenedFiles) -> Loading:
+    """Load an own table into a database on which no service runs; all of it or nothing.
+
+    Raises LoadRefusedError, TableFileError, and what `open_database` and a commit do.
+    """
+    with _opened(config) as database:
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC))
+        columns = checked_columns(opened.empty.schema)
+        loading = Loading(writer, name, Mode(mode), columns, config.own_tables_max_bytes)
+        loading.begin()
+        try:
+            while loading.copy_slice():
+                writer.checkpoint_if_due()
+            for rows in opened.slices():
+                loading.add(rows)
+                writer.checkpoint_if_due()
+            loading.finish()
+        except BaseException:
+            with suppress(LinktideError):  # then the next who opens the file drops it
+                loading.abandon()
+            raise
+        finally:
+            writer.checkpoint()
+        return loading
+
+
+def unload_stopped(config: Config, name: str) -> OwnTable:
+    """Drop an own table of a database on which no service runs. Raises LoadRefusedError."""
+    with _opened(config) as database:
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC))
+        table = unload(writer, name)
+        writer.checkpoint()
+        return table
+
+
+def own_tables_stopped(config: Config) -> Sequence[Mapping[str, object]]:
+    """Return the own tables of a database on which no service runs, as its status would tell of them."""
+    refuse_missing(config)
+    with open_stopped(config.database, ReaderSettings(size=1), f"{config.memory_limit}B") as readers:
+        try:
+            rows: list[dict[str, object]] = readers.query(OWN_TABLES, Role.ADMIN).table.to_pylist()
+        except RefusedQueryError:  # a file of before there were any
+            return []
+        return rows
 
 
 def _known_domain(name: str) -> str:

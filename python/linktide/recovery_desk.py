@@ -1,4 +1,4 @@
-"""The recovery that a running service takes part in: backups and replays."""
+"""What a running service does for other processes between two batches: backups, replays, own tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from linktide.backup_desk import BackupDesk, RefusedStepError
 from linktide.errands import ErrandDesk
 from linktide.errors import RetryError
 from linktide.fill import fill, wanted_topics
+from linktide.load_desk import LoadDesk
 from linktide.replay import replay, wanted_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from linktide.errands import Workplace
     from linktide.fill import RangeReader
     from linktide.metrics.values import Metrics
+    from linktide.serve.reading import LoadStep
     from linktide.store.gaps import Filled
 
 T = TypeVar("T")
@@ -31,23 +33,29 @@ class RecoveryDesk:
         metrics: Metrics,
         ranges: Callable[[Sequence[str]], RangeReader],
         pause_reason: Callable[[], str | None],
+        own_max_bytes: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the parts; `ranges` makes the reader of a fill and raises ConfigError if it cannot be.
 
-        `pause_reason` tells why nothing more may be stored for the moment.
+        `pause_reason` tells why nothing more may be stored for the moment, `own_max_bytes` bounds own tables.
         """
         self._metrics = metrics
         self._ranges = ranges
         self._pause_reason = pause_reason
         self._errands = ErrandDesk()
         self._backups = BackupDesk(self._errands, monotonic)
+        self._loads = LoadDesk(self._errands, own_max_bytes, pause_reason, monotonic)
 
     # --- any thread ----------------------------------------------------------------------------------------
 
     def backup(self, step: str, token: str) -> Mapping[str, object]:
         """Take a step of a backup that another process makes; see `BackupDesk.step`."""
         return self._backups.step(step, token)
+
+    def load(self, asked: LoadStep) -> Mapping[str, object]:
+        """Take a step of a load of an own table, or unload one; see `LoadDesk.take`."""
+        return self._loads.take(asked)
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         """Make events of the dead letters that can be or, if topics are wanted, of what is absent of them.
@@ -95,3 +103,4 @@ class RecoveryDesk:
         """Hear that the store closes, and so checkpoints."""
         self._errands.closed()
         self._backups.closed()
+        self._loads.closed()

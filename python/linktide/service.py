@@ -176,6 +176,7 @@ class Service:
             self._metrics,
             lambda topics: kafka_ranges(self._config, topics, self._stop.is_set),
             lambda: self._pauses.reason() or self._memory.trouble,
+            self._config.own_tables_max_bytes,
         )
 
     def stop(self) -> None:
@@ -219,7 +220,7 @@ class Service:
                 self._segments.begin(database)
             if self._server is not None:
                 # Only who holds the database may say that it serves it.
-                self._server.announce(datetime.now(UTC), version())
+                self._server.announce(datetime.now(UTC), version(), self._sql.address)
                 _LOG.info("Serving %s on port %d.", config.database, self._server.port)
             yield session
             self._recovery.closing()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+import pyarrow as pa
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class LinktideProcess:
             self._process = subprocess.Popen(
                 [*under, sys.executable, *arguments],
                 cwd=folder,
-                env=environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                # Many run at once; that SQL takes another port where its own is taken has tests of its own.
+                env=environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LINKTIDE_SQL_PORT": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -124,12 +126,27 @@ class LinktideProcess:
 
     @property
     def address(self) -> str | None:
-        """Where it answers; None as long as it does not say, or what says so is from a process before it."""
+        """Where it answers; None as long as it does not say."""
+        facts = self._facts
+        return None if facts is None else f"http://{facts['http_host']}:{facts['http_port']}"
+
+    @property
+    def sql_port(self) -> int:
+        """Where it answers SQL clients, once it is ready."""
+        facts = self._facts
+        assert facts is not None
+        return int(facts["sql_port"])
+
+    @property
+    def _facts(self) -> dict[str, Any] | None:
+        """What the file beside the database says, unless it is of a process before it."""
         try:
-            told = json.loads(self.database.with_name("links.duckdb.service.json").read_text())
+            told: dict[str, Any] = json.loads(
+                self.database.with_name("links.duckdb.service.json").read_text()
+            )
         except FileNotFoundError:
             return None
-        return f"http://{told['http_host']}:{told['http_port']}" if told["pid"] == self.pid else None
+        return told if told["pid"] == self.pid else None
 
     def wait_ready(self) -> float:
         """Return the seconds from its start until `/-/ready` answered 200."""
@@ -154,6 +171,19 @@ class LinktideProcess:
         )
         rows: list[dict[str, Any]] = answer.raise_for_status().json()
         return rows
+
+    def load_step(self, step: str, **told: str) -> str:
+        """Take a step of a load of one row; return the token of a load that this begins."""
+        out = pa.BufferOutputStream()
+        rows = pa.table({"n": [1]})
+        with pa.ipc.new_stream(out, rows.schema) as writer:
+            writer.write_table(rows)
+        answer = self._client.post(
+            f"{self.address}/api/v1/tables",
+            params={"step": step, **told},
+            content=out.getvalue().to_pybytes(),
+        )
+        return str(answer.raise_for_status().json().get("token"))
 
     def metrics(self) -> dict[tuple[str, tuple[str, ...]], float]:
         """Return (sample name, label values in order of their names) → value."""

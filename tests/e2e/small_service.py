@@ -47,7 +47,8 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=1)
     parser.add_argument("assignments", nargs="*")
     options = parser.parse_args()
-    flags: dict[str, object] = dict(one.split("=", 1) for one in options.assignments)
+    flags: dict[str, object] = {"sql_port": "0"}
+    flags.update(one.split("=", 1) for one in options.assignments)
     config = load(flags=flags, environ={}, folder=Path.cwd())
     set_up(config)
     settings = replace(

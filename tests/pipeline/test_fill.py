@@ -220,7 +220,7 @@ def test_a_log_that_was_cut_below_a_gap_is_read_again_through_it(
 def test_a_paused_service_fills_nothing(made: tuple[Config, EventStream, list[bytes]]) -> None:
     _, _, values = made
     reasons: list[str | None] = ["The disk is full."]
-    desk = RecoveryDesk(Metrics(), lambda _topics: LinesReader(values), lambda: reasons[0])
+    desk = RecoveryDesk(Metrics(), lambda _topics: LinesReader(values), lambda: reasons[0], 0)
     with pytest.raises(RetryError, match="paused: The disk is full"):
         desk.replay({"topics": ["links"]})
     reasons[0] = None

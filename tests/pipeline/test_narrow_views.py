@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linktide.store.database import Database, StoreSettings
-from linktide.store.narrow import HOME, NarrowViews
+from linktide.store.database import HOME, Database, StoreSettings
+from linktide.store.narrow import NarrowViews
 from pipeline import whole
 from pipeline.arrivals import arrivals, side_by_side
 from pipeline.real_runs import RealRun, needs_data

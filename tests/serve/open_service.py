@@ -42,7 +42,9 @@ def running(
     folder: Path, at_fail_point: Callable[[str], None] | None = None, **settings: object
 ) -> Iterator[Service]:
     """Run a service until the block ends; it takes pushes when the block begins."""
-    config = Config(database=folder / "links.duckdb", batch_max_seconds=0.01, **settings)  # type: ignore[arg-type]  # named by the caller
+    # Most tests ask for no SQL endpoint.
+    told = {"sql_enabled": False, "batch_max_seconds": 0.01, **settings}
+    config = Config(database=folder / "links.duckdb", **told)  # type: ignore[arg-type]  # named by the caller
     service = Service(config, sources=(), has_http=False, at_fail_point=at_fail_point)
     failures: list[BaseException] = []
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from linktide.serve.reading import LoadStep
     from linktide.store.gate import Role
 
 BASE = "http://127.0.0.1:8640"
@@ -79,6 +80,10 @@ class ScriptedService:
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         self.calls.append((wanted,))
+        return given(self.told)
+
+    def load(self, asked: LoadStep) -> Mapping[str, object]:
+        self.calls.append((asked,))
         return given(self.told)
 
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Stored:

@@ -237,6 +237,8 @@ def test_the_file_is_where_commands_look_and_private_and_goes_with_the_server(tm
             "http_port": server.port,
             "started_at": "2026-11-20T12:00:00+00:00",
             "version": "0.1.0",
+            "sql_host": None,
+            "sql_port": None,
         }
         assert [one.name for one in tmp_path.iterdir()] == [path.name]
     assert list(tmp_path.iterdir()) == []

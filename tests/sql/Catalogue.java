@@ -14,6 +14,8 @@ public final class Catalogue {
             DatabaseMetaData told = connection.getMetaData();
             tell("tables", told.getTables(null, "public", "%", new String[] {"VIEW", "TABLE"}), "TABLE_NAME");
             tell("columns", told.getColumns(null, "public", "links", "%"), "COLUMN_NAME", "TYPE_NAME");
+            tell("own", told.getTables(null, "own", "%", new String[] {"TABLE"}), "TABLE_NAME", "TABLE_TYPE");
+            tell("own_columns", told.getColumns(null, "own", "visits", "%"), "COLUMN_NAME", "TYPE_NAME");
             tell("keys", told.getPrimaryKeys(null, "public", "links"), "COLUMN_NAME");
             tell("indexes", told.getIndexInfo(null, "public", "links", false, false), "INDEX_NAME");
             tell("imported", told.getImportedKeys(null, "public", "links"), "FKCOLUMN_NAME");

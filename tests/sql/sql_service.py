@@ -12,9 +12,13 @@ import psycopg
 import pytest
 from open_service import found_link, running
 
+from linktide.serve.reading import LoadStep
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from linktide.service import Service
 
@@ -22,9 +26,9 @@ needs_psql = pytest.mark.skipif(shutil.which("psql") is None, reason="psql is no
 
 
 def port_of(service: Service) -> int:
-    port = service._sql.port  # noqa: SLF001 - nobody else needs it in the process
-    assert port is not None
-    return port
+    address = service._sql.address  # noqa: SLF001 - nobody else needs it in the process
+    assert address is not None
+    return address[1]
 
 
 def stats_of(service: Service) -> tuple[int, int, int, int, int]:
@@ -42,6 +46,14 @@ def served(folder: Path, links: int = 3, **settings: object) -> Iterator[Service
             lines = b"".join(found_link(number) for number in range(links))
             service.state.push(lines, topic="push", topic_id="", first_offset=None)
         yield service
+
+
+def load_table(service: Service, name: str, rows: pa.Table, mode: str = "new") -> None:
+    """Load an own table by the steps that `linktide load` takes."""
+    begun = service.state.load(LoadStep("begin", name=name, mode=mode, rows=rows.slice(0, 0)))
+    token = str(begun["token"])
+    service.state.load(LoadStep("rows", token=token, rows=rows))
+    service.state.load(LoadStep("finish", token=token))
 
 
 @contextmanager

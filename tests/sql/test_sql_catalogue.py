@@ -59,7 +59,7 @@ def test_psql_describes_a_view_as_the_endpoint_sends_it(service: Service, view: 
 @needs_psql
 def test_psql_shows_what_else_there_is(service: Service) -> None:
     assert shown(service, r"\l")[0][:3] == ["linktide", "linktide", "UTF8"]
-    assert shown(service, r"\dn") == [["public", "linktide"]]
+    assert shown(service, r"\dn") == [["own", "linktide"], ["public", "linktide"]]
     assert [row[1] for row in shown(service, r"\df")] == sorted(MACROS)
     assert [row[0] for row in shown(service, r"\du")] == ["linktide"]
     assert shown(service, r"\conninfo")[0][0].startswith(

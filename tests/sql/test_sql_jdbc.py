@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from kafka_jars import cache_folder, fetch_jars
-from sql_service import port_of, served
+from sql_service import load_table, port_of, served
 
 from linktide.store.gate import MACROS, VIEWS
 
@@ -33,6 +34,7 @@ def test_jdbc_asks_and_reads(tmp_path: Folder) -> None:
         pytest.skip(reason)
     jars = fetch_jars(cache_folder(), "jdbc", _DRIVER)
     with served(tmp_path) as service:
+        load_table(service, "visits", pa.table({"page": ["x"], "visits": [1]}))
         url = f"jdbc:postgresql://127.0.0.1:{port_of(service)}/linktide"
         answer = subprocess.run(
             ["java", "-cp", f"{jars}/*", str(_PROGRAM), url],
@@ -48,6 +50,8 @@ def test_jdbc_asks_and_reads(tmp_path: Folder) -> None:
     assert {"link_id:numeric", "source_url:text", "first_seen:timestamptz", "is_live:bool"} <= set(
         told["columns"]
     )
+    assert told["own"] == ["visits:TABLE"]
+    assert told["own_columns"] == ["page:text", "visits:int8"]
     assert all(told[name] == [] for name in ("keys", "indexes", "imported"))
     assert told["privileges"] == ["SELECT"]
     assert {"int4", "text", "timestamptz", "numeric", "bool"} <= set(told["types"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from linktide.service import Service
 
 PASSWORD = "correct horse"  # noqa: S105 - of the tests
+SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +39,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "users",
         [make_user("me", Role.READER, PASSWORD), make_user("boss", Role.ADMIN, "ünï ①")],
     )
+    make_certificate(folder)
+    return folder
+
+
+def make_certificate(folder: Path) -> None:
+    """Write cert.pem and key.pem into a folder."""
     command = (
         "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
         "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout key.pem -out cert.pem"
     )
     subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +144,7 @@ ODD = [
     b"\0\0\0\x04",
     b"\xff" * 64,
     struct.pack("!II", 0x7FFFFFFF, 0x30000),
-    struct.pack("!II", 8, 80877103) + b"\x16\x03\x01garbage",
+    SSL_REQUEST + b"\x16\x03\x01garbage",
     message(b"", struct.pack("!I", 0x20000) + b"user\0me\0\0"),
     message(b"", struct.pack("!I", 0x30000)),
     message(b"", struct.pack("!I", 80877102) + b"\0" * 8),
@@ -145,6 +154,9 @@ ODD = [
     STARTUP + message(b"p", b"NO-SUCH\0\xff\xff\xff\xff"),
     STARTUP + b"p\0\0\0\0",
     STARTUP + b"\xfe" * 100,
+    STARTUP + message(b"P", b"\0SELECT 1"),
+    STARTUP + message(b"d", b"")[:4] + b"\0",
+    STARTUP + message(b"p", b"SCRAM-SHA-256\0\0"),
 ]
 
 
@@ -198,7 +210,7 @@ def test_an_address_that_others_reach_wants_users_and_tls(
 def test_what_cannot_be_listened_with_is_named(folder: Path, tmp_path: Path) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     wrong: list[tuple[dict[str, object], str]] = [
-        ({"sql_port": taken.getsockname()[1]}, "sql.port"),
+        ({"sql_port": taken.getsockname()[1], "origins": {"sql_port": "flag"}}, "sql.port"),
         ({"sql_users_file": tmp_path / "none"}, "sql.users_file"),
         (
             {"sql_tls_certfile": folder / "cert.pem", "sql_tls_keyfile": folder / "cert.pem"},
@@ -209,6 +221,68 @@ def test_what_cannot_be_listened_with_is_named(folder: Path, tmp_path: Path) -> 
         for settings, named in wrong:
             with pytest.raises(ConfigError, match=named), served(tmp_path, links=0, **settings):
                 pass
+
+
+def test_a_port_that_is_taken_is_passed_over_unless_it_was_set(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with served(tmp_path, links=0, sql_port=port) as service, connected(service) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+            assert service.state.status()["sql_port"] == port_of(service) != port
+            assert f"linktide_sql_port {port_of(service)}.0".encode() in service.state.exposition()
+        warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+        assert [f"Port {port} for SQL clients is taken by" in one for one in warnings] == [True]
+        set_by_hand = {"sql_port": port, "origins": {"sql_port": "flag"}}
+        with pytest.raises(ConfigError, match=r"sql\.port"), served(tmp_path, links=0, **set_by_hand):
+            pass
+
+
+def certificate_of(service: Service, folder: Path) -> bytes:
+    """Return the certificate that a client is shown, by asking for TLS as clients of PostgreSQL do."""
+    context = ssl.create_default_context(cafile=folder / "cert.pem")
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port_of(service)), timeout=20) as plain:
+        plain.sendall(SSL_REQUEST)
+        assert plain.recv(1) == b"S"
+        with context.wrap_socket(plain) as secure:
+            shown = secure.getpeercert(binary_form=True)
+    assert shown is not None
+    return shown
+
+
+def test_a_certificate_is_taken_again_with_the_configuration(folder: Path, tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(folder / name, tmp_path / name)
+    tls = {"sql_tls_certfile": tmp_path / "cert.pem", "sql_tls_keyfile": tmp_path / "key.pem"}
+    settings = {**tls, "sql_users_file": folder / "users"}
+    with served(tmp_path, links=0, **settings) as service:
+        bound = {"password": PASSWORD, "sslmode": "require", "channel_binding": "require"}
+        with connected(service, **bound) as before:
+            first = certificate_of(service, tmp_path)
+            make_certificate(tmp_path)
+            service._sql.reload(service._config)  # noqa: SLF001 - what SIGHUP leads to
+            assert certificate_of(service, tmp_path) != first
+            # Who is in stays in; who comes is bound to the new one.
+            assert before.execute("SELECT 1").fetchone() == (1,)
+            with connected(service, **bound) as after:
+                assert after.execute("SELECT 1").fetchone() == (1,)
+        second = certificate_of(service, tmp_path)
+        shutil.copy(folder / "key.pem", tmp_path / "key.pem")
+        with pytest.raises(ConfigError, match=r"sql\.tls_keyfile"):
+            service._sql.reload(service._config)  # noqa: SLF001
+        assert certificate_of(service, tmp_path) == second
+
+
+def test_what_comes_in_plain_behind_a_request_for_tls_is_not_read(service: Service, folder: Path) -> None:
+    context = ssl.create_default_context(cafile=folder / "cert.pem")
+    context.check_hostname = False
+    with socket.create_connection(("127.0.0.1", port_of(service)), timeout=20) as plain:
+        plain.sendall(SSL_REQUEST + STARTUP)
+        assert plain.recv(1) == b"S"
+        with suppress(OSError), context.wrap_socket(plain) as secure:
+            assert secure.recv(1) == b""
 
 
 def test_clients_of_other_machines_must_use_tls(folder: Path, tmp_path: Path) -> None:

@@ -197,6 +197,12 @@ def test_a_transaction_that_failed_takes_nothing_until_it_ends(service: Service)
 def test_settings_are_kept_for_the_session(service: Service) -> None:
     with connected(service, application_name="tests") as connection:
         assert connection.execute("SHOW application_name").fetchone() == ("tests",)
+        shown = connection.execute("SHOW ALL")
+        assert [one.name for one in shown.description or []] == ["name", "setting", "description"]
+        settings = {name: value for name, value, _ in shown.fetchall()}
+        assert settings["application_name"] == "tests"
+        assert settings["server_version"] == "15.0"
+        assert settings["search_path"] == '"$user", public, own'
         connection.execute("SET statement_timeout = '50ms'")
         with pytest.raises(psycopg.errors.QueryCanceled, match="statement_timeout_seconds"):
             connection.execute("SELECT count(*) FROM range(100000000000)")

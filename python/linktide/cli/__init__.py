@@ -16,6 +16,7 @@ from linktide.cli.demo import demo
 from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
+from linktide.cli.load import load, unload
 from linktide.cli.plain import plain_text
 from linktide.cli.produce import produce
 from linktide.cli.query import query
@@ -33,6 +34,12 @@ _NO_MEMORY = (
     "The system gives this process no more memory: raise its limit, or lower memory_limit, queue_max_bytes "
     "and catch_up_max_events. What is stored is sound."
 )
+_PAIRS = {
+    "load": ("unload", "Load CSV or Parquet as a table of your own; drop it."),
+    "backup": ("restore", "Copy the database while the service writes; put it back."),
+}
+"""A command → the one that undoes it, and a sentence on both."""
+_HELP_WIDTH = 70
 _OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
@@ -75,6 +82,20 @@ class Commands(click.Group):
         """Show the commands alone: with their options they would fill more than a screen."""
         self.format_commands(ctx, formatter)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show what undoes a command beside it: a row for each would fill more than a screen."""
+        del ctx
+        undoing = {name for name, _ in _PAIRS.values()}
+        rows = []
+        for name, command in self.commands.items():
+            if name in _PAIRS:
+                other, sentence = _PAIRS[name]
+                rows.append((f"{name}, {other}", sentence))
+            elif name not in undoing:
+                rows.append((name, command.get_short_help_str(_HELP_WIDTH)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order a newcomer needs them."""
         del ctx
@@ -109,6 +130,8 @@ def _version() -> str:
         import_files,
         produce,
         query,
+        load,
+        unload,
         sql_user,
         top,
         check,

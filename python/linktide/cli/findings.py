@@ -59,7 +59,14 @@ def _public_suffix_list(config: Config) -> str:
 
 
 def _sql(config: Config) -> str:
-    where = f"{config.sql_host} port {config.sql_port}"
+    port: int | None = config.sql_port
+    service = find_service(config)
+    if service is not None:
+        with service:
+            port = service.sql_port
+        if port is None:
+            return "the running service answers no SQL clients; sql.enabled holds from its next start."
+    where = f"{config.sql_host} port {port}"
     if config.sql_users_file is None:
         return f"anybody on this machine may read by {where}; there is no sql.users_file."
     count = len(read_users(config.sql_users_file))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from linktide.cli import session
+from linktide.cli import own_tables, session
 from linktide.cli.flags import config_options, read_config
 from linktide.cli.plain import plain_text
 
@@ -18,8 +18,9 @@ def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: obj
     """Erase every row of a registrable domain, or of one page, as source and as target.
 
     Links, raw events, histories, scores and the dead letters that name it, from the database file and from
-    the Parquet segments. The service must be stopped. Backups keep what they hold, and events that arrive
-    later are taken as ever. What is erased does not come back.
+    the Parquet segments; tables of `linktide load` are left as they are. The service must be stopped.
+    Backups keep what they hold, and events that arrive later are taken as ever. What is erased does not
+    come back.
     """
     if (name is None) == (segment is None):
         raise click.UsageError("Name a domain or URL, or a segment by --segment.")
@@ -37,3 +38,5 @@ def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: obj
         f"{told['dead_letters']:,} dead letters; "
         f"{told['segments']:,} segments were written anew."
     )
+    if own := [f"own.{one['name']}" for one in own_tables.own_tables(config)]:
+        click.echo(f"Not searched: {', '.join(own)}.")

@@ -64,7 +64,7 @@ def restore(backup_file: Path, *, is_forced: bool, is_json: bool, **flags: objec
     _print(told, f"{told['database']}: {_counts(told['contents'])}.{kept}", is_json=is_json)
 
 
-@click.command("rebuild", short_help="Read a stopped database whole and compare it with its index.")
+@click.command("rebuild", short_help="Read a stopped database whole; compare its index.")
 @config_options
 @_JSON
 def rebuild(*, is_json: bool, **flags: object) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pyarrow as pa
 
 from linktide.errors import ExitCode, LinktideError
+from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _PUSH_SECONDS = 120.0
 _STEP_SECONDS = 120.0
 # The whole index is built again meanwhile.
 _REKEY_SECONDS = 3600.0
+# A table that is added to is copied first.
+_LOAD_SECONDS = 3600.0
 # Whole graphs are read and solved.
 _SOLVE_SECONDS = 3600.0
 
@@ -54,10 +57,18 @@ class NotRunningError(LinktideError):
 class RunningService:
     """A running service, found by the file it leaves beside its database."""
 
-    def __init__(self, client: httpx.Client, pid: int, wait: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: httpx.Client,
+        pid: int,
+        wait: Callable[[float], object] = time.sleep,
+        sql_port: int | None = None,
+    ) -> None:
         self._client = client
         self._wait = wait
         self.pid = pid
+        self.sql_port = sql_port
+        """Where it answers SQL clients; None if it does not."""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -115,6 +126,13 @@ class RunningService:
     def backup(self, step: str, token: str = "") -> dict[str, object]:
         """Take a step of a backup that this process makes."""
         return self._post("/api/v1/backup", {"step": step, "token": token}, _STEP_SECONDS)
+
+    def table_step(self, step: str, rows: pa.Table | None = None, **told: str) -> dict[str, object]:
+        """Take a step of a load that this process makes, or unload a table."""
+        asked = httpx.QueryParams({"step": step, **told})
+        body = b"" if rows is None else b"".join(arrow_pieces(rows))
+        kind = {"Content-Type": ARROW_TYPE.encode()}
+        return _object(_accepted(self._request("POST", f"/api/v1/tables?{asked}", body, kind, _LOAD_SECONDS)))
 
     def replay(self, wanted: Mapping[str, object]) -> dict[str, object]:
         """Have the service make events of dead letters, or of what is absent of topics."""
@@ -176,6 +194,7 @@ def find_service(config: Config) -> RunningService | None:
         told = json.loads(service_file(config.database).read_text("utf-8"))
         pid, port = int(told["pid"]), int(told["http_port"])
         host = str(told.get("http_host", "127.0.0.1"))
+        sql_port = None if told.get("sql_port") is None else int(told["sql_port"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     address = f"[{host}]" if ":" in host else host
@@ -184,7 +203,7 @@ def find_service(config: Config) -> RunningService | None:
     )
     # No proxy of the environment stands between a command and its own machine.
     client = httpx.Client(base_url=f"http://{address}:{port}", timeout=timeout, trust_env=False)
-    service = RunningService(client, pid)
+    service = RunningService(client, pid, sql_port=sql_port)
     try:
         if service.told_pid() == pid:
             return service

@@ -26,6 +26,7 @@ _FIRST = (
     "pid",
     "uptime_seconds",
     "database",
+    "sql_port",
     "is_ready",
     "not_ready_because",
     "last_commit_at",

@@ -244,6 +244,7 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "Queries by outcome: done, refused, failed, abandoned (the client hung up).",
         "outcome",
     ),
+    _gauge("linktide_sql_port", "Port that SQL clients are answered on; 0: none."),
     _gauge("linktide_sql_connections", "Connections of SQL clients now."),
     _counter("linktide_sql_accepted_total", "Connections of SQL clients taken."),
     _counter("linktide_sql_failed_logins_total", "Wrong passwords of SQL clients."),

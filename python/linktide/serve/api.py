@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from linktide.serve.reading import LoadStep
     from linktide.store.gate import Role
 
 
@@ -69,6 +70,9 @@ class RecoveryApi(Protocol):
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         """Make events of dead letters, or of what is absent of topics; blocks. Raises LinktideError."""
 
+    def load(self, asked: LoadStep) -> Mapping[str, object]:
+        """Take a step of a load of an own table, or unload one; blocks. Raises LinktideError."""
+
 
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
@@ -110,6 +114,9 @@ class ServiceApi(Protocol):
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         """As `RecoveryApi.replay`."""
+
+    def load(self, asked: LoadStep) -> Mapping[str, object]:
+        """As `RecoveryApi.load`."""
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -31,11 +31,14 @@ from linktide.serve.home import HOME_PAGE
 from linktide.serve.reading import (
     MAX_LIST_BYTES,
     MAX_QUERY_BYTES,
+    MAX_SLICE_BYTES,
     BodyBudget,
     busy,
+    read_arrow,
     read_body,
     read_explain,
     read_flag,
+    read_load_step,
     read_query,
     read_stretch,
     read_text,
@@ -45,7 +48,7 @@ from linktide.serve.reading import (
 from linktide.store.gate import Role
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     import pyarrow as pa
     from starlette.types import Receive, Scope, Send
@@ -101,6 +104,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
         Route("/api/v1/authority/what-if", authority.what_if, methods=["POST"]),
         Route("/api/v1/backup", _Recovery(room).backup, methods=["POST"]),
         Route("/api/v1/replay", _Recovery(room).replay, methods=["POST"]),
+        Route("/api/v1/tables", _Tables(room).step, methods=["POST"]),
     ]
     guard = Middleware(
         Guard,
@@ -285,6 +289,23 @@ class _Recovery:
         if not isinstance(told, dict):
             raise HTTPException(400, "The body is no JSON object.")
         return told
+
+
+class _Tables:
+    """POST /api/v1/tables."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+
+    async def step(self, request: Request) -> Response:
+        asked = read_load_step(request)
+        with self._room.bodies.share() as share:
+            body = await read_body(request, MAX_SLICE_BYTES, self._room.limits.body_seconds, share)
+
+            def take() -> Mapping[str, object]:
+                return self._room.service.load(replace(asked, rows=read_arrow(body)))
+
+            return json_answer(await self._room.call(take))
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import anyio
+import pyarrow as pa
 from starlette.exceptions import HTTPException
 
 from linktide.serve.answers import RETRY_AFTER_SECONDS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_QUERY_BYTES = 1 << 20
 MAX_LIST_BYTES = 16 << 20
+MAX_SLICE_BYTES = 64 << 20
+"""A slice of an own table; one row may take nearly as much."""
 _HEADER_BYTES = 4096
 _OFFSET = re.compile(r"[0-9]{1,19}", re.ASCII)
 _MAX_OFFSET = 2**63 - 1
@@ -63,6 +66,17 @@ class Stretch:
     topic: str
     topic_id: str
     first_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """A step of a load of an own table: begin, rows, finish, abandon; or unload."""
+
+    step: str
+    name: str = ""
+    mode: str = "new"
+    token: str = ""
+    rows: pa.Table | None = None
 
 
 class BodyBudget:
@@ -212,6 +226,34 @@ def read_flag(request: Request, name: str) -> bool:
     if found not in (["true"], ["false"]):
         raise HTTPException(400, f"{name} is {found[0]!r}; wanted true or false, once.")
     return found == ["true"]
+
+
+def read_load_step(request: Request) -> LoadStep:
+    """Return what the parameters ask, without rows; raises HTTPException 400 saying what is wanted."""
+    wanted = ("step", "name", "mode", "token")
+    if unknown := sorted(set(request.query_params) - set(wanted)):
+        raise HTTPException(
+            400, f"The parameter {unknown[0]!r} is not known; wanted some of {', '.join(wanted)}."
+        )
+    if any(len(request.query_params.getlist(name)) > 1 for name in wanted):
+        raise HTTPException(400, "A parameter came more than once; send it once.")
+    if "step" not in request.query_params:
+        raise HTTPException(400, "step is missing; wanted begin, rows, finish, abandon or unload.")
+    return LoadStep(**request.query_params)
+
+
+def read_arrow(body: bytes) -> pa.Table | None:
+    """Return the rows of an Arrow stream, None of an empty body; raises HTTPException 400 if it is none."""
+    if not body:
+        return None
+    try:
+        table = pa.ipc.open_stream(body).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise HTTPException(400, "The body is no sound Arrow stream.") from error
+    if table.nbytes > MAX_SLICE_BYTES:
+        raise HTTPException(413, f"The rows take more than {MAX_SLICE_BYTES:,} bytes; send fewer at a time.")
+    return table
 
 
 def read_stretch(request: Request) -> Stretch:

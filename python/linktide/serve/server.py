@@ -110,14 +110,18 @@ class HttpServer:
                 f" ({self._failure or f'nothing happened for {_START_SECONDS:g} s'})."
             ) from self._failure
 
-    def announce(self, started_at: datetime, version: str) -> None:
+    def announce(self, started_at: datetime, version: str, sql: tuple[str, int] | None = None) -> None:
         """Write the file by which commands find the service; the second time does nothing. Raises OSError.
+
+        `sql` is where SQL clients are answered.
 
         Called once the database is open: who fails to open it must not overwrite the file of who holds it.
         """
         if self._facts is None:
             started = started_at.astimezone(UTC).isoformat()
-            facts = ServiceFacts(os.getpid(), self._bound.host, self.port, started, version)
+            facts = ServiceFacts(
+                os.getpid(), self._bound.host, self.port, started, version, *(sql or (None, None))
+            )
             write_service_file(self._database, facts)
             self._facts = facts
 

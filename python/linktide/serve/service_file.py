@@ -23,6 +23,9 @@ class ServiceFacts:
     started_at: str
     """ISO 8601, UTC."""
     version: str
+    sql_host: str | None = None
+    sql_port: int | None = None
+    """Null: the service answers no SQL clients."""
 
 
 def service_file(database: Path) -> Path:

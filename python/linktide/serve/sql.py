@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import duckdb
 
 from linktide.errors import AbandonedQueryError, ConfigError, LinktideError, ReadersBusyError, RetryError
+from linktide.serve.port_holder import port_holder
 from linktide.serve.server import not_bound
 from linktide.serve.sql_users import read_users
 from linktide.setting import is_loopback
@@ -16,6 +18,7 @@ from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -72,6 +75,9 @@ class PgServer(Protocol):
 
     def replace_users(self, users: list[tuple[str, str, bytes, int, bytes, bytes]] | None) -> None:
         """Take other users; who is in stays in."""
+
+    def replace_tls(self, chain: Path, key: Path) -> None:
+        """Take another certificate for connections from now on. Raises ValueError, and nothing changes."""
 
     def stats(self) -> tuple[int, int, int, int, int]:
         """Return (open, accepted, failed logins, turned away, spilled bytes)."""
@@ -177,14 +183,15 @@ class SqlServing:
         self._server: PgServer | None = None
 
     @property
-    def port(self) -> int | None:
-        """The port it listens on; None while it does not."""
-        return None if self._server is None else self._server.port
+    def address(self) -> tuple[str, int] | None:
+        """Host and port it listens on; None while it does not."""
+        return None if self._server is None else (_numeric(self._config.sql_host), self._server.port)
 
     def __enter__(self) -> Self:
         """Listen. Raises ConfigError for an address, users or a certificate that cannot be used."""
         if self._is_on:
             self._server = self._listen()
+            self._metrics.set("linktide_sql_port", float(self._server.port))
             self._metrics.on_scrape(self._tell)
             _LOG.info(
                 "Serving SQL (PostgreSQL protocol) on %s port %d.", self._config.sql_host, self._server.port
@@ -197,13 +204,38 @@ class SqlServing:
             self._server.stop()
 
     def reload(self, config: Config) -> None:
-        """Read the users again. Raises ConfigError, and those of before stay."""
-        if self._server is not None and config.sql_users_file is not None:
-            self._server.replace_users(_told_users(config))
+        """Read users and certificate again. Raises ConfigError, and those of before stay."""
+        if self._server is None:
+            return
+        users = _told_users(config)
+        if config.sql_tls_certfile is not None and config.sql_tls_keyfile is not None:
+            try:
+                self._server.replace_tls(config.sql_tls_certfile, config.sql_tls_keyfile)
+            except ValueError as error:
+                raise _wrong_tls(error) from error
+        if config.sql_users_file is not None:
+            self._server.replace_users(users)
 
     def _listen(self) -> PgServer:
+        """Listen on the port of the settings; if that is the default and taken, on any free one."""
         config = self._config
         host = _numeric(config.sql_host)
+        try:
+            return self._listen_on(host, config.sql_port)
+        except OSError as error:
+            if config.is_set("sql_port") or error.errno != errno.EADDRINUSE:
+                raise not_bound(host, config.sql_port, error, "sql.host", "sql.port") from error
+        server = self._listen_on(host, 0)
+        _LOG.warning(
+            "Port %d for SQL clients is taken by %s; they are answered on port %d. Set sql.port to choose.",
+            config.sql_port,
+            port_holder(config.sql_port),
+            server.port,
+        )
+        return server
+
+    def _listen_on(self, host: str, port: int) -> PgServer:
+        config = self._config
         users = _told_users(config)
         has_tls = config.sql_tls_certfile is not None and config.sql_tls_keyfile is not None
         is_near = is_loopback(host)
@@ -211,7 +243,7 @@ class SqlServing:
             return self._start(
                 self._desk,
                 host,
-                config.sql_port,
+                port,
                 connections=config.sql_connections,
                 tls=(config.sql_tls_certfile, config.sql_tls_keyfile) if has_tls else None,
                 needs_tls=has_tls and not is_near,
@@ -219,12 +251,8 @@ class SqlServing:
                 spill_bytes=config.sql_spill_max_bytes,
                 users=users,
             )
-        except OSError as error:
-            raise not_bound(host, config.sql_port, error, "sql.host", "sql.port") from error
         except ValueError as error:
-            raise ConfigError(
-                f"{error}; set sql.tls_certfile and sql.tls_keyfile to PEM files that match."
-            ) from error
+            raise _wrong_tls(error) from error
 
     def _tell(self) -> None:
         """Set the gauges and counters that the Rust part keeps."""
@@ -238,6 +266,10 @@ class SqlServing:
             )
             for name, value in zip(names, self._server.stats(), strict=True):
                 self._metrics.set(f"linktide_sql_{name}", float(value))
+
+
+def _wrong_tls(error: ValueError) -> ConfigError:
+    return ConfigError(f"{error}; set sql.tls_certfile and sql.tls_keyfile to PEM files that match.")
 
 
 def _told_users(config: Config) -> list[tuple[str, str, bytes, int, bytes, bytes]] | None:

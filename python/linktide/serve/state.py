@@ -11,7 +11,7 @@ from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
 from linktide.serve.kept_answers import KeptAnswers
 from linktide.store.catalogue import Catalogue
-from linktide.store.gate import Role
+from linktide.store.gate import OWN_TABLES, Role
 from linktide.store.reader import QueryLimits
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from linktide.metrics.values import Metrics
     from linktide.pipeline import Session
     from linktide.serve.api import AuthorityApi, RecoveryApi, SuffixApi
+    from linktide.serve.reading import LoadStep
     from linktide.sources.push import PushSource
     from linktide.store.database import Database
     from linktide.store.reader import ReaderPool
@@ -228,6 +229,7 @@ class ServiceState:
             "pid": os.getpid(),
             "uptime_seconds": (self._now_us() - self._started_us) / 1e6,
             "database": str(self._config.database),
+            "sql_port": int(self._metrics.value("linktide_sql_port")) or None,
             "is_ready": reason is None,
             "not_ready_because": reason,
             "events": self._report.totals.events,
@@ -241,6 +243,7 @@ class ServiceState:
             facts |= self._stored(open_now)
             facts |= live_view.figures(open_now.index.numbers())
             facts["memory_limit_bytes"] = int(self._metrics.value("linktide_index_memory_limit_bytes"))
+            facts["own_tables"] = open_now.readers.query(OWN_TABLES, Role.ADMIN).table.to_pylist()
             facts["sources"] = self._sources(open_now)
         return facts
 
@@ -289,6 +292,10 @@ class ServiceState:
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         """Make events of the dead letters that can be."""
         return self._recovery.replay(wanted)
+
+    def load(self, asked: LoadStep) -> Mapping[str, object]:
+        """Take a step of a load of an own table, or unload one."""
+        return self._recovery.load(asked)
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -14,7 +14,9 @@ import duckdb
 from linktide.errors import DatabaseDamagedError, DatabaseLockedError, LinktideError
 from linktide.store.arrow_view import ArrowView
 from linktide.store.failure import open_failure
+from linktide.store.gate import OWN_SCHEMA
 from linktide.store.migrate import Migration, migrate, migrations, refresh_views
+from linktide.store.own_tables import OwnTables
 from linktide.store.parts import Parts, segment_folder
 from linktide.store.segment_files import check_segments
 
@@ -36,6 +38,9 @@ takes half the time and a question about one domain reads less."""
 CATALOG: Final = "linktide"
 """The name by which the file is attached."""
 _USE: Final = f"USE {CATALOG}"
+HOME: Final = f"{CATALOG}.main,{CATALOG}.{OWN_SCHEMA}"
+"""The search path of readers: they find own tables by their bare names too, behind ours."""
+_SEE: Final = f"SET search_path = '{HOME}'"
 _SNAPSHOT_TOKENS: Final = "snapshot_tokens"
 _WAL_MAGIC = b"d\x00b"
 """Begins every WAL. DuckDB takes one with another beginning for empty, and says nothing."""
@@ -84,7 +89,12 @@ class Database:
     """The open file. One thread writes through `connection`; others read through cursors of their own."""
 
     def __init__(
-        self, settings: StoreSettings, connection: DuckDBPyConnection, pins: Pins, parts: Parts
+        self,
+        settings: StoreSettings,
+        connection: DuckDBPyConnection,
+        pins: Pins,
+        parts: Parts,
+        own: OwnTables,
     ) -> None:
         self.path = settings.path
         self.connection = connection
@@ -92,6 +102,7 @@ class Database:
         self.parts = parts
         self.arrow = ArrowView(connection)
         """What statements of `connection` read as the table ARROW_VIEW."""
+        self.own = own
         self._cursors: list[DuckDBPyConnection] = []
 
     @classmethod
@@ -126,6 +137,7 @@ class Database:
             if settings.is_checking_segments:
                 check_segments(connection, parts.segment_folder)
             refresh_views(connection, parts)
+            own = OwnTables(connection)
             connection.execute("CHECKPOINT").fetchall()
         except duckdb.Error as error:
             _close_quietly(connection)
@@ -133,13 +145,13 @@ class Database:
         except LinktideError:
             _close_quietly(connection)
             raise
-        return cls(settings, connection, pins, parts)
+        return cls(settings, connection, pins, parts, own)
 
     def cursor(self) -> DuckDBPyConnection:
         """Return a new cursor, closed with the database at the latest."""
         cursor = self.connection.cursor()
         self._cursors.append(cursor)
-        cursor.execute(_USE).fetchall()
+        cursor.execute(_SEE).fetchall()
         return cursor
 
     def release(self, cursor: DuckDBPyConnection) -> None:

@@ -21,7 +21,7 @@ from linktide.errors import RefusedQueryError, UnknownNameError
 from linktide.store.reads import Reads, reads_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 VIEWS = (
     "links",
@@ -44,6 +44,15 @@ VIEWS = (
 """The documented views, as in docs/sql.md; all that a reader may name."""
 MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
+
+OWN_SCHEMA = "own"
+"""Where the tables are that users load themselves; see own_tables.py."""
+
+OWN_TABLES = """
+SELECT name, CAST(row_count AS BIGINT) AS rows, CAST(size_bytes AS BIGINT) AS bytes, loaded_at
+FROM internal.own_tables ORDER BY name
+"""
+"""What an admin asks of them."""
 
 MAX_STATEMENT_BYTES = 100_000
 _KEPT_STATEMENTS = 1_000
@@ -141,6 +150,7 @@ _EXPRESSIONS = frozenset(
         "WINDOW",
     }
 )
+_MOST_TOLD = 20
 _SERIALIZE = "SELECT json_serialize_sql(CAST(? AS VARCHAR))"
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*EXPLAIN\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
@@ -154,11 +164,23 @@ class Names:
     table_functions: frozenset[str] = _TABLE_FUNCTIONS
 
 
+@dataclass(frozen=True, slots=True)
+class OwnNames:
+    """The tables of the schema own at one time."""
+
+    names: frozenset[str]
+    changes: int
+    """How often they were changed, be it in their columns only."""
+
+
+_NONE_OWN = OwnNames(frozenset(), 0)
+
+
 class Role(StrEnum):
     """Who asks."""
 
     READER = "reader"
-    """May name the documented views."""
+    """May name the documented views, and own tables."""
     ADMIN = "admin"
     """May also name the tables and views of the schema internal; may write no more than a reader."""
 
@@ -179,9 +201,11 @@ class Gate:
     storage version, which leaves out what that version did not know, so that the check could not see it.
     """
 
-    def __init__(self, names: Names | None = None) -> None:
-        """Let statements name `names`; the documented views and macros if that is None."""
+    def __init__(self, names: Names | None = None, own: Callable[[], OwnNames] = lambda: _NONE_OWN) -> None:
+        """Let statements name `names`; the documented views and macros if that is None. And own tables."""
         self._names = names or Names()
+        self.own = own
+        """Returns the own tables there are now."""
         self._parser = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
         self._lock = threading.Lock()
         self._checked = lru_cache(_KEPT_STATEMENTS)(self._check)
@@ -243,7 +267,7 @@ class Gate:
             if len(parsed["statements"]) != 1:
                 raise RefusedQueryError("exactly one statement may run at a time")
             statement = parsed["statements"][0]
-            _Walk(role, self._names).visit(statement, frozenset())
+            _Walk(role, self._names, self.own().names).visit(statement, frozenset())
             return reads_of(statement)
         except duckdb.Error as error:
             raise RefusedQueryError(f"the statement cannot be checked: {first_line(error)}") from error
@@ -275,6 +299,7 @@ class _Walk:
 
     role: Role
     names: Names
+    own: frozenset[str]
 
     def visit(self, node: Any, scope: frozenset[str]) -> None:  # noqa: ANN401 - any JSON
         """Check a node and all below it; `scope` holds the names of the CTEs it sees, in lower case."""
@@ -331,10 +356,14 @@ class _Walk:
                 return
             if schema in ("", "main") and name in self.names.views:
                 return
+            # Ours come first in the search path too: no own table stands before a view of its name.
+            if schema in ("", OWN_SCHEMA) and name in self.own:
+                return
             if schema == "internal" and self.role is Role.ADMIN:
                 return
         whole = ".".join(part for part in (catalog, schema, name) if part)
-        raise UnknownNameError(f"{whole} is not a documented view; known are {', '.join(VIEWS)}")
+        known = ", ".join((*VIEWS, *(f"{OWN_SCHEMA}.{one}" for one in sorted(self.own)[:_MOST_TOLD])))
+        raise UnknownNameError(f"{whole} is not a documented view; known are {known}")
 
     def _check_table_function(self, function: dict[str, Any]) -> None:
         name = function.get("function_name", "").lower()

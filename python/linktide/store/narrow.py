@@ -2,7 +2,7 @@
 
 A view makes all its outer joins whatever a statement asks of it: DuckDB takes away one that nothing is asked
 of only in few forms, and for a small domain planning it costs as much as running it. So a statement is bound
-to the narrowest copies that have every column it names (docs/decisions/0022-narrow-views.md).
+to the narrowest copies that have every column it names (docs/decisions/0023-narrow-views.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Final, Self
 
-from linktide.store.database import CATALOG
+from linktide.store.database import CATALOG, HOME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from linktide.store.reads import Reads
 
-HOME: Final = f"{CATALOG}.main"
-"""The search path of the views themselves."""
 _FILE: Final = "30_links.sql"
 _TAG: Final = re.compile(r"\s*--\| (?P<word>\w+)$")
 _NAMED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(?P<kind>VIEW|MACRO) (?P<name>\S+?)[ (]", re.MULTILINE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -18,11 +18,12 @@ from linktide.errors import (
     RefusedQueryError,
 )
 from linktide.setting import size_text
-from linktide.store.database import CLOSED_TO_EXTENSIONS
+from linktide.store.database import CLOSED_TO_EXTENSIONS, HOME
 from linktide.store.failure import StoreFailedError, open_failure
 from linktide.store.gate import Gate, Role, first_line
 from linktide.store.migrate import migrations, refuse_newer, stored_version
-from linktide.store.narrow import HOME, Binder, NarrowViews
+from linktide.store.narrow import Binder, NarrowViews
+from linktide.store.own_tables import see_own_tables
 from linktide.store.parts import segment_folder
 from linktide.store.query_guard import Guard, Watch
 
@@ -110,7 +111,7 @@ class ReaderPool:
         self._cursors = tuple(cursors)
         self._monotonic = monotonic
         self._is_closed = False
-        self._gate = gate or Gate()
+        self.gate = gate or Gate()
         self._binder = Binder(narrow)
         self._watch = Watch()
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
@@ -125,7 +126,7 @@ class ReaderPool:
         cursors = [database.cursor() for _ in range(settings.size)]
         lock_readers(cursors, settings, database.parts.segment_folder)
         narrow = partial(NarrowViews.create, database.cursor())
-        return cls(cursors, settings, database.release, narrow=narrow)
+        return cls(cursors, settings, database.release, gate=Gate(own=database.own.names), narrow=narrow)
 
     def query(
         self,
@@ -147,7 +148,7 @@ class ReaderPool:
         started = self._monotonic()
         limits = limits or self._settings.limits
         try:
-            statement = self._gate.check(sql, role)
+            statement = self.gate.check(sql, role)
             with self._cursor() as cursor:
                 table = self._bound(
                     cursor,
@@ -166,7 +167,7 @@ class ReaderPool:
         """Return the columns of one statement without its rows. Raises as `query` does."""
         if self._is_closed:
             raise ReadersBusyError(_CLOSED)
-        statement = self._gate.check(sql, role)
+        statement = self.gate.check(sql, role)
         limits = self._settings.limits
         with self._cursor() as cursor:
             return self._bound(
@@ -205,7 +206,7 @@ class ReaderPool:
         # Who waits for a reader need not wait on.
         self._free.put(None)
         self._watch.close()
-        self._gate.close()
+        self.gate.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -218,12 +219,9 @@ class ReaderPool:
     def _interrupted(self, still_open: Sequence[DuckDBPyConnection]) -> DuckDBPyConnection:
         """Return a reader that is free; DuckDB refuses to interrupt those that were closed before it."""
         while True:
-            try:
-                free = self._free.get(timeout=_WATCH_SECONDS)
-            except queue.Empty:
-                free = None
-            if free is not None:
-                return free
+            with suppress(queue.Empty):
+                if (free := self._free.get(timeout=_WATCH_SECONDS)) is not None:
+                    return free
             for cursor in still_open:  # again and again: an interrupt before the statement has begun is lost
                 cursor.interrupt()
 
@@ -264,11 +262,12 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
         _check_version(connection, path)
         connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
         cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
+        own = see_own_tables(cursors)
         lock_readers(cursors, settings, segment_folder(path))
     except BaseException:
         connection.close()
         raise
-    return ReaderPool(cursors, settings, lambda cursor: cursor.close())
+    return ReaderPool(cursors, settings, lambda cursor: cursor.close(), gate=Gate(own=lambda: own))
 
 
 def _check_version(connection: DuckDBPyConnection, path: Path) -> None:

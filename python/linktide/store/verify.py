@@ -23,6 +23,9 @@ FROM duckdb_columns() WHERE schema_name = 'internal' AND table_name IN (
     SELECT table_name FROM duckdb_tables() WHERE schema_name = 'internal' AND NOT temporary)
 GROUP BY table_name ORDER BY table_name
 """
+_OWN_TABLES = """
+SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name = 'own' AND NOT temporary
+"""
 _SOURCES = """
 SELECT o.topic, o.part, greatest(o.next_offset, w.past), o.events + o.dead_letters AS counted,
        coalesce(r.held, 0), coalesce(r.held - r.twice, 0), coalesce(r.past, 0)
@@ -107,9 +110,10 @@ def contents(connection: DuckDBPyConnection, version: int) -> Contents:
     """Read every value through a connection, and compare the tables."""
     tables = dict(connection.execute(_TABLES).fetchall())
     rows = 0
-    for name in tables:
+    own = connection.execute(_OWN_TABLES).fetchall()
+    for schema, name in (*(("internal", table) for table in tables), *own):
         # The hash of a whole row makes DuckDB read, and so check, each of its columns.
-        read = f"SELECT count(*), bit_xor(hash(t)) FROM internal.{name} t"  # noqa: S608 -- our own names
+        read = f'SELECT count(*), bit_xor(hash(t)) FROM {schema}."{name}" t'  # noqa: S608 -- checked names
         rows += int(connection.execute(read).fetchall()[0][0])
     counted = connection.execute(
         "SELECT coalesce(sum(events), 0), coalesce(sum(dead_letters), 0) FROM internal.source_offsets"

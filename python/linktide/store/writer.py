@@ -217,7 +217,7 @@ class StoreWriter:
             raise ValueError(f"no such tables in a batch: {sorted(unknown)}; known are {TABLES}")
         started = self.monotonic()
         committed_at = self.now()
-        with self._transaction(f"commit batch {batch.writer.rev}"):
+        with self.transaction(f"commit batch {batch.writer.rev}"):
             self._fence(batch)
             self.at("fenced")
             fenced = self.monotonic()
@@ -238,7 +238,7 @@ class StoreWriter:
         For changes of what batches left behind, between two sessions. Raises what `change` raises,
         DiskFullError or StoreFailedError; then nothing of it is stored.
         """
-        with self._transaction("rewrite what is stored"):
+        with self.transaction("rewrite what is stored"):
             batch = change()
             # Rows of old revisions are others now, and a snapshot would not know.
             self.database.forget_snapshots()
@@ -251,11 +251,11 @@ class StoreWriter:
 
         Raises DiskFullError or StoreFailedError, as a commit does.
         """
-        with self._transaction("note a snapshot"):
+        with self.transaction("note a snapshot"):
             self.database.note_snapshot(token)
 
     @contextmanager
-    def _transaction(self, doing: str) -> Iterator[None]:
+    def transaction(self, doing: str) -> Iterator[None]:
         """Commit what the block does, or nothing of it."""
         connection = self.database.connection
         try:

@@ -10,7 +10,7 @@ use pgwire::error::PgWireResult;
 use crate::encode::Formats;
 use crate::error::told;
 use crate::held::{Held, Shelf};
-use crate::rows::{one_text, some, whole};
+use crate::rows::{SHOW_ALL, some, text_schema, texts, whole};
 use crate::session::Session;
 use crate::statement::{Command, Direction};
 use crate::{Asked, Engine, Parameter, Refusal, copy_out};
@@ -140,7 +140,12 @@ fn answer_session(
         }
         Command::Show(name) => {
             let value = state.settings.show(name)?;
-            Response::Query(one_text(name, &value, formats, "SHOW"))
+            Response::Query(texts(&text_schema([name.as_str()]), &[vec![&value]], formats, "SHOW"))
+        }
+        Command::ShowAll => {
+            let all: Vec<_> =
+                state.settings.all().into_iter().map(|(name, value)| vec![name, value, ""]).collect();
+            Response::Query(texts(&text_schema(SHOW_ALL), &all, formats, "SHOW"))
         }
         Command::DiscardAll => {
             state.settings.reset(None)?;

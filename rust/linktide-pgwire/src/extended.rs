@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use crate::encode::{Formats, fields_of};
 use crate::endpoint::Endpoint;
 use crate::error::{told, violated};
-use crate::rows::text_schema;
+use crate::rows::{SHOW_ALL, text_schema};
 use crate::simple::{forget, is_failed, session_of};
 use crate::statement::{Command, parameter_types, read, split};
 use crate::{Parameter, Refusal, parameters};
@@ -210,7 +210,8 @@ impl ExtendedQueryHandler for Extended {
                 let described = prepared.columns.get_or_try_init(|| self.0.describe(asked)).await;
                 Some(Arc::clone(described.map_err(told)?))
             }
-            Command::Show(name) => Some(text_schema(name)),
+            Command::Show(name) => Some(text_schema([name.as_str()])),
+            Command::ShowAll => Some(text_schema(SHOW_ALL)),
             Command::Fetch { name, is_move: false, .. } => {
                 Some(Arc::clone(&session.state().cursor(name).map_err(told)?.schema))
             }

@@ -11,6 +11,8 @@ mod endpoint;
 mod engine;
 mod error;
 mod extended;
+mod frames;
+mod fuzz;
 mod held;
 mod login;
 mod oids;
@@ -21,7 +23,9 @@ mod session;
 mod settings;
 mod simple;
 mod statement;
+mod tls;
 
 pub use engine::{Answer, Asked, Engine, Parameter, Refusal};
+pub use fuzz::exercise;
 pub use login::{User, Users};
 pub use server::{Server, ServerError, ServerSettings, Stats};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,14 @@ use pgwire::api::auth::{
 };
 use pgwire::api::{ClientInfo, ConnectionManager};
 use pgwire::error::{PgWireError, PgWireResult};
-use pgwire::messages::startup::Startup;
+use pgwire::messages::startup::{PasswordMessageFamily, Startup};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::fatal;
+use crate::frames::is_initial_response;
 use crate::session::Session;
 use crate::settings::SERVER_VERSION;
 
@@ -71,9 +72,11 @@ type Identity = (String, String);
 pub(crate) struct Door {
     users: Arc<Directory>,
     driver: AuthDriver<Told, Identity>,
-    scram: Arc<dyn AuthMechanismFactory<Identity>>,
+    scram: ScramAuth<Identity>,
     /// With channel binding, for connections under TLS.
-    bound_scram: Arc<dyn AuthMechanismFactory<Identity>>,
+    bound_scram: RwLock<ScramAuth<Identity>>,
+    /// Of the first failure of an address.
+    first_delay: Duration,
     needs_tls: bool,
     seats: Arc<Semaphore>,
     failures: Mutex<HashMap<IpAddr, (u32, Instant)>>,
@@ -138,39 +141,42 @@ impl Directory {
 }
 
 impl Door {
-    pub(crate) fn new(
-        users: Users,
-        seats: usize,
-        needs_tls: bool,
-        certificate: Option<&[u8]>,
-        manager: Arc<ConnectionManager>,
-    ) -> Self {
+    pub(crate) fn new(users: Users, seats: usize, needs_tls: bool, manager: Arc<ConnectionManager>) -> Self {
         let mut secret = [0; 32];
         let _ = SystemRandom::new().fill(&mut secret);
         let users = Arc::new(Directory {
             users: RwLock::new(Arc::new(users)),
             secret: hmac::Key::new(hmac::HMAC_SHA256, &secret),
         });
-        let source: Arc<dyn AuthSource<Identity>> = Arc::clone(&users) as _;
-        let plain = ScramAuth::new(Arc::clone(&source));
-        let mut bound = ScramAuth::new(source);
-        if let Some(certificate) = certificate {
-            // A certificate whose signature the library does not know has no channel binding; all else holds.
-            if bound.configure_certificate(certificate).is_err() {
-                bound = plain.clone();
-            }
-        }
+        let scram = ScramAuth::new(Arc::clone(&users) as Arc<dyn AuthSource<Identity>>);
         Self {
             users,
             driver: AuthDriver::new(Told).with_connection_manager(manager),
-            scram: Arc::new(plain),
-            bound_scram: Arc::new(bound),
+            bound_scram: RwLock::new(scram.clone()),
+            scram,
+            first_delay: FIRST_DELAY,
             needs_tls,
             seats: Arc::new(Semaphore::new(seats)),
             failures: Mutex::default(),
             failed: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
         }
+    }
+
+    /// Offer channel binding to this certificate, PEM, from now on.
+    pub(crate) fn bind_to(&self, chain: &[u8]) {
+        let mut bound = self.scram.clone();
+        // A certificate whose signature the library does not know has no channel binding; all else holds.
+        if bound.configure_certificate(chain).is_err() {
+            bound = self.scram.clone();
+        }
+        *self.bound_scram.write().unwrap_or_else(PoisonError::into_inner) = bound;
+    }
+
+    /// Let failures cost no time: for who tries many in one process.
+    pub(crate) fn without_delay(mut self) -> Self {
+        self.first_delay = Duration::ZERO;
+        self
     }
 
     /// Take other users; who is in stays in.
@@ -192,7 +198,7 @@ impl Door {
         if now.duration_since(entry.1) >= FORGOTTEN_AFTER {
             entry.0 = 0;
         }
-        let delay = FIRST_DELAY.saturating_mul(1 << entry.0.min(10)).min(LONGEST_DELAY);
+        let delay = self.first_delay.saturating_mul(1 << entry.0.min(10)).min(LONGEST_DELAY);
         *entry = (entry.0.saturating_add(1), now);
         delay
     }
@@ -204,12 +210,23 @@ impl Door {
 
 /// Logs one connection in.
 pub(crate) struct Login {
-    pub(crate) door: Arc<Door>,
+    door: Arc<Door>,
     /// Told once the connection is in.
-    pub(crate) entered: Arc<Semaphore>,
+    entered: Arc<Semaphore>,
+    has_begun: AtomicBool,
 }
 
 impl Login {
+    pub(crate) fn new(door: Arc<Door>, entered: Arc<Semaphore>) -> Self {
+        Self { door, entered, has_begun: AtomicBool::new(false) }
+    }
+
+    /// Whether the library can read a password message where it stands: the first one has parts.
+    fn is_sound(&self, message: &PasswordMessageFamily) -> bool {
+        let has_begun = self.has_begun.swap(true, Ordering::Relaxed);
+        has_begun || matches!(message, PasswordMessageFamily::Raw(body) if is_initial_response(body))
+    }
+
     /// Check what a client says first; return whether it needs no password.
     fn admit<C: ClientInfo>(&self, client: &mut C, startup: &Startup) -> PgWireResult<()> {
         if startup.parameters.contains_key("replication") {
@@ -258,11 +275,18 @@ impl StartupHandler for Login {
                     self.enter(client, user, role.clone());
                     return self.door.driver.complete_authentication(client, None).await;
                 }
-                let scram = if client.is_secure() { &self.door.bound_scram } else { &self.door.scram };
-                self.door.driver.begin_authentication(client, scram.create()).await?;
+                let exchange = if client.is_secure() {
+                    self.door.bound_scram.read().unwrap_or_else(PoisonError::into_inner).create()
+                } else {
+                    self.door.scram.create()
+                };
+                self.door.driver.begin_authentication(client, exchange).await?;
                 Ok(())
             }
             PgWireFrontendMessage::PasswordMessageFamily(message) => {
+                if !self.is_sound(&message) {
+                    return Err(fatal("08P01", "invalid message format"));
+                }
                 let address = client.socket_addr().ip();
                 match self.door.driver.advance_authentication(client, message).await {
                     Ok(AuthOutcome::InProgress) => Ok(()),
@@ -315,7 +339,7 @@ mod tests {
 
     #[test]
     fn each_failure_of_an_address_waits_longer() {
-        let door = Door::new(Users::Known(vec![]), 1, false, None, Arc::new(ConnectionManager::new()));
+        let door = Door::new(Users::Known(vec![]), 1, false, Arc::new(ConnectionManager::new()));
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let now = Instant::now();
         let waits: Vec<u128> = (0..8).map(|_| door.fail(here, now).as_millis()).collect();
@@ -328,7 +352,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_has_the_same_salt_each_time() {
-        let door = Door::new(Users::Known(vec![]), 1, false, None, Arc::new(ConnectionManager::new()));
+        let door = Door::new(Users::Known(vec![]), 1, false, Arc::new(ConnectionManager::new()));
         let salt = |name| match door.users.nobody(name) {
             ScramSecret::Verifier { salt, .. } => salt,
             ScramSecret::SaltedPassword { .. } => Vec::new(),

@@ -73,15 +73,20 @@ pub(crate) fn some(
     response
 }
 
-/// Answer with one text under a name.
-pub(crate) fn one_text(name: &str, value: &str, formats: Formats, tag: &str) -> QueryResponse {
-    let schema = text_schema(name);
-    let column: ArrayRef = Arc::new(StringArray::from(vec![value]));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]);
-    some(&schema, batch.into_iter().collect(), formats, tag)
+/// Answer with rows of texts.
+pub(crate) fn texts(schema: &SchemaRef, rows: &[Vec<&str>], formats: Formats, tag: &str) -> QueryResponse {
+    let column = |place: usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.get(place).copied()).collect::<StringArray>())
+    };
+    let batch = RecordBatch::try_new(Arc::clone(schema), (0..schema.fields().len()).map(column).collect());
+    some(schema, batch.into_iter().collect(), formats, tag)
 }
 
-/// The schema of one column of texts.
-pub(crate) fn text_schema(name: &str) -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)]))
+/// The columns of `SHOW ALL`.
+pub(crate) const SHOW_ALL: [&str; 3] = ["name", "setting", "description"];
+
+/// The schema of columns of texts.
+pub(crate) fn text_schema<'a>(names: impl IntoIterator<Item = &'a str>) -> SchemaRef {
+    let fields: Vec<Field> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    Arc::new(Schema::new(fields))
 }

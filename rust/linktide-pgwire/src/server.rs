@@ -2,18 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use pgwire::api::ConnectionManager;
 use pgwire::api::cancel::DefaultCancelHandler;
 use pgwire::tokio::TlsAcceptor;
-use pgwire::tokio::tokio_rustls::rustls::ServerConfig;
-use pgwire::tokio::tokio_rustls::rustls::crypto::ring::default_provider;
-use pgwire::tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
-use pgwire::tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -27,6 +23,7 @@ use crate::extended::Extended;
 use crate::held::Shelf;
 use crate::login::{Door, Login, Users};
 use crate::simple::Simple;
+use crate::tls::Identity;
 
 /// A client that has not logged in by then is dropped.
 const LOGIN_TIME: Duration = Duration::from_secs(10);
@@ -101,8 +98,15 @@ pub struct Server {
     runtime: Mutex<Option<Runtime>>,
     stop: watch::Sender<bool>,
     door: Arc<Door>,
+    tls: Arc<RwLock<Option<TlsAcceptor>>>,
     shelf: Arc<Shelf>,
     counts: Arc<Counts>,
+}
+
+/// Show a certificate to all connections from now on.
+fn put_on(tls: &RwLock<Option<TlsAcceptor>>, door: &Door, identity: Identity) {
+    door.bind_to(&identity.chain);
+    *tls.write().unwrap_or_else(PoisonError::into_inner) = Some(identity.acceptor);
 }
 
 impl Server {
@@ -115,14 +119,17 @@ impl Server {
         users: Users,
         engine: Arc<dyn Engine>,
     ) -> Result<Self, ServerError> {
-        let tls = settings.tls.as_ref().map(tls_acceptor).transpose()?;
-        let certificate = settings.tls.as_ref().and_then(|(chain, _)| std::fs::read(chain).ok());
+        let identity = settings.tls.as_ref().map(|(chain, key)| Identity::read(chain, key)).transpose()?;
         let listener = TcpListener::bind(settings.address).map_err(ServerError::Bind)?;
         listener.set_nonblocking(true).map_err(ServerError::Bind)?;
         let address = listener.local_addr().map_err(ServerError::Bind)?;
         let manager = Arc::new(ConnectionManager::new());
         let (seats, needs_tls) = (settings.connections, settings.needs_tls);
-        let door = Arc::new(Door::new(users, seats, needs_tls, certificate.as_deref(), Arc::clone(&manager)));
+        let door = Arc::new(Door::new(users, seats, needs_tls, Arc::clone(&manager)));
+        let tls = Arc::new(RwLock::default());
+        if let Some(identity) = identity {
+            put_on(&tls, &door, identity);
+        }
         let shelf = Arc::new(Shelf::new(settings.spill_folder, settings.spill_bytes, PATIENCE));
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -137,14 +144,14 @@ impl Server {
             endpoint: Arc::new(Endpoint { engine, shelf: Arc::clone(&shelf) }),
             door: Arc::clone(&door),
             manager,
-            tls,
+            tls: Arc::clone(&tls),
             counts: Arc::clone(&counts),
             stopped: stopped.clone(),
             places: Arc::new(Semaphore::new(seats + STRANGERS)),
         };
         runtime.spawn(keep_tidy(Arc::clone(&shelf), stopped));
         runtime.spawn(accept(listener, house));
-        Ok(Self { address, runtime: Mutex::new(Some(runtime)), stop, door, shelf, counts })
+        Ok(Self { address, runtime: Mutex::new(Some(runtime)), stop, door, tls, shelf, counts })
     }
 
     /// Where it listens.
@@ -156,6 +163,15 @@ impl Server {
     /// Take other users; who is in stays in.
     pub fn replace_users(&self, users: Users) {
         self.door.replace_users(users);
+    }
+
+    /// Take another certificate chain and key, PEM files, for connections from now on.
+    ///
+    /// # Errors
+    /// [`ServerError::Tls`], and those of before stay.
+    pub fn replace_tls(&self, chain: &Path, key: &Path) -> Result<(), ServerError> {
+        put_on(&self.tls, &self.door, Identity::read(chain, key)?);
+        Ok(())
     }
 
     /// What it has seen and holds.
@@ -181,31 +197,12 @@ impl Server {
     }
 }
 
-fn tls_acceptor((chain, key): &(PathBuf, PathBuf)) -> Result<TlsAcceptor, ServerError> {
-    let wrong =
-        |path: &PathBuf, error: &dyn std::fmt::Display| ServerError::Tls(path.clone(), error.to_string());
-    let bad_chain = |error: &dyn std::fmt::Display| wrong(chain, error);
-    let bad_key = |error: &dyn std::fmt::Display| wrong(key, error);
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad_chain(&error))?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| bad_key(&error))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| bad_chain(&error))?
-        .with_no_client_auth()
-        .with_single_cert(certificates, secret)
-        .map_err(|error| bad_key(&error))?;
-    config.alpn_protocols = vec![b"postgresql".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
 /// What a new connection needs.
 struct House {
     endpoint: Arc<Endpoint>,
     door: Arc<Door>,
     manager: Arc<ConnectionManager>,
-    tls: Option<TlsAcceptor>,
+    tls: Arc<RwLock<Option<TlsAcceptor>>>,
     counts: Arc<Counts>,
     stopped: watch::Receiver<bool>,
     places: Arc<Semaphore>,
@@ -280,10 +277,10 @@ fn serve(stream: TcpStream, house: &House) -> impl Future<Output = ()> + Send + 
     let handlers = Handlers {
         simple: Arc::new(Simple(Arc::clone(&house.endpoint))),
         extended: Arc::new(Extended(Arc::clone(&house.endpoint))),
-        login: Arc::new(Login { door: Arc::clone(&house.door), entered: Arc::clone(&entered) }),
+        login: Arc::new(Login::new(Arc::clone(&house.door), Arc::clone(&entered))),
         cancel: Arc::new(DefaultCancelHandler::new(Arc::clone(&house.manager))),
     };
-    let tls = house.tls.clone();
+    let tls = house.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
     let mut stopped = house.stopped.clone();
     async move {
         let alive = TcpKeepalive::new().with_time(SILENCE / 2).with_interval(SILENCE / 6);

@@ -21,7 +21,7 @@ const FREE: &[(&str, &str)] = &[
     ("intervalstyle", "postgres"),
     ("lock_timeout", "0"),
     ("max_identifier_length", "63"),
-    ("search_path", "\"$user\", public"),
+    ("search_path", "\"$user\", public, own"),
     ("session_authorization", ""),
     ("statement_timeout", "0"),
 ];
@@ -123,6 +123,13 @@ impl Settings {
         found.map(str::to_owned).ok_or_else(|| unknown(name))
     }
 
+    /// Return all, by name; those that mean nothing here only if they were set.
+    pub(crate) fn all(&self) -> BTreeMap<&str, &str> {
+        let fixed = FIXED.iter().map(|(name, value, _)| (*name, *value));
+        let set = self.set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        FREE.iter().copied().chain(fixed).chain(set).collect()
+    }
+
     /// The client's own limit; none for 0.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let set = self.set.get("statement_timeout")?;
@@ -175,6 +182,18 @@ mod tests {
         assert_eq!(settings.show("my.own").unwrap(), "1");
         assert_eq!(settings.show("no_such").unwrap_err().code, "42704");
         assert_eq!(settings.set("memory_limit", "1TB").unwrap_err().code, "42704");
+    }
+
+    #[test]
+    fn all_shows_what_each_is_shown_as() {
+        let mut settings = Settings::default();
+        settings.set("application_name", "Grafana").unwrap();
+        settings.set("my.own", "1").unwrap();
+        let all = settings.all();
+        assert_eq!(all.len(), FREE.len() + FIXED.len() + 1);
+        for (name, value) in all {
+            assert_eq!(settings.show(name).unwrap(), value);
+        }
     }
 
     #[test]

@@ -103,6 +103,17 @@ fn users_of(users: Option<Vec<PyUser>>) -> Users {
     Users::Known(users.into_iter().map(user).collect())
 }
 
+fn raised(error: ServerError) -> PyErr {
+    match error {
+        ServerError::Bind(error) | ServerError::Threads(error) => match error.raw_os_error() {
+            // With its number, by which the sentence is chosen.
+            Some(number) => PyOSError::new_err((number, error.to_string())),
+            None => error.into(),
+        },
+        ServerError::Tls(..) => PyValueError::new_err(error.to_string()),
+    }
+}
+
 /// A running PostgreSQL endpoint.
 #[pyclass(name = "PgServer", module = "linktide._core", frozen)]
 pub(crate) struct PyPgServer {
@@ -130,14 +141,7 @@ impl PyPgServer {
         let address = SocketAddr::new(host, port);
         let settings = ServerSettings { address, connections, tls, needs_tls, spill_folder, spill_bytes };
         let started = py.detach(|| Server::start(settings, users_of(users), Arc::new(PyEngine(engine))));
-        started.map(|server| Self { server }).map_err(|error| match error {
-            ServerError::Bind(error) | ServerError::Threads(error) => match error.raw_os_error() {
-                // With its number, by which the sentence is chosen.
-                Some(number) => PyOSError::new_err((number, error.to_string())),
-                None => error.into(),
-            },
-            ServerError::Tls(..) => PyValueError::new_err(error.to_string()),
-        })
+        started.map(|server| Self { server }).map_err(raised)
     }
 
     /// The port it listens on.
@@ -150,6 +154,11 @@ impl PyPgServer {
     #[pyo3(signature = (users))]
     fn replace_users(&self, users: Option<Vec<PyUser>>) {
         self.server.replace_users(users_of(users));
+    }
+
+    /// Take another certificate chain and key, for connections from now on.
+    fn replace_tls(&self, chain: PathBuf, key: PathBuf) -> PyResult<()> {
+        self.server.replace_tls(&chain, &key).map_err(raised)
     }
 
     /// (open, accepted, `failed_logins`, `turned_away`, `spilled_bytes`)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from linktide.errors import ReadersBusyError, UnknownNameError
+from linktide.errors import ReadersBusyError, RefusedQueryError, UnknownNameError
+from linktide.store.catalogue.column_types import type_of
 from linktide.store.database import CLOSED_TO_EXTENSIONS
-from linktide.store.gate import MACROS, VIEWS, Gate, Names
+from linktide.store.gate import MACROS, OWN_SCHEMA, VIEWS, Gate, Names, OwnNames
 from linktide.store.reader import ReaderPool, ReaderSettings, lock_readers
 
 if TYPE_CHECKING:
@@ -23,36 +24,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_CATALOG_NAMESPACE, _PUBLIC, _INFO = 11, 2200, 13000
+_CATALOG_NAMESPACE, _PUBLIC, _OWN, _INFO = 11, 2200, 2201, 13000
 _OWNER = 10
 _FIRST_OID = 16_384
-_TEXT, _INT4 = 25, 23
-_OID_OF = {
-    "BOOLEAN": 16,
-    "TINYINT": 21,
-    "UTINYINT": 21,
-    "SMALLINT": 21,
-    "USMALLINT": 23,
-    "INTEGER": 23,
-    "UINTEGER": 20,
-    "BIGINT": 20,
-    "UBIGINT": 1700,
-    "HUGEINT": 1700,
-    "FLOAT": 700,
-    "DOUBLE": 701,
-    "VARCHAR": 25,
-    "JSON": 25,
-    "BLOB": 17,
-    "DATE": 1082,
-    "TIME": 1083,
-    "TIMESTAMP": 1114,
-    "TIMESTAMP WITH TIME ZONE": 1184,
-    "INTERVAL": 1186,
-    "VARCHAR[]": 1009,
-    "BIGINT[]": 1016,
-    "DOUBLE[]": 1022,
-}
-"""The PostgreSQL type of a column, as the endpoint sends it (oids.rs); tests/sql compares the two."""
 _WORDS = {
     "bool": "boolean",
     "int2": "smallint",
@@ -104,7 +78,7 @@ _SETTINGS = {
     "client_encoding": "UTF8",
     "datestyle": "ISO, MDY",
     "timezone": "UTC",
-    "search_path": '"$user", public',
+    "search_path": '"$user", public, own',
     "standard_conforming_strings": "on",
     "integer_datetimes": "on",
     "transaction_isolation": "read committed",
@@ -117,21 +91,27 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a view, in the words of DuckDB."""
+    """A column of a view or of an own table, in the words of DuckDB."""
 
+    schema: str
     table: str
     name: str
     type: str
 
 
 class Catalogue:
-    """Answers questions to the catalogue; made when the first one comes. Safe for many threads."""
+    """Answers questions to the catalogue; made when the first one comes, and anew when own tables changed.
+
+    Safe for many threads.
+    """
 
     def __init__(self, readers: ReaderPool) -> None:
-        """Tell of the views that `readers` see; nothing of their database is read but these."""
+        """Tell of the views and own tables that `readers` see; only their columns are read."""
         self._views = readers
         self._lock = threading.Lock()
         self._readers: ReaderPool | None = None
+        self._told: OwnNames | None = None
+        """The own tables that it tells of."""
         self._is_closed = False
 
     def ask(self, sql: str, catalogue_sql: str | None, call: Callable[[ReaderPool, str], _T]) -> _T:
@@ -148,8 +128,10 @@ class Catalogue:
         with self._lock:
             if self._is_closed:
                 raise ReadersBusyError("The database is not open for reading at the moment.")
-            if self._readers is None:
-                self._readers = _open(self._views)
+            own = self._views.gate.own()
+            if self._readers is None or self._told != own:
+                # Not closed: whoever reads the one before reads it to its end, then nothing holds it.
+                self._readers, self._told = _open(self._views, own), own
             return self._readers
 
     def close(self) -> None:
@@ -160,12 +142,11 @@ class Catalogue:
                 self._readers.close()
 
 
-def _open(views: ReaderPool) -> ReaderPool:
-    columns = [
-        Column(view, row["column_name"], row["column_type"])
-        for view in VIEWS
-        for row in views.query(f"DESCRIBE {view}").table.to_pylist()
-    ]
+def _open(views: ReaderPool, own: OwnNames) -> ReaderPool:
+    columns = [one for view in VIEWS for one in _described(views, "main", view)]
+    for name in sorted(own.names):
+        with suppress(RefusedQueryError):  # unloaded a moment ago
+            columns += _described(views, OWN_SCHEMA, name)
     settings = ReaderSettings(operator_memory_limit="50MB")
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "200MB",
@@ -186,6 +167,11 @@ def _open(views: ReaderPool) -> ReaderPool:
         raise
     names = Names(tables, macros=frozenset())
     return ReaderPool(cursors, settings, lambda cursor: cursor.close(), gate=Gate(names))
+
+
+def _described(views: ReaderPool, schema: str, name: str) -> list[Column]:
+    rows = views.query(f'DESCRIBE {schema}."{name}"').table.to_pylist()
+    return [Column(schema, name, row["column_name"], row["column_type"]) for row in rows]
 
 
 def _build(connection: DuckDBPyConnection, columns: Sequence[Column]) -> frozenset[str]:
@@ -244,7 +230,12 @@ def _insert(connection: DuckDBPyConnection, table: str, rows: Sequence[dict[str,
 def _fill_fixed(connection: DuckDBPyConnection) -> None:
     """Put in what is the same in every database."""
     insert = partial(_insert, connection)
-    namespaces = ((_CATALOG_NAMESPACE, "pg_catalog"), (_PUBLIC, "public"), (_INFO, "information_schema"))
+    namespaces = (
+        (_CATALOG_NAMESPACE, "pg_catalog"),
+        (_PUBLIC, "public"),
+        (_OWN, OWN_SCHEMA),
+        (_INFO, "information_schema"),
+    )
     insert("pg.pg_namespace", [{"oid": oid, "nspname": name, "nspowner": _OWNER} for oid, name in namespaces])
     database = {
         "oid": 5,
@@ -281,7 +272,7 @@ def _fill_fixed(connection: DuckDBPyConnection) -> None:
 def _fill_relations(
     connection: DuckDBPyConnection, columns: Sequence[Column], catalogue_tables: Sequence[str]
 ) -> None:
-    """Put in the views, their columns, the macros, and the tables of the catalogue itself."""
+    """Put in views and own tables, their columns, the macros, and the tables of the catalogue itself."""
     fixed = {
         "relkind": "v",
         "relowner": _OWNER,
@@ -292,12 +283,17 @@ def _fill_relations(
     }
     classes: list[dict[str, object]] = []
     attributes: list[dict[str, object]] = []
-    for place, view in enumerate(dict.fromkeys(column.table for column in columns), _FIRST_OID):
-        own = [column for column in columns if column.table == view]
-        told = {"oid": place, "relname": view, "relnamespace": _PUBLIC, "relnatts": len(own)}
-        classes.append({**told, **fixed})
-        for number, one in enumerate(own, 1):
-            kind, modifier = _type_of(one.type)
+    array_of = dict(connection.execute("SELECT oid, typarray FROM pg.pg_type").fetchall())
+    by_relation: dict[tuple[str, str], list[Column]] = {}
+    for column in columns:
+        by_relation.setdefault((column.schema, column.table), []).append(column)
+    for place, ((schema, name), described) in enumerate(by_relation.items(), _FIRST_OID):
+        is_own = schema == OWN_SCHEMA
+        told = {"oid": place, "relname": name, "relnamespace": _OWN if is_own else _PUBLIC}
+        told |= {"relnatts": len(described)}
+        classes.append({**told, **fixed, "relkind": "r" if is_own else "v"})
+        for number, one in enumerate(described, 1):
+            kind, modifier = type_of(one.type, array_of)
             attributes.append(
                 {
                     "attrelid": place,
@@ -325,14 +321,6 @@ def _fill_relations(
     )
 
 
-def _type_of(kind: str) -> tuple[int, int]:
-    """Return type and modifier of a column."""
-    if kind.startswith("DECIMAL("):
-        precision, scale = (int(one) for one in kind[8:-1].split(","))
-        return 1700, 4 + (precision << 16 | scale) if precision < 38 else -1  # noqa: PLR2004 - as oids.rs
-    return _OID_OF.get(kind, _TEXT), -1
-
-
 def _fill_information(connection: DuckDBPyConnection) -> None:
     """Tell the same in other words: lengths by type, pg_views, information_schema."""
     for statement in (
@@ -340,13 +328,15 @@ def _fill_information(connection: DuckDBPyConnection) -> None:
            FROM pg.pg_type t WHERE t.oid = atttypid""",
         """INSERT INTO pg.pg_views SELECT 'public', relname, 'linktide', NULL FROM pg.pg_class
            WHERE relnamespace = 2200""",
+        """INSERT INTO pg.pg_tables (schemaname, tablename, tableowner)
+           SELECT 'own', relname, 'linktide' FROM pg.pg_class WHERE relnamespace = 2201""",
         """INSERT INTO info.schemata (catalog_name, schema_name, schema_owner)
            SELECT 'linktide', nspname, 'linktide' FROM pg.pg_namespace""",
         """INSERT INTO info.information_schema_catalog_name VALUES ('linktide')""",
         """INSERT INTO info.enabled_roles VALUES ('linktide')""",
         """INSERT INTO info.tables (table_catalog, table_schema, table_name, table_type, is_insertable_into,
                is_typed)
-           SELECT 'linktide', n.nspname, c.relname, 'VIEW', 'NO', 'NO'
+           SELECT 'linktide', n.nspname, c.relname, if(c.relkind = 'r', 'BASE TABLE', 'VIEW'), 'NO', 'NO'
            FROM pg.pg_class c JOIN pg.pg_namespace n ON n.oid = c.relnamespace""",
         """INSERT INTO info.views (table_catalog, table_schema, table_name, check_option, is_updatable,
                is_insertable_into, is_trigger_updatable, is_trigger_deletable, is_trigger_insertable_into)
@@ -356,7 +346,7 @@ def _fill_information(connection: DuckDBPyConnection) -> None:
                is_nullable, data_type, numeric_precision, numeric_precision_radix, numeric_scale,
                datetime_precision, udt_catalog, udt_schema, udt_name, dtd_identifier, is_self_referencing,
                is_identity, is_generated, is_updatable)
-           SELECT 'linktide', 'public', c.relname, a.attname, a.attnum, 'YES',
+           SELECT 'linktide', n.nspname, c.relname, a.attname, a.attnum, 'YES',
                CASE t.typcategory WHEN 'A' THEN 'ARRAY' ELSE pg.type_words(t.typname, NULL) END,
                CASE t.typname WHEN 'int2' THEN 16 WHEN 'int4' THEN 32 WHEN 'int8' THEN 64
                               WHEN 'float4' THEN 24 WHEN 'float8' THEN 53 END,
@@ -366,8 +356,8 @@ def _fill_information(connection: DuckDBPyConnection) -> None:
                CASE WHEN t.typname IN ('time', 'timestamp', 'timestamptz') THEN 6
                     WHEN t.typname = 'date' THEN 0 END,
                'linktide', 'pg_catalog', t.typname, a.attnum::VARCHAR, 'NO', 'NO', 'NEVER', 'NO'
-           FROM pg.pg_class c JOIN pg.pg_attribute a ON a.attrelid = c.oid
-               JOIN pg.pg_type t ON t.oid = a.atttypid
-           ORDER BY c.relname, a.attnum""",
+           FROM pg.pg_class c JOIN pg.pg_namespace n ON n.oid = c.relnamespace
+               JOIN pg.pg_attribute a ON a.attrelid = c.oid JOIN pg.pg_type t ON t.oid = a.atttypid
+           ORDER BY n.nspname, c.relname, a.attnum""",
     ):
         connection.execute(statement).fetchall()

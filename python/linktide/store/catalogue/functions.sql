@@ -4,7 +4,7 @@ CREATE MACRO pg.version() AS 'PostgreSQL 15.0 (linktide)';
 CREATE MACRO pg.current_database() AS 'linktide';
 CREATE MACRO pg.current_schema() AS 'public';
 CREATE MACRO pg.current_schemas(with_implicit) AS
-    CASE WHEN with_implicit THEN ['pg_catalog', 'public'] ELSE ['public'] END;
+    CASE WHEN with_implicit THEN ['pg_catalog', 'public', 'own'] ELSE ['public', 'own'] END;
 CREATE MACRO pg.pg_current_setting(wanted) AS (
     SELECT lt_s.setting FROM (SELECT lower(wanted) AS lt_key) lt_a JOIN pg.pg_settings lt_s ON lt_s.name = lt_a.lt_key),
     (wanted, missing_ok) AS (
@@ -14,7 +14,8 @@ CREATE MACRO pg.pg_get_userbyid(role_oid) AS 'linktide';
 CREATE MACRO pg.pg_encoding_to_char(encoding) AS 'UTF8';
 CREATE MACRO pg.pg_char_to_encoding(name) AS 6;
 CREATE MACRO pg.pg_table_is_visible(table_oid) AS coalesce((
-    SELECT lt_c.relnamespace IN (11, 2200)
+    SELECT lt_c.relnamespace IN (11, 2200) OR (lt_c.relnamespace = 2201 AND NOT EXISTS (
+        FROM pg.pg_class lt_o WHERE lt_o.relname = lt_c.relname AND lt_o.relnamespace IN (11, 2200)))
     FROM (SELECT table_oid AS lt_key) lt_a JOIN pg.pg_class lt_c ON lt_c.oid = lt_a.lt_key), false);
 CREATE MACRO pg.pg_type_is_visible(type_oid) AS true;
 CREATE MACRO pg.pg_function_is_visible(function_oid) AS true;
@@ -25,7 +26,7 @@ CREATE MACRO pg.format_type(type_oid, modifier) AS (
     FROM (SELECT type_oid AS lt_key, modifier AS lt_modifier) lt_a
     JOIN pg.pg_type lt_t ON lt_t.oid = lt_a.lt_key LEFT JOIN pg.pg_type lt_e ON lt_e.oid = lt_t.typelem);
 CREATE MACRO pg.pg_oid_of_class(class_name) AS coalesce(try_cast(class_name AS BIGINT), (
-    SELECT min(lt_c.oid)
+    SELECT arg_min(lt_c.oid, (lt_c.relnamespace = 2201, lt_c.oid))
     FROM (SELECT replace(class_name, '"', '') AS lt_key) lt_a, pg.pg_class lt_c
     JOIN pg.pg_namespace lt_n ON lt_n.oid = lt_c.relnamespace
     WHERE lt_a.lt_key IN (lt_c.relname, lt_n.nspname || '.' || lt_c.relname)));

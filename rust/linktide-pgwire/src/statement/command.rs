@@ -25,6 +25,7 @@ pub(crate) enum Command {
     /// One name, or all.
     Reset(Option<String>),
     Show(String),
+    ShowAll,
     DiscardAll,
     /// A prepared statement, or all.
     Deallocate(Option<String>),
@@ -51,7 +52,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it is answered with rows.
     pub(crate) fn has_rows(&self) -> bool {
-        matches!(self, Self::Query(_) | Self::Show(_) | Self::Fetch { is_move: false, .. })
+        matches!(self, Self::Query(_) | Self::Show(_) | Self::ShowAll | Self::Fetch { is_move: false, .. })
     }
 }
 
@@ -176,6 +177,9 @@ impl<'a> Words<'a> {
         if self.is(1, "time") && self.is(2, "zone") {
             return Ok(Command::Show("timezone".to_owned()));
         }
+        if self.is(1, "all") {
+            return Ok(Command::ShowAll);
+        }
         let name = self.get(1).map(|token| token.value().to_lowercase());
         name.map(Command::Show).ok_or_else(|| Refusal::new("42601", "SHOW wants the name of a setting"))
     }
@@ -258,6 +262,8 @@ mod tests {
             command("SHOW TRANSACTION ISOLATION LEVEL"),
             Command::Show("transaction_isolation".into())
         );
+        assert_eq!(command("SHOW all"), Command::ShowAll);
+        assert_eq!(command("SHOW \"all\""), Command::Show("all".into()));
         assert_eq!(command("show Search_Path"), Command::Show("search_path".into()));
         assert_eq!(command("DEALLOCATE PREPARE \"a b\""), Command::Deallocate(Some("a b".into())));
         assert_eq!(command("DISCARD ALL"), Command::DiscardAll);
