@@ -1,8 +1,9 @@
 """The order of the stages: fetch → decode → apply → store. One session runs until it ends or one stage fails.
 
 Threads: one fetcher per source, one decoder, and the caller's, which alone owns state and writes, but for the
-commits while catching up (storing.py). The decoder works on the next batch meanwhile. After any failure the
-session is over; the service throws index and store away and builds both again from the tables.
+commits beside which it applies the next batch (storing.py). The decoder works on the one after that
+meanwhile. After any failure the session is over; the service throws index and store away and builds both
+again from the tables.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Parts:
     is_to_leave: Callable[[], bool] = lambda: False
     """Asked between two batches; what is not stored then is dropped, and read again by the next session."""
     committer: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "linktide-commit"))
-    """Commits batches while the service catches up; shut down at the end of the session."""
+    """Commits a batch while the next one is applied; shut down at the end of the session."""
 
 
 @dataclass(slots=True)
@@ -124,6 +125,7 @@ class Session:
             self._note_stored,
             self._keep_up,
             parts.is_turn_wanted,
+            lambda: bool(self._decoded),
             monotonic,
         )
 

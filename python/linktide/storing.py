@@ -1,8 +1,8 @@
 """Apply and store: the last two stages of a session, for one decoded batch after the other.
 
-While a service catches up, the next batch is applied as the one before it is committed, on a thread of its
-own. The index is then a batch ahead of the store. That is safe because after any failure both are thrown away
-and built again from the tables; what needs both at one revision waits for `finish`.
+If the next batch waits already, it is applied as the one before it is committed, on a thread of its own.
+The index is then a batch ahead of the store. That is safe because after any failure both are thrown away and
+built again from the tables; what needs both at one revision waits for `finish`.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ class Storer:
     """Does what follows a commit, told whether the service catches up; the index may be ahead by a batch."""
     is_turn_wanted: Callable[[], bool]
     """Whether somebody waits for index and store to be at one revision."""
+    is_next_waiting: Callable[[], bool]
+    """Whether another batch is decoded, so that there is something to do beside a commit."""
     monotonic: Callable[[], float] = time.monotonic
     stored_rev: int = 0
     """The newest revision that was stored."""
@@ -81,7 +83,7 @@ class Storer:
         return self._commit is not None
 
     def store(self, batch: DecodedBatch) -> None:
-        """Take a batch; on return it is stored, or about to be if the service catches up.
+        """Take a batch; on return it is stored, or about to be if the next one waits.
 
         Raises what a commit does, this one's or that of the batch before it.
         """
@@ -91,7 +93,7 @@ class Storer:
         stored = StoreBatch(rows.tables, batch.advances, writer_row_of(self.index, rows.rev, rows.clock_us))
         self._is_settled = False
         self.finish()
-        if batch.is_catching_up and not self.is_turn_wanted():
+        if self.is_next_waiting() and not self.is_turn_wanted():
             self._applied, self._commit = applied, self.committer.submit(self._commit_beside, stored)
             return
         self._stored(applied, self.writer.commit(stored))

@@ -31,6 +31,7 @@ class Stage:
     fails: str = ""
     wants_observations: bool = False
     is_turn_wanted: bool = False
+    is_next_waiting: bool = True
 
     def apply(self, _events: object, observations_of: Callable[[Any], Any]) -> SimpleNamespace:
         self.rev += 1
@@ -76,7 +77,7 @@ def storer_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Storer:
     return Storer(
         any_stage, any_stage, any_stage, any_stage, LateCommits(), lambda: 0, lambda _: None,
         lambda is_catching_up: stage.done.append(f"after {is_catching_up}"), lambda: stage.is_turn_wanted,
-        lambda: 0.0,
+        lambda: stage.is_next_waiting, lambda: 0.0,
     )  # fmt: skip
 
 
@@ -84,23 +85,24 @@ def batch(*, is_catching_up: bool) -> DecodedBatch:
     return DecodedBatch(cast("EventBatch", None), (), {}, is_catching_up, 0, 0.0)
 
 
-def test_a_batch_near_the_head_is_stored_when_store_returns(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage()
+def test_a_batch_is_stored_when_store_returns_if_no_other_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(is_next_waiting=False)
     storer = storer_of(stage, monkeypatch)
     storer.store(batch(is_catching_up=False))
     assert stage.done == ["apply 1", "commit 1", "counted 1", "after False"]
     assert (storer.stored_rev, storer.is_ahead) == (1, False)
 
 
-def test_catching_up_a_batch_is_applied_before_the_one_before_it_is_stored(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("is_catching_up", [True, False])
+def test_a_batch_that_waits_is_applied_before_the_one_before_it_is_stored(
+    *, is_catching_up: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = Stage()
     storer = storer_of(stage, monkeypatch)
-    storer.store(batch(is_catching_up=True))
+    storer.store(batch(is_catching_up=is_catching_up))
     assert (storer.stored_rev, storer.is_ahead, stage.done) == (0, True, ["apply 1"])
-    storer.store(batch(is_catching_up=True))
-    beside = ["commit 1", "checkpoint", "told of checkpoint", "counted 1", "after True"]
+    storer.store(batch(is_catching_up=is_catching_up))
+    beside = ["commit 1", "checkpoint", "told of checkpoint", "counted 1", f"after {is_catching_up}"]
     assert stage.done == ["apply 1", "apply 2", *beside]
     assert (storer.stored_rev, storer.is_ahead) == (1, True)
     storer.settle()
@@ -109,7 +111,7 @@ def test_catching_up_a_batch_is_applied_before_the_one_before_it_is_stored(
         "checkpoint",
         "told of checkpoint",
         "counted 2",
-        "after True",
+        f"after {is_catching_up}",
         "settle",
     ]
     assert (storer.stored_rev, storer.is_ahead) == (2, False)
@@ -130,7 +132,7 @@ def test_observations_are_read_once_the_batch_before_is_stored(monkeypatch: pyte
     stage = Stage()
     storer = storer_of(stage, monkeypatch)
     storer.store(batch(is_catching_up=True))
-    stage.wants_observations = True
+    stage.wants_observations, stage.is_next_waiting = True, False
     storer.store(batch(is_catching_up=False))
     # What follows a commit waits: the index is being changed.
     first = [
