@@ -53,7 +53,7 @@ from linktide.store.reader import ReaderPool
 from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
-from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
+from linktide.suffix_watch import SuffixWatch
 from linktide.suffixes import misplaced
 from linktide.upkeep import PAUSES, Upkeep
 
@@ -141,7 +141,12 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with self._signals(), self._watching(), self._http(), self._sql:
+        with (
+            self._signals(),
+            self._suffixes.watching(is_on=not self._ends_by_itself),
+            self._http(),
+            self._sql,
+        ):
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -333,26 +338,6 @@ class Service:
             if not self._suffixes.is_asked:
                 self._snapshots.finish(writer, index)
             writer.checkpoint()
-
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        """Look at the file of the public suffix list now and then, if this service is to live long."""
-        is_over = threading.Event()
-
-        def watch() -> None:
-            while not is_over.wait(LOOK_SECONDS):
-                self._suffixes.watch.look()
-
-        thread = threading.Thread(target=watch, name="linktide-maintenance")
-        if not self._ends_by_itself:
-            thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            self._suffixes.end()
-            if not self._ends_by_itself:
-                thread.join()
 
     @contextmanager
     def _http(self) -> Iterator[None]:
