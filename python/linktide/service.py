@@ -30,6 +30,7 @@ from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
 from linktide.pauses import PauseDesk
 from linktide.pipeline import Parts, Session
+from linktide.publisher import Publisher
 from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
     MOST_TRACKED,
@@ -133,6 +134,7 @@ class Service:
             is_stopping=self._stop.is_set,
         )
         self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
+        self._publisher = Publisher(config, self._recovery, self._metrics, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
@@ -141,12 +143,8 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with (
-            self._signals(),
-            self._suffixes.watching(is_on=not self._ends_by_itself),
-            self._http(),
-            self._sql,
-        ):
+        watching = self._suffixes.watching(is_on=not self._ends_by_itself)
+        with self._signals(), watching, self._http(), self._sql, self._publisher:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -209,6 +207,7 @@ class Service:
             upkeep = Upkeep.of(
                 database, config, self._metrics, self._pauses, _now, at, self._snapshots.void_floor
             )
+            upkeep.hold = lambda: writer.hold
             index = self._open_index(database, writer)
             decoder = decoder_of(config, database.pins)
             stored = read_positions(database)
