@@ -15,7 +15,13 @@ import duckdb
 from linktide.errors import ConfigError, DiskFullError
 from linktide.setting import size_text
 from linktide.store.copying import FileCopy, copy_beside, told_failure
-from linktide.store.database import CLOSED_TO_EXTENSIONS, check_wal, wal_path
+from linktide.store.database import (
+    CLOSED_TO_EXTENSIONS,
+    StoreSettings,
+    check_wal,
+    connect,
+    wal_path,
+)
 from linktide.store.failure import open_failure
 from linktide.store.parts import LINK_EVENTS, Parts, segment_folder
 
@@ -147,9 +153,8 @@ def _make_whole(order: Order, part: Path) -> None:
     Raises what opening does, and OSError.
     """
     check_wal(part)
-    limits: dict[str, str | int] = {"memory_limit": order.memory_limit, "threads": 1}
     try:
-        with duckdb.connect(str(part), config={**limits, **CLOSED_TO_EXTENSIONS}) as connection:
+        with connect(StoreSettings(part, order.memory_limit, threads=1)) as connection:
             connection.execute("BEGIN").fetchall()
             connection.execute(
                 "UPDATE internal.settings SET value = ? WHERE list_contains(?, name)",
