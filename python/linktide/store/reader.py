@@ -1,4 +1,4 @@
-"""Readers of the store: SQL of outsiders through the gate, on the live file or on a stopped one."""
+"""Readers of the store: SQL of outsiders through the gate, on the live file or a stopped one (stopped.py)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import duckdb
@@ -15,17 +16,13 @@ import pyarrow as pa
 
 from linktide.errors import (
     AbandonedQueryError,
-    ConfigError,
     LinktideError,
     ReadersBusyError,
     RefusedQueryError,
 )
 from linktide.setting import size_text
-from linktide.store.database import CLOSED_TO_EXTENSIONS
-from linktide.store.failure import StoreFailedError, open_failure
+from linktide.store.failure import StoreFailedError
 from linktide.store.gate import Gate, Role, first_line
-from linktide.store.migrate import migrations, refuse_newer, stored_version
-from linktide.store.parts import segment_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,7 +120,7 @@ class ReaderPool:
         lock_readers(cursors, settings, database.parts.segment_folder)
         return cls(cursors, settings, database.release)
 
-    def query(
+    def query(  # noqa: PLR0913 - all but the text and its values by name
         self,
         sql: str,
         role: Role = Role.READER,
@@ -131,9 +128,11 @@ class ReaderPool:
         limits: QueryLimits | None = None,
         *,
         is_abandoned: Callable[[], bool] = _never,
+        take: Callable[[pa.RecordBatch], object] | None = None,
     ) -> QueryResult:
         """Run one statement and return all its rows; it is stopped soon after `is_abandoned` turns true.
 
+        With `take` the rows go there as they come, and the result holds the columns alone.
         Raises RefusedQueryError (refused, wrong, too slow, too big), AbandonedQueryError, ReadersBusyError
         (no reader free, or the pool closes) and StoreFailedError (the instance is lost: the service must
         reopen it).
@@ -145,7 +144,8 @@ class ReaderPool:
         try:
             statement = self._gate.check(sql, role)
             with self._cursor() as cursor:
-                table = _run(cursor, statement.sql, parameters, _Guard(cursor, limits, is_abandoned))
+                guard = _Guard(cursor, limits, is_abandoned)
+                table = _run(cursor, statement.sql, parameters, guard, partial(_read, take=take))
         except (RefusedQueryError, StoreFailedError, duckdb.Error) as error:
             if self._is_closed:  # what ended it was `close`, not its own fault
                 raise ReadersBusyError(_CLOSED) from error
@@ -212,38 +212,6 @@ class ReaderPool:
             yield cursor
         finally:
             self._free.put(cursor)
-
-
-def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limit: str = "1GB") -> ReaderPool:
-    """Open the file of a stopped service read-only, behind the same gate.
-
-    Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError and ConfigError.
-    """
-    settings = settings or ReaderSettings()
-    if not path.exists():
-        raise ConfigError(f"{path} does not exist; check the setting `database`")
-    try:
-        connection = duckdb.connect(
-            str(path), read_only=True, config={"memory_limit": memory_limit, **CLOSED_TO_EXTENSIONS}
-        )
-    except duckdb.Error as error:
-        raise open_failure(error, path) from error
-    try:
-        _check_version(connection, path)
-        connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
-        cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
-        lock_readers(cursors, settings, segment_folder(path))
-    except BaseException:
-        connection.close()
-        raise
-    return ReaderPool(cursors, settings, lambda cursor: cursor.close())
-
-
-def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
-    stored = stored_version(connection, path)
-    refuse_newer(stored, migrations()[-1].version, path)
-    if stored == 0:
-        raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
 
 
 def lock_readers(
@@ -336,12 +304,12 @@ def _run(
     sql: str,
     parameters: Parameters,
     guard: _Guard,
-    read: Callable[[DuckDBPyConnection, str, Parameters, _Guard], pa.Table] | None = None,
+    read: Callable[[DuckDBPyConnection, str, Parameters, _Guard], pa.Table],
 ) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return (read or _read)(cursor, sql, parameters, guard)
+            return read(cursor, sql, parameters, guard)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -376,7 +344,13 @@ def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _gua
     return _relation(cursor, sql, parameters).limit(0).to_arrow_table()
 
 
-def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _Guard) -> pa.Table:
+def _read(
+    cursor: DuckDBPyConnection,
+    sql: str,
+    parameters: Parameters,
+    guard: _Guard,
+    take: Callable[[pa.RecordBatch], object] | None = None,
+) -> pa.Table:
     limits = guard.limits
     relation = _relation(cursor, sql, parameters)
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
@@ -395,5 +369,5 @@ def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: _
                 )
             if guard.refusal:
                 raise guard.refusal
-            batches.append(batch)
+            (take or batches.append)(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)
