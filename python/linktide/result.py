@@ -51,7 +51,8 @@ class Result:
     def __init__(self, stream: RowStream) -> None:
         self._stream = stream
         self._table: pa.Table | None = None
-        self._rows: Iterator[Row] | None = None
+        self._kept: Iterator[pa.RecordBatch] | None = None
+        self._rows: Iterator[Row] = iter(())
         self._is_begun = False
 
     @property
@@ -87,13 +88,8 @@ class Result:
         if self._table is not None:
             yield from self._table.to_batches()
             return
-        self._is_begun = True
-        try:
-            while (batch := next(self._stream, None)) is not None:
-                yield batch
-        except BaseException:
-            self.close()
-            raise
+        while (batch := self._next_batch()) is not None:
+            yield batch
 
     def reader(self) -> pa.RecordBatchReader:
         """Return the rows as an Arrow stream, for what takes one."""
@@ -136,14 +132,29 @@ class Result:
         told = ", ".join(f"{field.name}: {field.type}" for field in self.schema)
         return f"<linktide result ({told})>"
 
+    def _next_batch(self) -> pa.RecordBatch | None:
+        if self._table is not None:
+            if self._kept is None:
+                self._kept = iter(self._table.to_batches())
+            return next(self._kept, None)
+        self._is_begun = True
+        try:
+            return next(self._stream, None)
+        except BaseException:
+            self.close()
+            raise
+
+    def _next_row(self) -> Row | None:
+        # A generator that is kept here would keep the result, and its reader, until a garbage collection.
+        while (row := next(self._rows, None)) is None:
+            batch = self._next_batch()
+            if batch is None:
+                return None
+            self._rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return row
+
     def _left(self) -> Iterator[Row]:
-        if self._rows is None:
-            self._rows = (
-                row
-                for batch in self.batches()
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            )
-        return self._rows
+        return iter(self._next_row, None)
 
 
 def _needed(package: str) -> Any:  # noqa: ANN401 - a module that need not be there
