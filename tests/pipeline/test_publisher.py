@@ -111,7 +111,8 @@ def test_a_round_is_served_told_and_passed_over_while_nothing_changes(tmp_path: 
 
 FAILURES = {
     "it dies": f'{PUBLISH}\nask("hold"); os.kill(os.getpid(), 9)',
-    "it says why": f'{PUBLISH}\nask("hold")\nprint(json.dumps({{"failed": "12 KiB free", "is_retry": False}}))',
+    "it says why": PUBLISH
+    + 'ask("hold")\nprint(json.dumps({"failed": "12 KiB are free", "is_retry": False}))',
     "it says nothing": "",
 }
 
