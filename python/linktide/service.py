@@ -112,8 +112,7 @@ class Service:
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
-        watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
-        self._suffixes = SuffixDesk(watch)
+        self._suffixes = SuffixDesk(SuffixWatch(config.public_suffix_list, self._metrics, _now))
         self._authority = AuthorityDesk()
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
