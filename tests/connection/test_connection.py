@@ -55,7 +55,7 @@ def test_every_shape_by_every_way(way: str, tmp_path: Path) -> None:
         assert rows.fetchone() is None
         assert index.sql(NAMES).reader().read_all()["source_domain"].to_pylist() == SOURCES
         stream = index.sql(NAMES)
-        assert duckdb.sql("SELECT count(*) FROM stream").fetchall() == [(LINKS,)]
+        assert duckdb.execute("SELECT count(*) FROM stream").fetchall() == [(LINKS,)]
         del stream
         empty = index.sql("SELECT source_domain FROM links WHERE false")
         assert (empty.arrow().num_rows, empty.columns) == (0, ["source_domain"])

@@ -9,7 +9,7 @@ import sys
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -23,6 +23,7 @@ from linktide.errors import (
     RetryError,
 )
 from linktide.store import publish as room
+from linktide.store.copying import FileCopy
 from linktide.store.gate import VIEWS
 from linktide.store.publish import Order, publish, published_path
 from linktide.store.segments import SegmentMover
@@ -80,7 +81,7 @@ def order(database: Path) -> Order:
     return Order(database, published_path(database), MEMORY, 0)
 
 
-def query(path: Path, sql: str) -> list[tuple[object, ...]]:
+def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(sql).fetchall()
 
@@ -190,7 +191,7 @@ def failing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     elif request.param == "refused":
         script.at["still"] = fail(RetryError("the store is closed"))
     elif request.param == "disk":
-        monkeypatch.setattr(room.FileCopy, "write_rest", fail(OSError(28, "No space left on device")))
+        monkeypatch.setattr(FileCopy, "write_rest", fail(OSError(28, "No space left on device")))
     elif request.param == "damaged":
         monkeypatch.setattr(room, "check_wal", fail(DatabaseDamagedError("made up")))
     else:
@@ -226,12 +227,12 @@ def test_too_little_room_is_told_before_anything_is_held(
 ) -> None:
     usage = namedtuple("usage", "total used free")  # noqa: PYI024 - as shutil has it
     size = order.source.stat().st_size
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda _path: usage(0, 0, size + 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(0, 0, size + 1000))
     holder = Script()
     with pytest.raises(DiskFullError, match="publish_path"):
         publish(order, holder)
     assert (holder.steps, beside(order.target)) == ([], [])
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda _path: usage(0, 0, 3 * size))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(0, 0, 3 * size))
     publish(order, holder)
     with pytest.raises(DiskFullError, match="min_free_bytes"):
         publish(replace(order, min_free_bytes=3 * size), holder)
