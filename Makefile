@@ -75,7 +75,7 @@ test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-li
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
 		cargo test --release --target aarch64-unknown-linux-gnu -p linktide-core --lib url::
 
-test-python: build
+test-python: build $(VENV)/duckdb-1.5
 	$(PYTEST)
 
 lint: build
@@ -97,6 +97,12 @@ clean: ## Remove what the other targets made, the broker's cache excepted
 $(VENV)/tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "maturin>=1.9,<2"
+	@touch $@
+
+# Snapshot files are to be read by this one, too.
+$(VENV)/duckdb-1.5: $(VENV)/tools
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet "duckdb>=1.5,<1.6" pytz || { rm -rf $@; exit 1; }
 	@touch $@
 
 $(VENV)/bench: $(VENV)/tools

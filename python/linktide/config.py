@@ -145,6 +145,15 @@ class Config:
         "How often the state is saved beside the database, for a fast start; also at a stop. 0: never.",
     )
 
+    publish_every_seconds: float = setting(
+        0.0,
+        number(0, 604_800),
+        "How often to publish a snapshot file for DuckDB users, if something changed; 0: never.",
+    )
+    publish_path: Path | None = setting(
+        None, path(), "That file. Not set: beside the database, linktide.snapshot.duckdb for linktide.duckdb."
+    )
+
     min_free_bytes: int = setting(
         2**29,
         size(0, 2**50),

@@ -21,9 +21,25 @@ def check_together(config: Config) -> None:
             f"epsilon_idle is {config.epsilon_idle:g}, above epsilon_busy ({config.epsilon_busy:g}); "
             "wanted at most that."
         )
+    _check_publish(config)
     _check_kafka(config)
     _check_security(config)
     _check_sql(config)
+
+
+def _check_publish(config: Config) -> None:
+    target, database = config.publish_path, config.database
+    if target is None:
+        return
+    # Its own files begin with its name: WAL, segments, state, the file by which commands find the service.
+    if target.resolve().parent == database.resolve().parent and (
+        target.name == database.name or target.name.startswith(f"{database.name}.")
+    ):
+        raise ConfigError(
+            f"publish_path is {target}, which belongs to the database {database}; name another file."
+        )
+    if target.is_dir():
+        raise ConfigError(f"publish_path is {target}, a folder; name a file in it.")
 
 
 def _check_kafka(config: Config) -> None:

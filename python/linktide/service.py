@@ -30,6 +30,7 @@ from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
 from linktide.pauses import PauseDesk
 from linktide.pipeline import Parts, Session
+from linktide.publisher import Publisher
 from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
     MOST_TRACKED,
@@ -53,7 +54,7 @@ from linktide.store.reader import ReaderPool
 from linktide.store.rebuild import read_positions
 from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
-from linktide.suffix_watch import LOOK_SECONDS, SuffixWatch
+from linktide.suffix_watch import SuffixWatch
 from linktide.suffixes import misplaced
 from linktide.upkeep import PAUSES, Upkeep
 
@@ -111,8 +112,7 @@ class Service:
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
-        watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
-        self._suffixes = SuffixDesk(watch)
+        self._suffixes = SuffixDesk(SuffixWatch(config.public_suffix_list, self._metrics, _now))
         self._authority = AuthorityDesk()
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
@@ -133,6 +133,7 @@ class Service:
             is_stopping=self._stop.is_set,
         )
         self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
+        self._publisher = Publisher(config, self._recovery, self._metrics, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
 
     def run(self) -> None:
@@ -141,7 +142,8 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        with self._signals(), self._watching(), self._http(), self._sql:
+        watching = self._suffixes.watching(is_on=not self._ends_by_itself)
+        with self._signals(), watching, self._http(), self._sql, self._publisher:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -205,6 +207,7 @@ class Service:
             upkeep = Upkeep.of(
                 database, config, self._metrics, self._pauses, _now, at, self._snapshots.void_floor
             )
+            upkeep.hold = lambda: writer.hold
             index = self._open_index(database, writer)
             decoder = decoder_of(config, database.pins)
             stored = read_positions(database)
@@ -334,26 +337,6 @@ class Service:
             if not self._suffixes.is_asked:
                 self._snapshots.finish(writer, index)
             writer.checkpoint()
-
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        """Look at the file of the public suffix list now and then, if this service is to live long."""
-        is_over = threading.Event()
-
-        def watch() -> None:
-            while not is_over.wait(LOOK_SECONDS):
-                self._suffixes.watch.look()
-
-        thread = threading.Thread(target=watch, name="linktide-maintenance")
-        if not self._ends_by_itself:
-            thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            self._suffixes.end()
-            if not self._ends_by_itself:
-                thread.join()
 
     @contextmanager
     def _http(self) -> Iterator[None]:

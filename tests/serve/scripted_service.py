@@ -52,9 +52,15 @@ class ScriptedService:
     counted: list[tuple[str, int]] = field(default_factory=list)
 
     def query(
-        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+        self,
+        sql: str,
+        *,
+        max_rows: int | None,
+        role: Role,
+        is_abandoned: Callable[[], bool],
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
     ) -> pa.Table:
-        self.calls.append((sql, max_rows, role))
+        self.calls.append((sql, max_rows, role) if parameters is None else (sql, parameters))
         self.is_abandoned = is_abandoned
         self.before()
         return given(self.table)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from linktide.cli.flags import config_options, read_config
 from linktide.cli.plain import plain_json, plain_text
-from linktide.cli.remote import need_service
+from linktide.remote import need_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -62,7 +62,7 @@ class RecoveryApi(Protocol):
     """Backups and replays of the service."""
 
     def backup(self, step: str, token: str) -> Mapping[str, object]:
-        """Take a step of a backup (hold, still, release) that another process makes; blocks.
+        """Take a step of a backup (hold, still, go, release) that another process makes; blocks.
 
         Raises LinktideError for a step or token that belongs to none, RetryError while the store reopens.
         """
@@ -78,7 +78,13 @@ class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
     def query(
-        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+        self,
+        sql: str,
+        *,
+        max_rows: int | None,
+        role: Role,
+        is_abandoned: Callable[[], bool],
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
     ) -> pa.Table:
         """Run one statement through the gate; it is stopped soon after `is_abandoned` turns true.
 

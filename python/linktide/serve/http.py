@@ -170,7 +170,13 @@ class _Query:
         with self._room.bodies.share() as share:
             asked = read_query(await read_body(request, MAX_QUERY_BYTES, limits.body_seconds, share))
         async with _turn(self._turns, limits.wait_seconds, 503, "queries"):
-            run = partial(self._room.service.query, asked.sql, max_rows=asked.max_rows, role=Role.READER)
+            run = partial(
+                self._room.service.query,
+                asked.sql,
+                max_rows=asked.max_rows,
+                role=Role.READER,
+                parameters=asked.parameters,
+            )
             table = await self._until_hung_up(run, receive)
             is_json = wants_json(request.headers.get("accept", ""))
             rows = (piece.encode("utf-8") for piece in json_pieces(table))
@@ -271,7 +277,7 @@ class _Recovery:
         step, token = told.pop("step", None), told.pop("token", "")
         if not isinstance(step, str) or not isinstance(token, str) or told:
             raise HTTPException(
-                400, "Wanted an object with step (hold, still, release) and the token of a hold."
+                400, "Wanted an object with step (hold, still, go, release) and the token of a hold."
             )
         return json_answer(await self._room.call(partial(self._room.service.backup, step, token)))
 

@@ -155,7 +155,7 @@ class ServiceState:
         max_rows: int | None,
         role: Role,
         is_abandoned: Callable[[], bool],
-        parameters: Sequence[object] | None = None,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
         timeout_seconds: float | None = None,
         catalogue_sql: str | None = None,
     ) -> pa.Table:

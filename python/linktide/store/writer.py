@@ -152,6 +152,8 @@ class CheckpointRule:
 class CheckpointHold:
     """While it stands no checkpoint is due, so that the file stays as it is; set by the writer's thread."""
 
+    quiet_until: float = float("-inf")
+    """By the monotonic clock: until then nothing that can wait goes past the WAL into the file."""
     is_broken: bool = False
     """True once a checkpoint was made all the same; read by any thread."""
 
