@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
@@ -21,6 +20,7 @@ from linktide.setting import (
     flag,
     host,
     loopback_host,
+    nearest,
     number,
     path,
     port,
@@ -48,8 +48,6 @@ _TABLES = frozenset({"authority.topics", "authority_topics"})
 # Kubernetes puts these into every pod beside a Service named linktide.
 _SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _SHOWN_VALUE_LENGTH = 80
-_NEAR = 0.65
-"""Least likeness of a name that is worth suggesting: a slip, not another word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,7 +372,7 @@ def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> d
         if variable not in by_variable:
             # Without the prefix, which they share with every slip.
             known = [name.removeprefix(_PREFIX) for name in (*by_variable, *NOT_SETTINGS)]
-            near = _nearest(variable.removeprefix(_PREFIX), known, _PREFIX)
+            near = nearest(variable.removeprefix(_PREFIX), known, _PREFIX)
             raise ConfigError(f"The environment variable {variable} is not a setting.{near}")
         # Compose files and units set variables to nothing to mean "not set".
         if value:
@@ -386,13 +384,8 @@ def _known(name: str, table: Mapping[str, Setting], origin: str) -> Setting:
     row = table.get(name.replace(".", "_"))
     if row is None:
         known = [setting_row.toml_name for setting_row in table.values()]
-        raise ConfigError(f"{name} ({origin}) is not a setting.{_nearest(name, known)}")
+        raise ConfigError(f"{name} ({origin}) is not a setting.{nearest(name, known)}")
     return row
-
-
-def _nearest(name: str, known: list[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-    return f" Did you mean {prefix}{near[0]}?" if near else " docs/configuration.md lists all of them."
 
 
 def _read(row: Setting, raw: object, origin: str, base: Path) -> object:

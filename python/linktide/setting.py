@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import math
@@ -34,6 +35,8 @@ DOMAIN_SETS_MAX = 8
 _PORT_MAX = 65_535
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+_NEAR = 0.65
+"""Least likeness of a name that is worth suggesting: a slip, not another word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,12 @@ def size(low: int, high: int) -> Reader[int]:
 
     wanted = f'bytes from {size_text(low)} to {size_text(high)}, such as 1048576 or "1 MiB"'
     return Reader(BYTES, wanted, parse)
+
+
+def nearest(name: str, known: list[str], prefix: str = "") -> str:
+    """Return the sentence that helps who wrote a name that no setting has."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    return f" Did you mean {prefix}{near[0]}?" if near else " docs/configuration.md lists all of them."
 
 
 def size_text(size_bytes: int) -> str:
