@@ -66,3 +66,11 @@ def test_a_short_statement_is_not_stopped_for_what_others_take(tmp_path: Path) -
             assert guard.refusal is None
         finally:
             watch.close()
+
+
+def test_no_memory_to_ask_how_much_there_is_means_too_little() -> None:
+    def fail() -> int:
+        raise duckdb.OutOfMemoryException("none")
+
+    assert Shared(fail, 100).is_short()
+    assert not Shared(lambda: 10, 100).is_short()

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import duckdb
+
 from linktide.errors import AbandonedQueryError, LinktideError, RefusedQueryError
 from linktide.setting import size_text
 
@@ -38,7 +40,10 @@ class Shared:
 
     def is_short(self) -> bool:
         """Tell whether so much is used that the writer might lack some."""
-        return self.used_bytes() > _SHARE_OF_ALL * self.limit_bytes
+        try:
+            return self.used_bytes() > _SHARE_OF_ALL * self.limit_bytes
+        except duckdb.Error:  # there is not even enough to ask
+            return True
 
 
 class Watch:
