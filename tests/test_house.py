@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PRODUCT = ROOT / "python" / "linktide"
 PYTHON_LINES, RUST_LINES, FUNCTION_LINES = 400, 500, 60
 ROOMS = ("sources", "store", "serve", "metrics", "cli")
-GROUND = {"errors", "config", "config_checks", "setting", "json_rows"}
+GROUND = {"errors", "config", "config_checks", "setting", "json_rows", "plain"}
 MAY_IMPORT = {
     # A room may look at the ground, at itself, and where the design gives it a window.
     "sources": {"sources"},
