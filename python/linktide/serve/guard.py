@@ -14,18 +14,21 @@ from starlette.requests import ClientDisconnect
 from linktide.serve.answers import FAILED, ClientStalledError, busy_answer, error_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OTHER_ROUTE = "other"
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-# Texts in answers were written by strangers: no browser may take one for markup, run or keep anything.
-_HEADERS = {
+# Texts in answers were written by strangers: no browser may take one for markup, run or keep anything. A page
+# of our own says itself what it loads, and its files that they may be kept.
+_UNLESS_TOLD = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
+}
+_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +42,8 @@ class Guard:
     """Refuses foreign hosts and origins, sets the headers of every answer, turns a failure into a 500.
 
     A name that resolves to this machine is not enough: a page of a stranger can make its own name do that
-    (DNS rebinding). `hosts` are names to accept besides those of the loopback.
+    (DNS rebinding). `hosts` are names to accept besides those of the loopback. `routes` has the pattern of
+    each route by what answers there.
     """
 
     def __init__(
@@ -47,12 +51,13 @@ class Guard:
         app: ASGIApp,
         *,
         hosts: Iterable[str],
-        routes: frozenset[str],
+        routes: Mapping[object, str],
         count: Callable[[str, int], None],
     ) -> None:
         self._app = app
         self._hosts = frozenset({"localhost", *(host.strip("[]").lower() for host in hosts)})
         self._routes = routes
+        self._paths = frozenset(routes.values())
         self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,9 +71,11 @@ class Guard:
             nonlocal is_started
             if message["type"] == "http.response.start":
                 is_started = True
-                MutableHeaders(scope=message).update(_HEADERS)
-                route = scope["path"] if scope["path"] in self._routes else OTHER_ROUTE
-                self._count(route, message["status"])
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                for name, value in _UNLESS_TOLD.items():
+                    headers.setdefault(name, value)
+                self._count(self._route(scope), message["status"])
             await send(message)
 
         try:
@@ -86,6 +93,12 @@ class Guard:
             _log.exception("A request failed; this is an error in linktide.", extra={"path": scope["path"]})
             if not is_started:
                 await error_answer(500, FAILED)(scope, receive, guarded_send)
+
+    def _route(self, scope: Scope) -> str:
+        """Return the pattern of the route asked for, also if the request was refused before it got there."""
+        if scope["path"] in self._paths:
+            return str(scope["path"])
+        return self._routes.get(scope.get("endpoint"), OTHER_ROUTE)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]

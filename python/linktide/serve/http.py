@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
@@ -27,7 +27,7 @@ from linktide.json_rows import json_pieces
 from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
-from linktide.serve.home import HOME_PAGE
+from linktide.serve.page import PageRoutes
 from linktide.serve.reading import (
     MAX_LIST_BYTES,
     MAX_QUERY_BYTES,
@@ -90,7 +90,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     reports = _Reports(room)
     authority = _Authority(room)
     routes = [
-        Route("/", _home, methods=["GET"]),
+        *PageRoutes(service.page, room.call).routes(),
         Route("/metrics", reports.metrics, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", reports.ready, methods=["GET"]),
@@ -109,7 +109,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     guard = Middleware(
         Guard,
         hosts=(config.http_host,),
-        routes=frozenset(route.path for route in routes),
+        routes={route.endpoint: route.path for route in routes},
         count=service.count_request,
     )
     app = Starlette(
@@ -329,10 +329,6 @@ async def _hung_up(receive: Receive, is_left: threading.Event) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     is_left.set()
-
-
-async def _home(_: Request) -> Response:
-    return HTMLResponse(HOME_PAGE)
 
 
 async def _healthy(_: Request) -> Response:

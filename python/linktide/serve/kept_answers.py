@@ -23,12 +23,16 @@ _WAIT_SECONDS = 5.0
 class _Kept:
     rev: int
     begun_at: float
+    took_seconds: float
     parameters: tuple[object, ...]
     table: pa.Table
 
 
 class KeptAnswers:
     """Reads each statement once for a revision of the store. Any thread may ask; one reads, the others wait.
+
+    With `rest` an answer is kept, whatever the store does, for so many times as long as it took to read: a
+    statement then costs at most 1 / (1 + rest) of a core, however many ask and however much it reads.
 
     Who waited takes what was begun after it asked, also if the store moved on meanwhile: else a queue of
     viewers would read one after the other what none of them needs any more.
@@ -41,12 +45,16 @@ class KeptAnswers:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wait_seconds: float = _WAIT_SECONDS,
+        rest: float = 0.0,
     ) -> None:
         self._read = read
         self._rev = rev
         self._monotonic = monotonic
         self._wait_seconds = wait_seconds
+        self._rest = rest
         self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+        """By statement: a slow one holds up no other."""
         self._kept: dict[str, _Kept] = {}
 
     def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
@@ -55,7 +63,9 @@ class KeptAnswers:
         Raises what the reading raises, and ReadersBusyError if another's takes too long.
         """
         asked_at = self._monotonic()
-        if not self._lock.acquire(timeout=self._wait_seconds):
+        with self._lock:
+            turn = self._turns.setdefault(sql, threading.Lock())
+        if not turn.acquire(timeout=self._wait_seconds):
             raise ReadersBusyError(
                 f"These figures are being read for more than {self._wait_seconds:g} s: try again in a moment."
             )
@@ -63,13 +73,14 @@ class KeptAnswers:
             # Asked before the statement begins: it may see a newer revision, never an older one.
             rev, begun_at, wanted = self._rev(), self._monotonic(), tuple(map(repr, parameters))
             kept = self._kept.get(sql)
-            if (
-                kept is not None
-                and kept.parameters == wanted
-                and (kept.rev == rev or kept.begun_at >= asked_at)
-            ):
+            if kept is not None and kept.parameters == wanted and self._is_good(kept, rev, asked_at):
                 return kept.table
-            self._kept[sql] = _Kept(rev, begun_at, wanted, self._read(sql, parameters))
-            return self._kept[sql].table
+            table = self._read(sql, parameters)
+            self._kept[sql] = _Kept(rev, begun_at, self._monotonic() - begun_at, wanted, table)
+            return table
         finally:
-            self._lock.release()
+            turn.release()
+
+    def _is_good(self, kept: _Kept, rev: int, asked_at: float) -> bool:
+        rested_until = kept.begun_at + (1 + self._rest) * kept.took_seconds if self._rest else kept.begun_at
+        return kept.rev == rev or kept.begun_at >= asked_at or asked_at < rested_until
