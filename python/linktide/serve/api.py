@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -80,6 +81,9 @@ class PageApi(Protocol):
     @property
     def tracked(self) -> Sequence[tuple[str, str]]:
         """(domain, role) in the order to show them; the role is own or rival."""
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
 
     def has_view(self, name: str) -> bool:
         """Tell whether the store has this documented view."""

@@ -62,6 +62,7 @@ def home(page: PageApi) -> Facts:
     return {
         "health": page.health(),
         "domains": _domains(page, names),
+        "now": page.now(),
         "newest": rows,
         "newest_rev": max((row["rev"] for row in rows), default=0),
         "is_followed": bool(names),

@@ -1,7 +1,7 @@
 """GET /live: what each batch changed, as server-sent events; however many listen, it is read once.
 
 An event is the changes of one or more batches, and its id is the number of the newest: a client that comes
-back with it is told what it missed, also after the service was started anew. Only the newest changes are kept,
+back with it is told what it missed, also after the service was started anew. Only the newest are kept,
 as many as the page shows; if more came between two events, it says so.
 """
 
@@ -18,7 +18,7 @@ from linktide.errors import LinktideError
 from linktide.serve.answers import RETRY_AFTER_SECONDS
 from linktide.serve.home_view import newest
 from linktide.serve.live_view import NEWEST_CHANGES
-from linktide.web.render import bare, count, figure, href, plain, points, seconds, size
+from linktide.web.render import bare, clock, count, figure, href, percent, plain, points, seconds, size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ class LiveFeed:
                 rows, figures = await self._read(rev)
                 if missed := [row for row in rows if row["rev"] > after]:
                     after = max(row["rev"] for row in missed)
-                    yield changes_event(missed, after)
+                    yield changes_event(missed, after, self._page.now())
                 yield f"event: figures\ndata: {figures}\n\n".encode()
                 await self._pause(_REST_SECONDS)
             await self._pause(_LOOK_SECONDS)
@@ -101,17 +101,18 @@ class LiveFeed:
             return self._told[1], self._figures[1]
 
 
-def changes_event(rows: Sequence[Row], rev: int) -> bytes:
+def changes_event(rows: Sequence[Row], rev: int, now: object) -> bytes:
     """Return the event of these changes, the newest first. JSON has no line ends, so it is one line."""
-    told = {"rows": [_live_row(row) for row in rows], "is_cut": len(rows) >= NEWEST_CHANGES}
+    told = {"rows": [_live_row(row, now) for row in rows], "is_cut": len(rows) >= NEWEST_CHANGES}
     return f"id: {rev}\nevent: changes\ndata: {json.dumps(told)}\n\n".encode()
 
 
-def _live_row(row: Row) -> dict[str, object]:
+def _live_row(row: Row, now: object) -> dict[str, object]:
     """Return a change as the page writes it; every text goes into the page as text."""
     return {
         "change": row["change"],
         "at": row["observed_at"],
+        "time": clock(row["observed_at"], now),
         "from": bare(row["source_url"]),
         "from_href": href(row["source_url"]),
         "to": bare(row["target_url"]),
@@ -136,7 +137,6 @@ def live_figures(page: PageApi) -> dict[str, str]:
 
 def health_texts(health: Mapping[str, object]) -> dict[str, str]:
     """Return the figures of the pipeline as people read them."""
-    bound, target = health["error_bound_ratio"], health["error_target"]
     return {
         "state": "live"
         if health["not_ready_because"] is None
@@ -148,8 +148,9 @@ def health_texts(health: Mapping[str, object]) -> dict[str, str]:
         "last-commit": seconds(health["last_commit_seconds_ago"]),
         "lag": count(health["lag"]),
         "dead-letters": count(health["dead_letters"]),
-        "error-bound": figure(bound),
-        "error-target": figure(target),
+        "error-ratio": percent(health["error_bound_ratio"]),
+        "error-bound": figure(health["error_bound"]),
+        "error-target": figure(health["error_target"]),
         "file-size": size(health["file_bytes"]),
         "free-size": size(health["free_bytes"]),
     }

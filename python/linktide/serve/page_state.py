@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from linktide.errors import RetryError
@@ -44,6 +45,10 @@ class PageState:
         self._is_stopping = is_stopping
         self._now_us = now_us
 
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.fromtimestamp(self._now_us() / 1e6, UTC)
+
     def has_view(self, name: str) -> bool:
         """Tell whether the store has this documented view."""
         return name in VIEWS
@@ -82,6 +87,7 @@ class PageState:
             "live_links": None,
             "domains": None,
             "lag": None,
+            "error_bound": None,
             "error_bound_ratio": None,
             "error_target": None,
             "file_bytes": None,
@@ -97,6 +103,7 @@ class PageState:
                 "live_links": int(numbers["live_links"]),
                 "domains": int(numbers["domains"]),
                 "lag": sum(lag.values()),
+                "error_bound": numbers["authority_error_bound"],
                 "error_bound_ratio": numbers["authority_error_bound_ratio"],
                 "error_target": numbers["authority_error_target"],
                 "file_bytes": open_now.database.file_bytes() + open_now.database.wal_bytes(),

@@ -43,6 +43,7 @@ class Pages:
             size=size,
             moment=moment,
             day=day,
+            clock=clock,
             bare=bare,
             href=href,
             domain_path=domain_path,
@@ -82,6 +83,12 @@ def points(value: object) -> str:
     return NONE if number is None else f"{number:.1f}"
 
 
+def percent(value: object) -> str:
+    """Return a share of one as percent."""
+    number = _number(value)
+    return NONE if number is None else f"{figure(number * 100)} %"
+
+
 def seconds(value: object) -> str:
     """Return a stretch of time with its unit."""
     number = None if isinstance(value, float) and math.isnan(value) else value
@@ -114,6 +121,14 @@ def day(value: object) -> str:
     """Return the day of a time, in UTC."""
     at = _at(value)
     return NONE if at is None else f"{at:%Y-%m-%d}"
+
+
+def clock(value: object, now: object) -> str:
+    """Return the time of day of what happened on the day of `now`, else its day."""
+    at, today = _at(value), _at(now)
+    if at is None:
+        return NONE
+    return f"{at:%H:%M:%S}" if today is not None and at.date() == today.date() else f"{at:%Y-%m-%d}"
 
 
 def bare(url: object) -> str:

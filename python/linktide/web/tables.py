@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
     Plot = Mapping[str, object]
 
-SHOWN_ROWS: Final = 25
+SHOWN_ROWS: Final = 20
 """Rows on the page; the files have all."""
 
 
@@ -48,6 +48,8 @@ class DomainTable:
     """Makes the rows to show of those read; the most of them is told."""
     is_by_day: bool = False
     """The most rows are days: the page shows as many as it is asked for."""
+    is_wide: bool = False
+    """It takes the whole width of the page; others stand in pairs."""
     plot_label: str = ""
     empty: str = "Nothing yet."
 
@@ -91,13 +93,13 @@ def _velocity_plot(rows: Sequence[Row]) -> Plot | None:
             {"label": "Gained", "kind": "bars", "tone": "gain", "values": [row["gained"] for row in days]},
             {"label": "Lost", "kind": "bars", "tone": "loss", "values": [-row["lost"] for row in days]},
             {
-                "label": "Usual, most",
+                "label": "Usually at most",
                 "kind": "band",
                 "tone": "muted",
                 "values": [row["usual_high"] for row in days],
             },
             {
-                "label": "Usual, least",
+                "label": "at least",
                 "kind": "band",
                 "tone": "muted",
                 "values": [row["usual_low"] for row in days],
@@ -197,8 +199,8 @@ TABLES: Final = (
     DomainTable(
         "velocity",
         "Velocity",
-        "Links that began and ended, by day (UTC). The band is what is usual: the mean of the links gained on "
-        f"the {BASELINE_DAYS} days before, give or take one width. Late events revise past days.",
+        "Links that began and ended, by day (UTC). The band is what is usual: the mean of the links gained "
+        f"on the {BASELINE_DAYS} days before, give or take one width. Late events revise past days.",
         _VELOCITY,
         (
             Column("day", "Day", "day"),
@@ -210,6 +212,7 @@ TABLES: Final = (
         _velocity_plot,
         _velocity_rows,
         is_by_day=True,
+        is_wide=True,
         plot_label="Links gained and lost a day, beside what is usual",
         empty="No link to this domain has come or gone yet.",
     ),
@@ -256,6 +259,19 @@ TABLES: Final = (
         empty="No other domain links here now.",
     ),
     DomainTable(
+        "anchors",
+        "Anchors",
+        "What the live links say, by how many domains say it.",
+        _ANCHORS,
+        (
+            Column("anchor", "Anchor", "anchor"),
+            Column("refdomains", "Domains", "share"),
+            Column("backlinks", "Live links", "number"),
+            Column("dofollow_backlinks", "Followed", "number"),
+        ),
+        empty="No link from another domain is live.",
+    ),
+    DomainTable(
         "backlinks",
         "Top backlinks",
         "Live links from other domains, those of most authority first.",
@@ -268,19 +284,7 @@ TABLES: Final = (
             Column("domain_authority", "Domain authority", "points"),
             Column("started_at", "Since", "day"),
         ),
-        empty="No link from another domain is live.",
-    ),
-    DomainTable(
-        "anchors",
-        "Anchors",
-        "What the live links say, by how many domains say it.",
-        _ANCHORS,
-        (
-            Column("anchor", "Anchor", "anchor"),
-            Column("refdomains", "Domains", "share"),
-            Column("backlinks", "Live links", "number"),
-            Column("dofollow_backlinks", "Followed", "number"),
-        ),
+        is_wide=True,
         empty="No link from another domain is live.",
     ),
     DomainTable(
@@ -296,6 +300,7 @@ TABLES: Final = (
             Column("anchor", "Anchor"),
             Column("lost_reason", "Reason"),
         ),
+        is_wide=True,
         empty="No link has come or gone yet.",
     ),
 )

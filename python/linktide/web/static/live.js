@@ -20,7 +20,10 @@
 
   function made(row) {
     const item = pattern.content.firstElementChild.cloneNode(true);
-    item.querySelector("time").textContent = row.at.slice(0, 19).replace("T", " ");
+    const time = item.querySelector("time");
+    time.dateTime = row.at;
+    time.title = row.at.slice(0, 19).replace("T", " ");
+    time.textContent = row.time;
     const change = item.querySelector(".change");
     change.textContent = row.change;
     change.classList.add(row.change === "lost" ? "is-lost" : row.change === "restored" ? "is-restored" : "is-new");

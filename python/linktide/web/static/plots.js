@@ -5,6 +5,13 @@
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const written = (value) => (value == null ? "–" : Math.abs(value).toLocaleString("en", { maximumFractionDigits: 1 }));
 
+  function dated(seconds, step) {
+    const at = new Date(seconds * 1000);
+    const told = (parts) => at.toLocaleString("en", { timeZone: "UTC", ...parts });
+    if (step < 86400) return told({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    return step < 26 * 86400 ? told({ month: "short", day: "numeric" }) : told({ month: "short", year: "numeric" });
+  }
+
   function series(told) {
     const colour = style(told.tone);
     const base = { label: told.label, stroke: colour, width: 2, points: { show: false }, value: (_, value) => written(value) };
@@ -44,7 +51,7 @@
       },
       axes: isSpark
         ? [{ show: false }, { show: false }]
-        : [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map(written) }],
+        : [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((at) => dated(at, step)) }, { ...axis, size: 52, values: (_, ticks) => ticks.map(written) }],
       series: [
         { label: "Time", value: (_, seconds) => (seconds == null ? "–" : new Date(seconds * 1000).toISOString().slice(0, told.has_time ? 16 : 10).replace("T", " ")) },
         ...told.series.map(series),
