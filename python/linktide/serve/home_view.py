@@ -13,6 +13,7 @@ from linktide.serve.live_view import (
     among,
     newest_of_sql,
 )
+from linktide.web.alerts import ALERTS_SQL, shown_alerts
 from linktide.web.velocity import BASELINE_DAYS, LEAST_DAYS, last_day
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ GROUP BY anchor
 ORDER BY refdomains DESC, backlinks DESC, anchor
 LIMIT $1
 """
-_ALERTS: Final = "FROM alerts ORDER BY ALL DESC LIMIT $1"
 _SOURCES: Final = """
 SELECT source_name, topic, source_partition, next_offset, events, dead_letters, last_record_at, updated_at
 FROM sources
@@ -153,5 +153,4 @@ def _alerts(page: PageApi) -> list[Mapping[str, object]] | None:
     """Return the newest alerts; None if this store has no view of them."""
     if not page.has_view("alerts"):
         return None
-    rows: list[Mapping[str, object]] = page.read(_ALERTS, [SHOWN_ALERTS]).to_pylist()
-    return rows
+    return shown_alerts(page.read(ALERTS_SQL, [SHOWN_ALERTS]).to_pylist())

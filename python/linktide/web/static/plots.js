@@ -41,7 +41,7 @@
     return {
       width: Math.max(60, Math.floor(box.clientWidth)),
       height: isSpark ? 36 : 240,
-      padding: isSpark ? [2, 0, 2, 0] : [12, 8, 0, 0],
+      padding: isSpark ? [2, 0, 2, 0] : [12, 22, 0, 0],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       cursor: isSpark ? { show: false } : { points: { size: 7 }, drag: { x: true, y: false } },
       legend: { show: !isSpark },
