@@ -58,7 +58,6 @@ def home(page: PageApi) -> Facts:
     # First: what comes later than this is told by the live feed.
     rows = newest(page)
     names = [name for name, _ in page.tracked]
-    own = [name for name, role in page.tracked if role == "own"]
     return {
         "health": page.health(),
         "domains": _domains(page, names),
@@ -67,7 +66,6 @@ def home(page: PageApi) -> Facts:
         "newest_rev": max((row["rev"] for row in rows), default=0),
         "is_followed": bool(names),
         "alerts": _alerts(page),
-        "anchors": _anchors(page, own),
         "sources": page.read(_SOURCES, [SHOWN_SOURCES]).to_pylist(),
         "baseline_days": BASELINE_DAYS,
         "least_days": LEAST_DAYS,
@@ -141,7 +139,9 @@ def told_of(day: LastDay) -> Facts:
     }
 
 
-def _anchors(page: PageApi, own: Sequence[str]) -> list[Mapping[str, object]]:
+def anchors(page: PageApi) -> list[Mapping[str, object]]:
+    """Return what most domains say that link to the tracked domains of one's own; blocks, maybe for long."""
+    own = [name for name, role in page.tracked if role == "own"]
     if not own:
         return []
     sql = _ANCHORS.format(among=among("target_domain", len(own), 2))

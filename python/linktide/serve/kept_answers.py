@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from linktide.errors import ReadersBusyError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Read = Callable[[str, Sequence[object]], pa.Table]
 
 _WAIT_SECONDS = 5.0
+_MOST_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,15 @@ class _Kept:
     rev: int
     begun_at: float
     took_seconds: float
-    parameters: tuple[object, ...]
     table: pa.Table
+
+
+@dataclass(slots=True)
+class _Question:
+    """A statement and its parameters."""
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    kept: _Kept | None = None
 
 
 class KeptAnswers:
@@ -53,9 +62,8 @@ class KeptAnswers:
         self._wait_seconds = wait_seconds
         self._rest = rest
         self._lock = threading.Lock()
-        self._turns: dict[str, threading.Lock] = {}
-        """By statement: a slow one holds up no other."""
-        self._kept: dict[str, _Kept] = {}
+        self._questions: OrderedDict[tuple[str, tuple[str, ...]], _Question] = OrderedDict()
+        """The one asked last comes last. Each has its own turn: a slow one holds up no other."""
 
     def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
         """Return the statement's rows at the newest revision or one that was newest since the call.
@@ -63,23 +71,30 @@ class KeptAnswers:
         Raises what the reading raises, and ReadersBusyError if another's takes too long.
         """
         asked_at = self._monotonic()
-        with self._lock:
-            turn = self._turns.setdefault(sql, threading.Lock())
-        if not turn.acquire(timeout=self._wait_seconds):
+        question = self._question(sql, parameters)
+        if not question.turn.acquire(timeout=self._wait_seconds):
             raise ReadersBusyError(
                 f"These figures are being read for more than {self._wait_seconds:g} s: try again in a moment."
             )
         try:
             # Asked before the statement begins: it may see a newer revision, never an older one.
-            rev, begun_at, wanted = self._rev(), self._monotonic(), tuple(map(repr, parameters))
-            kept = self._kept.get(sql)
-            if kept is not None and kept.parameters == wanted and self._is_good(kept, rev, asked_at):
-                return kept.table
+            rev, begun_at = self._rev(), self._monotonic()
+            if question.kept is not None and self._is_good(question.kept, rev, asked_at):
+                return question.kept.table
             table = self._read(sql, parameters)
-            self._kept[sql] = _Kept(rev, begun_at, self._monotonic() - begun_at, wanted, table)
+            question.kept = _Kept(rev, begun_at, self._monotonic() - begun_at, table)
             return table
         finally:
-            turn.release()
+            question.turn.release()
+
+    def _question(self, sql: str, parameters: Sequence[object]) -> _Question:
+        key = sql, tuple(map(repr, parameters))
+        with self._lock:
+            question = self._questions.setdefault(key, _Question())
+            self._questions.move_to_end(key)
+            while len(self._questions) > _MOST_KEPT:
+                self._questions.popitem(last=False)
+            return question
 
     def _is_good(self, kept: _Kept, rev: int, asked_at: float) -> bool:
         rested_until = kept.begun_at + (1 + self._rest) * kept.took_seconds if self._rest else kept.begun_at

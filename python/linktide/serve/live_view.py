@@ -22,29 +22,29 @@ SCANNED_CHANGES: Final = 1_000
 
 _NEWEST: Final = """
 WITH scanned AS (
-    SELECT link_id, started_at, confirmed_at, is_void, rev,
+    SELECT link_id, target_domain, started_at, confirmed_at, is_void, rev,
            coalesce(confirmed_at, started_at) AS changed_at
     FROM internal.life_changes{where}
     ORDER BY rev DESC, changed_at DESC
     LIMIT $1
 ), newest AS (
     -- A row that supersedes one of these is newer, so it is among them: the fold is exact.
-    SELECT link_id, started_at, max(rev) AS rev,
+    SELECT link_id, target_domain, started_at, max(rev) AS rev,
            arg_max({{'confirmed_at': confirmed_at, 'changed_at': changed_at, 'is_void': is_void}},
                    rev) AS life
     FROM scanned
-    GROUP BY link_id, started_at
+    GROUP BY link_id, target_domain, started_at
 ), shown AS MATERIALIZED (
     SELECT n.link_id, n.started_at, n.rev, n.life, l.source_url, l.target_url, l.target_domain, l.anchor
     FROM newest n
-    JOIN internal.links l ON l.link_id = n.link_id
+    JOIN internal.links l ON l.link_id = n.link_id AND l.target_domain = n.target_domain{links}
     WHERE NOT n.life.is_void AND l.s_dom_key <> l.t_dom_key
     ORDER BY n.rev DESC, n.life.changed_at DESC, n.link_id
     LIMIT $2
 ), begun AS (
     SELECT c.link_id, c.started_at, arg_max(c.is_void, c.rev) AS is_void
     FROM internal.life_changes c
-    SEMI JOIN shown s ON s.link_id = c.link_id
+    SEMI JOIN shown s ON s.link_id = c.link_id AND s.target_domain = c.target_domain
     GROUP BY c.link_id, c.started_at
 ), earlier AS (
     SELECT DISTINCT s.link_id, s.started_at
@@ -60,13 +60,16 @@ FROM shown s
 LEFT JOIN earlier e ON e.link_id = s.link_id AND e.started_at = s.started_at
 ORDER BY s.rev DESC, s.life.changed_at DESC, s.link_id
 """
-NEWEST_SQL: Final = _NEWEST.format(where="")
+NEWEST_SQL: Final = _NEWEST.format(where="", links="")
 """Parameters: change rows to look at, changes to return. The newest changes of external links."""
 
 
 def newest_of_sql(domains: int) -> str:
     """Return the same of links to so many domains alone, whose names are further parameters."""
-    return _NEWEST.format(where=f"\n    WHERE {among('target_domain', domains, 3)}")
+    return _NEWEST.format(
+        where=f"\n    WHERE {among('target_domain', domains, 3)}",
+        links=f"\n        AND {among('l.target_domain', domains, 3)}",
+    )
 
 
 def among(column: str, values: int, first: int) -> str:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.json_rows import json_pieces
 from linktide.serve.answers import JSON_TYPE, PiecesAnswer
-from linktide.serve.home_view import home, last_days, told_of
+from linktide.serve.home_view import anchors, home, last_days, told_of
 from linktide.serve.live_feed import EVENTS_TYPE, LiveFeed, health_texts
 from linktide.setting import parse_domain
 from linktide.web.assets import assets
@@ -26,7 +26,7 @@ from linktide.web.render import Pages, domain_path
 from linktide.web.tables import SHOWN_ROWS, TABLES, rows_to_read, shaped, table_named
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from starlette.types import Receive, Scope, Send
@@ -46,6 +46,8 @@ MOST_DAYS: Final = 3_660
 MOST_ROWS: Final = 10_000_000
 """In the file of a table, as far as the limits of queries allow."""
 STALL_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 0.6
+"""How long a page waits for what it can do without: a first look should not take a second."""
 _AT_ONCE: Final = 2
 """Statements of one page that run at once: readers are left for others."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -78,8 +80,11 @@ class PageRoutes:
     async def home(self, request: Request) -> Response:
         """Show the whole: GET /."""
         _only(request)
-        facts: Mapping[str, object] = await self._call(lambda: home(self._page))
-        return await self._html("home.html", facts)
+        found = await self._read(
+            {"facts": partial(home, self._page), "anchors": partial(anchors, self._page)}, needed=("facts",)
+        )
+        facts: Mapping[str, object] = found["facts"]
+        return await self._html("home.html", {**facts, "anchors": found.get("anchors")})
 
     async def search(self, request: Request) -> Response:
         """Lead to the page of the domain that was typed."""
@@ -100,38 +105,62 @@ class PageRoutes:
         _only(request, "days")
         days = _number(request, "days", DAYS, 7, MOST_DAYS)
         name = await self._known(request)
-        counted = (await self._call(lambda: self._page.domains([name])))[0]
-        tables: dict[str, Mapping[str, object]] = {}
-        turns = anyio.CapacityLimiter(_AT_ONCE)
-
-        async def read(table: DomainTable) -> None:
-            async with turns:
-                tables[table.name] = await self._call(partial(self._table_facts, table, name, days))
-
-        failures: list[LinktideError] = []
-
-        async def guarded(table: DomainTable) -> None:
-            try:
-                await read(table)
-            except LinktideError as error:
-                failures.append(error)
-
-        async with anyio.create_task_group() as group:
-            for table in TABLES:
-                group.start_soon(guarded, table)
-            velocity = await self._call(lambda: last_days(self._page, [name])[name])
-        if failures:
-            raise failures[0]
+        page = self._page
+        calls: dict[str, Callable[[], Any]] = {
+            table.name: partial(self._table_facts, table, name, days) for table in TABLES
+        }
+        found = await self._read(
+            {
+                "counted": lambda: page.domains([name])[0],
+                "last_day": lambda: told_of(last_days(page, [name])[name]),
+            }
+            | calls,
+            needed=("counted", "last_day"),
+        )
         facts = {
-            "health": self._page.health(),
+            "health": page.health(),
             "name": name,
-            "role": dict(self._page.tracked).get(name),
-            "domain": counted | told_of(velocity),
-            "tables": [tables[table.name] for table in TABLES],
+            "role": dict(page.tracked).get(name),
+            "domain": found["counted"] | found["last_day"],
+            "tables": [found.get(table.name, {"table": table, "is_pending": True}) for table in TABLES],
             "days": days,
             "shown_rows": SHOWN_ROWS,
         }
         return await self._html("domain.html", facts)
+
+    async def _read(self, calls: Mapping[str, Callable[[], Any]], needed: Sequence[str]) -> dict[str, Any]:
+        """Make calls, two at a time; those that are not needed are waited for PATIENCE_SECONDS in all.
+
+        What is left goes on in its thread and its answer is kept: the page asks for it a moment later.
+        Raises the first LinktideError of a call.
+        """
+        found: dict[str, Any] = {}
+        failures: list[LinktideError] = []
+        turns = anyio.CapacityLimiter(_AT_ONCE)
+        has_needed, has_all = anyio.Event(), anyio.Event()
+        patient_until = anyio.current_time() + PATIENCE_SECONDS
+
+        async def make(name: str, call: Callable[[], Any]) -> None:
+            async with turns:
+                try:
+                    found[name] = await self._call(call)
+                except LinktideError as error:
+                    failures.append(error)
+            if failures or found.keys() >= set(needed):
+                has_needed.set()
+            if failures or len(found) == len(calls):
+                has_all.set()
+
+        async with anyio.create_task_group() as group:
+            for name, call in calls.items():
+                group.start_soon(make, name, call)
+            await has_needed.wait()
+            with anyio.move_on_after(max(0.0, patient_until - anyio.current_time())):
+                await has_all.wait()
+            group.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+        return found
 
     def _table_facts(self, table: DomainTable, name: str, days: int) -> Mapping[str, object]:
         most = days if table.is_by_day else SHOWN_ROWS if table.plot is None else 500

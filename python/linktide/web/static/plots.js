@@ -76,8 +76,7 @@
     drawn.set(box, new uPlot(options(told, box), [told.x, ...told.series.map((one) => one.values)], box));
   }
 
-  const boxes = [...document.querySelectorAll("[data-plot]")];
-  boxes.forEach(draw);
+  const boxes = () => document.querySelectorAll("[data-plot]");
   const resized = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       const plot = drawn.get(target);
@@ -85,6 +84,22 @@
       if (plot && plot.width !== width) plot.setSize({ width, height: plot.height });
     }
   });
-  boxes.forEach((box) => resized.observe(box));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => boxes.forEach(draw));
+
+  // Draws what is new in a part of the page; what has left it is given up.
+  function drawAll(root) {
+    for (const [box, plot] of drawn) {
+      if (box.isConnected) continue;
+      resized.unobserve(box);
+      plot.destroy();
+      drawn.delete(box);
+    }
+    for (const box of root.querySelectorAll("[data-plot]")) {
+      draw(box);
+      resized.observe(box);
+    }
+  }
+
+  drawAll(document);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => boxes().forEach(draw));
+  globalThis.linktidePlots = { draw: drawAll };
 })();
