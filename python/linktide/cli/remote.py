@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from typing import TYPE_CHECKING, Self
 
 import httpx
 import pyarrow as pa
 
-from linktide.errors import ExitCode, LinktideError
+from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.serve.access_token import read_token
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from linktide.config import Config
     from linktide.sources.source import Chunk
@@ -197,12 +200,22 @@ def find_service(config: Config) -> RunningService | None:
         sql_port = None if told.get("sql_port") is None else int(told["sql_port"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # An address that stands for all of them is no one's to connect to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     address = f"[{host}]" if ":" in host else host
     timeout = httpx.Timeout(
         config.statement_timeout_seconds + _ANSWER_MARGIN_SECONDS, connect=_CONNECT_SECONDS
     )
     # No proxy of the environment stands between a command and its own machine.
-    client = httpx.Client(base_url=f"http://{address}:{port}", timeout=timeout, trust_env=False)
+    client = httpx.Client(
+        base_url=f"{'http' if config.http_tls_certfile is None else 'https'}://{address}:{port}",
+        headers={}
+        if config.http_token_file is None
+        else {"Authorization": f"Bearer {read_token(config.http_token_file)}"},
+        verify=_trust(config.http_tls_certfile),
+        timeout=timeout,
+        trust_env=False,
+    )
     service = RunningService(client, pid, sql_port=sql_port)
     try:
         if service.told_pid() == pid:
@@ -211,6 +224,20 @@ def find_service(config: Config) -> RunningService | None:
         pass
     client.close()
     return None
+
+
+def _trust(certfile: Path | None) -> ssl.SSLContext | bool:
+    """Trust the configured certificate and no other, by whatever name its service is reached here."""
+    if certfile is None:
+        return True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(certfile)
+    except OSError as error:
+        raise ConfigError(f"http_tls_certfile = {certfile} cannot be read ({error}).") from error
+    return context
 
 
 def need_service(config: Config) -> RunningService:

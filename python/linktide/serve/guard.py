@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from linktide.serve.access_token import AccessToken
+
 OTHER_ROUTE = "other"
+_HEALTH = frozenset({"/-/healthy", "/-/ready"})
+"""Answered without the token: those who watch the service need no secret."""
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Texts in answers were written by strangers: no browser may take one for markup, run or keep anything. A page
 # of our own says itself what it loads, and its files that they may be kept.
@@ -43,7 +47,8 @@ class Guard:
 
     A name that resolves to this machine is not enough: a page of a stranger can make its own name do that
     (DNS rebinding). `hosts` are names to accept besides those of the loopback. `routes` has the pattern of
-    each route by what answers there.
+    each route by what answers there. With a `token` any host is accepted, and every request but those for
+    health must carry it.
     """
 
     def __init__(
@@ -53,12 +58,14 @@ class Guard:
         hosts: Iterable[str],
         routes: Mapping[object, str],
         count: Callable[[str, int], None],
+        token: AccessToken | None = None,
     ) -> None:
         self._app = app
         self._hosts = frozenset({"localhost", *(host.strip("[]").lower() for host in hosts)})
         self._routes = routes
         self._paths = frozenset(routes.values())
         self._count = count
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -106,13 +113,22 @@ class Guard:
         host = _host_of(asked)
         if host is None:
             return error_answer(400, "The request names no host, or more than one; send one Host header.")
-        if not self._is_ours(host):
+        if self._token is not None:
+            if scope["path"] not in _HEALTH and not self._carries_token(scope):
+                sentence = "This needs the token: Authorization: Bearer TOKEN, or the token as a password."
+                return error_answer(401, sentence, headers={"WWW-Authenticate": self._token.challenge})
+        # Who is reached by any name must know the token; a page of another name does not.
+        elif not self._is_ours(host):
             return error_answer(
                 421, "The Host header names a host that is not this service; ask by a loopback address."
             )
         if scope["method"] not in _SAFE_METHODS and _is_foreign(scope, asked):
             return error_answer(403, "The request comes from a page of another site; that may not send here.")
         return None
+
+    def _carries_token(self, scope: Scope) -> bool:
+        told = [value for name, value in scope["headers"] if name == b"authorization"]
+        return self._token is not None and len(told) == 1 and self._token.admits(told[0])
 
     def _is_ours(self, host: str) -> bool:
         try:

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
 from linktide.json_rows import json_pieces
+from linktide.serve.access_token import AccessToken, read_token
 from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
@@ -85,7 +86,10 @@ class HttpLimits:
 
 
 def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None = None) -> Starlette:
-    """Return the application; requests may name the configured host and those of the loopback."""
+    """Return the application; requests may name the configured host and those of the loopback.
+
+    Raises ConfigError if the token cannot be read.
+    """
     room = _Room(service, limits or HttpLimits())
     reports = _Reports(room)
     authority = _Authority(room)
@@ -111,6 +115,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
         hosts=(config.http_host,),
         routes={route.endpoint: route.path for route in routes},
         count=service.count_request,
+        token=None if config.http_token_file is None else AccessToken(read_token(config.http_token_file)),
     )
     app = Starlette(
         routes=routes,
