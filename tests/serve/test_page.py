@@ -4,7 +4,7 @@ import csv
 import html
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -30,7 +30,11 @@ DOMAIN = f"/domains/{TARGET}"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("page")
-    settings = {"tracked_domains": (TARGET,), "rivals": ("rival.example",), "authority_min_domains": 1}
+    settings: dict[str, Any] = {
+        "tracked_domains": (TARGET,),
+        "rivals": ("rival.example",),
+        "authority_min_domains": 1,
+    }
     with running(folder, **settings) as found:
         stored = found.state.push(hostile_events(), topic="t", topic_id="", first_offset=None)
         assert stored.accepted == len(ATTACKS) + 1

@@ -78,7 +78,11 @@ def served(service: Service, folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("browser")
-    settings = {"tracked_domains": (TARGET,), "rivals": ("rival.example",), "authority_min_domains": 1}
+    settings: dict[str, Any] = {
+        "tracked_domains": (TARGET,),
+        "rivals": ("rival.example",),
+        "authority_min_domains": 1,
+    }
     with (
         chromium() as browser,
         running(folder, **settings) as service,

@@ -89,9 +89,10 @@ class HttpServer:
 
     def __init__(self, config: Config, app: ASGIApp) -> None:
         self._database = config.database
+        told = _uvicorn_config(app, config)
         self._bound = bind(config.http_host, config.http_port)
         self._facts: ServiceFacts | None = None
-        self._server = _Server(_uvicorn_config(app, config))
+        self._server = _Server(told)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="linktide-http", daemon=True)
 
