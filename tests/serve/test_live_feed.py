@@ -35,17 +35,23 @@ def rows(*revisions: int, anchor: str = "a") -> pa.Table:
     )
 
 
-def heard(page: ScriptedPage, after: int = 0) -> list[dict[str, Any]]:
-    """Return the events until the service ends, without a wait."""
+def heard(page: ScriptedPage, after: int = 0, reading_seconds: float = 0.0) -> list[dict[str, Any]]:
+    """Return the events until the service ends, by a clock that pauses and readings move."""
+    now = [0.0]
 
     async def listen() -> list[bytes]:
         async def call(run: Callable[[], Any]) -> object:
-            return run()
+            asked = len(page.asked)
+            told = run()
+            now[0] += reading_seconds * (len(page.asked) - asked)
+            return told
 
-        async def pause(_seconds: float) -> None:
+        async def pause(seconds: float) -> None:
+            now[0] += seconds
             await anyio.lowlevel.checkpoint()
 
-        return [piece async for piece in LiveFeed(page, call, pause).events(after)]
+        feed = LiveFeed(page, call, pause, lambda: now[0])
+        return [piece async for piece in feed.events(after)]
 
     return [parsed(piece) for piece in anyio.run(listen)]
 
@@ -70,6 +76,21 @@ def test_each_batch_is_told_once_and_its_number_is_the_id() -> None:
     assert events[0] == {"retry": "3000"}
     assert changes(events) == [("5", ["s5.example/", "s4.example/"])]
     assert len(page.asked) == 2  # one reading for each batch
+
+
+def test_a_slow_reading_rests_and_misses_nothing() -> None:
+    batches: list[int | None] = [*range(1, 41), *[40] * 10, None]
+    page = ScriptedPage(revisions=batches, reads={"life_changes": rows(40, 7)})
+    events = heard(page, reading_seconds=1.0)
+    # 50 looks, 1.25 s each and a second more for each reading.
+    assert len(page.asked) <= 1 + 75 / 10
+    assert changes(events) == [("40", ["s40.example/", "s7.example/"])]
+
+
+def test_rows_of_a_batch_that_is_read_twice_stand_once() -> None:
+    # The first reading begins at batch 4 and sees batch 5 already.
+    page = ScriptedPage(revisions=[4, 5, None], reads={"life_changes": rows(5, 4)})
+    assert changes(heard(page)) == [("5", ["s5.example/", "s4.example/"])]
 
 
 def test_who_comes_back_is_told_what_it_missed() -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from linktide.json_rows import iso_utc
 from linktide.serve.live_view import (
     NEWEST_CHANGES,
-    NEWEST_SQL,
     SCANNED_CHANGES,
     TRACKED_SQL,
     among,
-    newest_of_sql,
+    newest_since_sql,
 )
 from linktide.web.alerts import ALERTS_SQL, shown_alerts
 from linktide.web.velocity import BASELINE_DAYS, LEAST_DAYS, last_day
@@ -72,15 +71,15 @@ def home(page: PageApi) -> Facts:
     }
 
 
-def newest(page: PageApi) -> list[dict[str, Any]]:
+def newest(page: PageApi, since_rev: int = 0) -> list[dict[str, Any]]:
     """Return the newest links that came and went, of tracked domains if there are any, the newest first.
 
-    Each has `rev`, the batch that told of it: those of one batch appear at once.
+    Of batches after `since_rev` only: the later, the less is read. Each has `rev`, the batch that told of it.
     """
     names = [name for name, _ in page.tracked]
-    sql = newest_of_sql(len(names)) if names else NEWEST_SQL
     roles = dict(page.tracked)
-    rows = page.read(sql, [SCANNED_CHANGES, NEWEST_CHANGES, *names]).to_pylist()
+    parameters = [SCANNED_CHANGES, NEWEST_CHANGES, since_rev, *names]
+    rows = page.read(newest_since_sql(len(names)), parameters).to_pylist()
     return [
         row | {"observed_at": iso_utc(row["observed_at"]), "role": roles.get(row["target_domain"])}
         for row in rows

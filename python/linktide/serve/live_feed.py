@@ -33,6 +33,8 @@ _LOOK_SECONDS: Final = 0.25
 """How soon a commit is seen: looking costs nothing."""
 _REST_SECONDS: Final = 1.0
 """Between two events."""
+_REST: Final = 9.0
+"""Reading rests for so many times as long as it took: listeners cost a tenth of a core at most."""
 _SILENCE_LOOKS: Final = 40
 """After so many looks without a commit the figures are sent all the same: both sides know they live."""
 
@@ -45,15 +47,18 @@ class LiveFeed:
         page: PageApi,
         call: Callable[[Callable[[], Any]], Awaitable[Any]],
         pause: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Callable[[], float] = anyio.current_time,
     ) -> None:
         """`call` makes a blocking call in a thread."""
         self._page = page
         self._call = call
         self._pause = pause
+        self._clock = clock
         self._listeners = 0
         self._turn = anyio.Lock()
         self._told: tuple[int, Sequence[Row]] = (-1, ())
         """Revision and newest changes: read once for all who ask at this revision."""
+        self._rests_until = 0.0
         self._figures: tuple[float, str] | None = None
         """When they were read, and they."""
 
@@ -79,8 +84,9 @@ class LiveFeed:
         while (rev := self._page.revision()) is not None:
             looks += 1
             if rev != seen_rev or looks >= _SILENCE_LOOKS:
-                seen_rev, looks = rev, 0
                 rows, figures = await self._read(rev)
+                # Behind, if reading rests or failed: then the next look reads.
+                seen_rev, looks = self._told[0], 0
                 if missed := [row for row in rows if row["rev"] > after]:
                     after = max(row["rev"] for row in missed)
                     yield changes_event(missed, after, self._page.now())
@@ -90,14 +96,20 @@ class LiveFeed:
 
     async def _read(self, rev: int) -> tuple[Sequence[Row], str]:
         async with self._turn:
-            if self._told[0] != rev:
+            begun_at = self._clock()
+            if self._told[0] != rev and begun_at >= self._rests_until:
                 # Busy, or being reopened: the figures say so, and a later event brings the rows.
                 with suppress(LinktideError):
-                    self._told = (rev, await self._call(lambda: newest(self._page)))
-            now = anyio.current_time()
-            if self._figures is None or now - self._figures[0] >= _REST_SECONDS:
+                    since, shown = max(0, self._told[0]), self._told[1]
+                    came = await self._call(lambda: newest(self._page, since))
+                    # What the last reading saw of later batches already comes again.
+                    before = [row for row in shown if row["rev"] <= since]
+                    self._told = (rev, [*came, *before][:NEWEST_CHANGES])
+                took = self._clock() - begun_at
+                self._rests_until = begun_at + (1 + _REST) * took
+            if self._figures is None or begun_at - self._figures[0] >= _REST_SECONDS:
                 told = await self._call(lambda: json.dumps(live_figures(self._page)))
-                self._figures = (now, told)
+                self._figures = (begun_at, told)
             return self._told[1], self._figures[1]
 
 

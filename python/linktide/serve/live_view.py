@@ -64,11 +64,17 @@ NEWEST_SQL: Final = _NEWEST.format(where="", links="")
 """Parameters: change rows to look at, changes to return. The newest changes of external links."""
 
 
-def newest_of_sql(domains: int) -> str:
-    """Return the same of links to so many domains alone, whose names are further parameters."""
+def newest_since_sql(domains: int) -> str:
+    """Return the same of batches after one and of so many domains, 0: of all; both are further parameters.
+
+    The batch comes first. Of a table's parts only those with newer rows are read.
+    """
+    where = "\n    WHERE rev > $3"
+    if not domains:
+        return _NEWEST.format(where=where, links="")
     return _NEWEST.format(
-        where=f"\n    WHERE {among('target_domain', domains, 3)}",
-        links=f"\n        AND {among('l.target_domain', domains, 3)}",
+        where=f"{where} AND {among('target_domain', domains, 4)}",
+        links=f"\n        AND {among('l.target_domain', domains, 4)}",
     )
 
 

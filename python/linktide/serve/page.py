@@ -48,6 +48,7 @@ MOST_ROWS: Final = 10_000_000
 STALL_SECONDS: Final = 30.0
 PATIENCE_SECONDS: Final = 0.6
 """How long a page waits for what it can do without: a first look should not take a second."""
+LEAST_PATIENCE_SECONDS: Final = 0.1
 _AT_ONCE: Final = 2
 """Statements of one page that run at once: readers are left for others."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -129,7 +130,7 @@ class PageRoutes:
         return await self._html("domain.html", facts)
 
     async def _read(self, calls: Mapping[str, Callable[[], Any]], needed: Sequence[str]) -> dict[str, Any]:
-        """Make calls, two at a time; those that are not needed are waited for PATIENCE_SECONDS in all.
+        """Make calls, two at a time, the needed first; the others are waited for PATIENCE_SECONDS in all.
 
         What is left goes on in its thread and its answer is kept: the page asks for it a moment later.
         Raises the first LinktideError of a call.
@@ -137,27 +138,23 @@ class PageRoutes:
         found: dict[str, Any] = {}
         failures: list[LinktideError] = []
         turns = anyio.CapacityLimiter(_AT_ONCE)
-        has_needed, has_all = anyio.Event(), anyio.Event()
         patient_until = anyio.current_time() + PATIENCE_SECONDS
 
-        async def make(name: str, call: Callable[[], Any]) -> None:
+        async def make(name: str) -> None:
             async with turns:
                 try:
-                    found[name] = await self._call(call)
+                    found[name] = await self._call(calls[name])
                 except LinktideError as error:
                     failures.append(error)
-            if failures or found.keys() >= set(needed):
-                has_needed.set()
-            if failures or len(found) == len(calls):
-                has_all.set()
 
         async with anyio.create_task_group() as group:
-            for name, call in calls.items():
-                group.start_soon(make, name, call)
-            await has_needed.wait()
-            with anyio.move_on_after(max(0.0, patient_until - anyio.current_time())):
-                await has_all.wait()
-            group.cancel_scope.cancel()
+            for name in needed:
+                group.start_soon(make, name)
+        if not failures:
+            with anyio.move_on_after(max(LEAST_PATIENCE_SECONDS, patient_until - anyio.current_time())):
+                async with anyio.create_task_group() as group:
+                    for name in [name for name in calls if name not in needed]:
+                        group.start_soon(make, name)
         if failures:
             raise failures[0]
         return found
