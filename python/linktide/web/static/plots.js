@@ -31,6 +31,9 @@
 
   function options(told, box) {
     const isSpark = Boolean(told.is_spark);
+    // Room for half a bar at both ends.
+    const hasBars = told.series.some((one) => one.kind === "bars");
+    const beside = isSpark ? 0.6 : 43200;
     const axis = {
       stroke: style("muted"),
       grid: { stroke: style("line"), width: 1 },
@@ -46,7 +49,7 @@
       cursor: isSpark ? { show: false } : { points: { size: 7 }, drag: { x: true, y: false } },
       legend: { show: !isSpark },
       scales: {
-        x: isSpark ? { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] } : { time: true },
+        x: { time: !isSpark, ...(hasBars ? { range: (_, low, high) => [low - beside, high + beside] } : {}) },
         y: { range: (_, low, high) => around(told, low, high) },
       },
       axes: isSpark
