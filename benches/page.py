@@ -1,8 +1,8 @@
 """The page on a large index: `make bench-page`, on the file that `make bench-store` leaves.
 
-Asks the real application, over the real reader pool, for the overview and for domains of three sizes: cold (no
-answer kept), moving (a batch was stored since) and warm (the store stands still). What the core would tell from
-memory is made up; it costs nothing there either. Wanted: the overview within a second, cold.
+Asks the real application, over the real reader pool, for the overview and for domains of three sizes: cold
+(no answer kept), moving (a batch was stored since) and warm (the store stands still). What the core would
+tell from memory is made up; it costs nothing there either. Wanted: the overview within a second, cold.
 """
 
 from __future__ import annotations

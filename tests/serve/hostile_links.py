@@ -9,7 +9,7 @@ import anyio
 from scripted_service import client_of
 
 from linktide.config import Config
-from linktide.serve.http import build_app
+from linktide.serve.http import HttpLimits, build_app
 
 if TYPE_CHECKING:
     import httpx
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from linktide.service import Service
 
 TARGET = "target.example"
+PATIENT = HttpLimits(patience_seconds=60)
+"""Pages are whole, however busy the machine is."""
 ATTACKS = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -57,7 +59,7 @@ def got(service: Service, path: str, **request: object) -> httpx.Response:
     """Ask the application of a service that runs."""
 
     async def send() -> httpx.Response:
-        async with client_of(build_app(service.state, Config())) as client:
+        async with client_of(build_app(service.state, Config(), limits=PATIENT)) as client:
             return await client.get(path, **request)  # type: ignore[arg-type]  # what httpx takes
 
     return anyio.run(send)

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,13 +14,14 @@ from open_service import found_link, running
 from scripted_service import ScriptedPage, ScriptedService, ask
 
 from linktide.errors import RetryError
+from linktide.serve.http import HttpLimits
 from linktide.serve.page import POLICY
 from linktide.store.gate import VIEWS, Role
 from linktide.web.alerts import ALERTS_SQL
 from linktide.web.tables import SHOWN_ROWS, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from linktide.service import Service
@@ -189,6 +191,25 @@ def test_while_the_store_is_shut_the_page_says_why() -> None:
     assert page.status_code == 503
     assert page.headers["retry-after"]
     assert "it &lt;reopens&gt;" in page.text
+
+
+def test_what_takes_long_does_not_hold_up_the_page() -> None:
+    is_over = threading.Event()
+
+    class Slow(ScriptedPage):
+        def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
+            assert is_over.wait(30)
+            return super().read(sql, parameters)
+
+    own = {"live_links": 1_234, "authority": 5.0, "authority_note": None}
+    slow = Slow(tracked=[("a.example", "own")], met={"a.example": own})
+    try:
+        page = ask(ScriptedService(page=slow), "GET", "/", limits=HttpLimits(patience_seconds=0))
+    finally:
+        is_over.set()
+    assert page.status_code == 200
+    assert "1,234" in page.text
+    assert page.text.count("data-pending") >= 4
 
 
 def test_routes_are_counted_by_their_pattern() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import chromium
-from hostile_links import ATTACKS, TARGET, hostile_events
+from hostile_links import ATTACKS, PATIENT, TARGET, hostile_events
 from open_service import found_link, running
 
 from linktide.config import Config
@@ -67,7 +67,7 @@ class Site:
 @contextmanager
 def served(service: Service, folder: Path) -> Iterator[str]:
     config = Config(database=folder / "links.duckdb", http_port=0)
-    server = HttpServer(config, build_app(service.state, config))
+    server = HttpServer(config, build_app(service.state, config, limits=PATIENT))
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -16,7 +16,7 @@ from linktide.web.alerts import ALERTS_SQL, shown_alerts
 from linktide.web.velocity import BASELINE_DAYS, LEAST_DAYS, last_day
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from linktide.serve.api import PageApi
     from linktide.web.velocity import LastDay
@@ -52,20 +52,43 @@ LIMIT $1
 """
 
 
-def home(page: PageApi) -> Facts:
-    """Return all facts of the page; blocks. Raises RetryError while the store is not open."""
-    # First: what comes later than this is told by the live feed.
-    rows = newest(page)
+def home_calls(page: PageApi) -> dict[str, Callable[[], Any]]:
+    """Return the readings of the page by name, in their order; each blocks, the first costs nothing.
+
+    They raise RetryError while the store is not open.
+    """
     names = [name for name, _ in page.tracked]
+    tracked: dict[str, Callable[[], Any]] = {
+        "velocity": lambda: last_days(page, names),
+        "refdomains": lambda: {
+            row["domain_name"]: row["refdomains"] for row in page.read(TRACKED_SQL, [names]).to_pylist()
+        },
+    }
+    return {
+        "counted": lambda: page.domains(names) if names else [],
+        "alerts": lambda: _alerts(page),
+        "sources": lambda: page.read(_SOURCES, [SHOWN_SOURCES]).to_pylist(),
+        "newest": lambda: newest(page),
+        **(tracked if names else {}),
+        "anchors": lambda: _anchors(page),
+    }
+
+
+def home(page: PageApi, found: Mapping[str, Any]) -> Facts:
+    """Return the facts of the page from what was read by now; what was not is None."""
+    rows = found.get("newest")
     return {
         "health": page.health(),
-        "domains": _domains(page, names),
+        "domains": _domains(page, found),
         "now": page.now(),
         "newest": rows,
-        "newest_rev": max((row["rev"] for row in rows), default=0),
-        "is_followed": bool(names),
-        "alerts": _alerts(page),
-        "sources": page.read(_SOURCES, [SHOWN_SOURCES]).to_pylist(),
+        # From here on the live feed tells.
+        "newest_rev": max((row["rev"] for row in rows or ()), default=0),
+        "is_followed": bool(page.tracked),
+        "alerts": found.get("alerts", ()),
+        "is_alerts_read": "alerts" in found,
+        "anchors": found.get("anchors"),
+        "sources": found.get("sources"),
         "baseline_days": BASELINE_DAYS,
         "least_days": LEAST_DAYS,
     }
@@ -86,23 +109,19 @@ def newest(page: PageApi, since_rev: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def _domains(page: PageApi, names: Sequence[str]) -> list[Facts]:
-    if not names:
-        return []
-    found = {row["domain_name"]: row for row in page.read(TRACKED_SQL, [list(names)]).to_pylist()}
-    velocity = last_days(page, names)
+def _domains(page: PageApi, found: Mapping[str, Any]) -> list[Facts]:
+    refdomains, velocity = found.get("refdomains"), found.get("velocity")
     return [
         {
             "name": name,
             "role": role,
-            "is_met": counted is not None,
             "live_links": 0 if counted is None else counted["live_links"],
             "authority": None if counted is None else counted["authority"],
             "authority_note": "not met yet" if counted is None else counted["authority_note"],
-            "refdomains": found.get(name, {}).get("refdomains", 0),
+            "refdomains": None if refdomains is None else refdomains.get(name, 0),
+            "last_day": None if velocity is None else told_of(velocity[name]),
         }
-        | told_of(velocity[name])
-        for (name, role), counted in zip(page.tracked, page.domains(names), strict=True)
+        for (name, role), counted in zip(page.tracked, found["counted"], strict=True)
     ]
 
 
@@ -138,8 +157,8 @@ def told_of(day: LastDay) -> Facts:
     }
 
 
-def anchors(page: PageApi) -> list[Mapping[str, object]]:
-    """Return what most domains say that link to the tracked domains of one's own; blocks, maybe for long."""
+def _anchors(page: PageApi) -> list[Mapping[str, object]]:
+    """Return what most domains say that link to the tracked domains of one's own."""
     own = [name for name, role in page.tracked if role == "own"]
     if not own:
         return []

@@ -81,6 +81,8 @@ class HttpLimits:
     """How long a query waits for its turn."""
     body_seconds: float = 60.0
     """How long a body may take to arrive."""
+    patience_seconds: float = 0.6
+    """How long a page waits for what it can do without: a first look should not take a second."""
     stall_seconds: float = 30.0
     """How long a client may take no bytes of its answer."""
 
@@ -94,7 +96,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     reports = _Reports(room)
     authority = _Authority(room)
     routes = [
-        *PageRoutes(service.page, room.call).routes(),
+        *PageRoutes(service.page, room.call, room.limits.patience_seconds).routes(),
         Route("/metrics", reports.metrics, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", reports.ready, methods=["GET"]),

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.json_rows import json_pieces
 from linktide.serve.answers import JSON_TYPE, PiecesAnswer
-from linktide.serve.home_view import anchors, home, last_days, told_of
+from linktide.serve.home_view import home, home_calls, last_days, told_of
 from linktide.serve.live_feed import EVENTS_TYPE, LiveFeed, health_texts
 from linktide.setting import parse_domain
 from linktide.web.assets import assets
@@ -46,8 +46,6 @@ MOST_DAYS: Final = 3_660
 MOST_ROWS: Final = 10_000_000
 """In the file of a table, as far as the limits of queries allow."""
 STALL_SECONDS: Final = 30.0
-PATIENCE_SECONDS: Final = 0.6
-"""How long a page waits for what it can do without: a first look should not take a second."""
 LEAST_PATIENCE_SECONDS: Final = 0.1
 _AT_ONCE: Final = 2
 """Statements of one page that run at once: readers are left for others."""
@@ -56,9 +54,13 @@ _FORMATS: Final = ("csv", "json")
 
 
 class PageRoutes:
-    """Answers for the page. `call` makes a blocking call in a thread."""
+    """Answers for the page. `call` makes a blocking call in a thread.
 
-    def __init__(self, page: PageApi, call: Call) -> None:
+    A page is sent `patience_seconds` after it was asked for: what was not read by then comes a moment later.
+    """
+
+    def __init__(self, page: PageApi, call: Call, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
         self._page = page
         self._call = call
         self._assets = assets()
@@ -81,11 +83,8 @@ class PageRoutes:
     async def home(self, request: Request) -> Response:
         """Show the whole: GET /."""
         _only(request)
-        found = await self._read(
-            {"facts": partial(home, self._page), "anchors": partial(anchors, self._page)}, needed=("facts",)
-        )
-        facts: Mapping[str, object] = found["facts"]
-        return await self._html("home.html", {**facts, "anchors": found.get("anchors")})
+        found = await self._read(home_calls(self._page), needed=("counted",))
+        return await self._html("home.html", home(self._page, found))
 
     async def search(self, request: Request) -> Response:
         """Lead to the page of the domain that was typed."""
@@ -130,7 +129,7 @@ class PageRoutes:
         return await self._html("domain.html", facts)
 
     async def _read(self, calls: Mapping[str, Callable[[], Any]], needed: Sequence[str]) -> dict[str, Any]:
-        """Make calls, two at a time, the needed first; the others are waited for PATIENCE_SECONDS in all.
+        """Make calls, two at a time, the needed first; the others are waited for as long as is patience.
 
         What is left goes on in its thread and its answer is kept: the page asks for it a moment later.
         Raises the first LinktideError of a call.
@@ -138,7 +137,7 @@ class PageRoutes:
         found: dict[str, Any] = {}
         failures: list[LinktideError] = []
         turns = anyio.CapacityLimiter(_AT_ONCE)
-        patient_until = anyio.current_time() + PATIENCE_SECONDS
+        patient_until = anyio.current_time() + self._patience_seconds
 
         async def make(name: str) -> None:
             async with turns:
