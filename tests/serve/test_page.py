@@ -229,7 +229,7 @@ def test_the_statement_of_alerts_fits_the_view(service: Service) -> None:
 def test_alerts_are_shown_with_their_evidence_as_text() -> None:
     alerts = pa.table(
         {
-            "alert_name": [ATTACKS[0]], "severity": ["critical"], "target_domain": ["a.example"],
+            "alert": [ATTACKS[0]], "severity": ["critical"], "domain_name": ["a.example"], "state": ["inhibited"],
             "started_at": ["2026-01-02T00:00:00Z"], "ended_at": [None], "is_historical": [True],
             "summary": [ATTACKS[1]], "evidence": ['[{"source_url": "<svg onload=alert(1)>"}]'],
         }
@@ -239,3 +239,4 @@ def test_alerts_are_shown_with_their_evidence_as_text() -> None:
     assert not [piece for piece in MARKUP if piece in text]
     assert "source_url: &lt;svg onload=alert(1)&gt;" in text
     assert "from history" in text
+    assert "inhibited" in text

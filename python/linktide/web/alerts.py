@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ALERTS_SQL: Final = """
-SELECT alert_name, severity, target_domain, started_at, ended_at, is_historical, summary, evidence
+SELECT alert, severity, domain_name, state, started_at, ended_at, is_historical, summary, evidence
 FROM alerts
-ORDER BY ended_at IS NULL DESC, started_at DESC
+ORDER BY is_historical, ended_at IS NULL DESC, started_at DESC, alert, domain_name
 LIMIT $1
 """
-"""Parameter: the most rows. Those that last come first."""
+"""Parameter: the most rows. Those that fire come first, those of the past last."""
 
 MOST_EVIDENCE: Final = 10
 _SEVERITIES: Final = ("critical", "warning", "info")
@@ -24,11 +24,11 @@ def shown_alerts(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, object]
     """Return alerts for the template. A severity that is none of ours is shown as info: it names a style."""
     return [
         {
-            "name": row["alert_name"],
+            "name": row["alert"],
             "severity": row["severity"] if row["severity"] in _SEVERITIES else "info",
-            "domain": row["target_domain"],
+            "domain": row["domain_name"],
             "at": row["started_at"],
-            "ended": row["ended_at"] is not None,
+            "state": row["state"],
             "is_historical": bool(row["is_historical"]),
             "summary": row["summary"],
             "evidence": _lines(row["evidence"]),
