@@ -229,7 +229,8 @@ def test_the_statement_of_alerts_fits_the_view(service: Service) -> None:
 def test_alerts_are_shown_with_their_evidence_as_text() -> None:
     alerts = pa.table(
         {
-            "alert": [ATTACKS[0]], "severity": ["critical"], "domain_name": ["a.example"], "state": ["inhibited"],
+            "alert": [ATTACKS[0]], "severity": ["critical"], "domain_name": ["a.example"],
+            "state": ["inhibited"],
             "started_at": ["2026-01-02T00:00:00Z"], "ended_at": [None], "is_historical": [True],
             "summary": [ATTACKS[1]], "evidence": ['[{"source_url": "<svg onload=alert(1)>"}]'],
         }

@@ -91,7 +91,8 @@ def test_figures_are_written_for_people() -> None:
 
 def test_alerts_show_their_evidence_whatever_it_holds() -> None:
     row = {
-        "alert": "<b>", "severity": 'x" onload="y', "domain_name": None, "state": "firing", "started_at": None,
+        "alert": "<b>", "severity": 'x" onload="y', "domain_name": None,
+        "state": "firing", "started_at": None,
         "ended_at": None, "is_historical": None, "summary": None,
     }  # fmt: skip
     many = "[" + ",".join('{"lost": 1}' for _ in range(MOST_EVIDENCE + 2)) + "]"
