@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-sql sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-authority: build $(VENV)/bench ## Authority beside recomputes and other li
 
 bench-store: build ## The store alone at ten million links; BENCH_FLAGS="--links 1000000" for less
 	$(BIN)/python benches/store_scale.py $(BENCH_FLAGS)
+
+bench-page: build ## The page on the ten million links of bench-store; BENCH_FLAGS="--database FILE" for others
+	$(BIN)/python benches/page.py $(BENCH_FLAGS)
 
 bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
 	$(BIN)/python benches/sql.py $(BENCH_FLAGS)

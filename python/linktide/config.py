@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linktide.config_checks import check_together
+from linktide.config_names import known_setting, nearest
 from linktide.errors import ConfigError
 from linktide.setting import (
     HIDDEN,
@@ -19,8 +20,6 @@ from linktide.setting import (
     domains,
     flag,
     host,
-    loopback_host,
-    nearest,
     number,
     path,
     port,
@@ -223,8 +222,15 @@ class Config:
     )
 
     http_enabled: bool = setting(default=True, reader=flag(), text="Whether to answer HTTP.")
-    http_host: str = setting("127.0.0.1", loopback_host(), "Address to bind; loopback only.")
+    http_host: str = setting(
+        "127.0.0.1", host(), "Address to bind; any but the loopback wants `http_token_file` and TLS."
+    )
     http_port: int = setting(8640, port(), "Port to bind; 0: the system chooses one.")
+    http_token_file: Path | None = setting(
+        None, path(), "A token that every request but those for health must carry; not set: none."
+    )
+    http_tls_certfile: Path | None = setting(None, path(), "Certificate chain of the HTTP endpoint, PEM.")
+    http_tls_keyfile: Path | None = setting(None, path(), "Key of that certificate, PEM.")
     reader_connections: int = setting(
         4, whole_number(1, 64), "Queries that may run at once; more of them wait."
     )
@@ -312,7 +318,7 @@ def load(
     )
     for layer, layer_origin, base in layers:
         for name, raw in layer.items():
-            row = _known(name, table, layer_origin)
+            row = known_setting(name, table, layer_origin)
             origin = f"env {row.env_name}" if layer_origin == "env" else layer_origin
             values[name] = _read(row, raw, origin, base)
             origins[name] = origin
@@ -345,7 +351,7 @@ def _from_file(found: Path, table: Mapping[str, Setting]) -> dict[str, object]:
         raise ConfigError(f"The configuration file {found} is not valid TOML: {error}.") from error
     values: dict[str, object] = {}
     for name, value in _flatten(document, ()):
-        _known(name, table, f"file {found}")
+        known_setting(name, table, f"file {found}")
         setting_name = name.replace(".", "_")
         if setting_name in values:
             raise ConfigError(f"{setting_name} stands twice in the file {found}; keep one of them.")
@@ -378,14 +384,6 @@ def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> d
         if value:
             values[by_variable[variable]] = value
     return values
-
-
-def _known(name: str, table: Mapping[str, Setting], origin: str) -> Setting:
-    row = table.get(name.replace(".", "_"))
-    if row is None:
-        known = [setting_row.toml_name for setting_row in table.values()]
-        raise ConfigError(f"{name} ({origin}) is not a setting.{nearest(name, known)}")
-    return row
 
 
 def _read(row: Setting, raw: object, origin: str, base: Path) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
@@ -12,11 +13,13 @@ import httpx
 import pyarrow as pa
 
 from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.serve.access_token import read_token
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from typing_extensions import Buffer
 
@@ -279,15 +282,17 @@ def _broken_off() -> Iterator[None]:
         raise RemoteError(f"The service's answer broke off: {error}", ExitCode.FAILURE) from error
 
 
-def service_at(url: str, timeout_seconds: float, token: str | None = None) -> RunningService:
+def service_at(
+    url: str, timeout_seconds: float, token: str | None = None, *, verify: ssl.SSLContext | bool = True
+) -> RunningService:
     """Return the service at a URL, such as http://127.0.0.1:8640, without asking it anything yet.
 
-    `token` is sent as `Authorization: Bearer`, for what stands before the service. Raises ConfigError.
+    `token` is sent as `Authorization: Bearer`; `verify` says whom to trust by TLS. Raises ConfigError.
     """
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     timeout = httpx.Timeout(timeout_seconds + _ANSWER_MARGIN_SECONDS, connect=_CONNECT_SECONDS)
     try:
-        client = httpx.Client(base_url=url, timeout=timeout, headers=headers, trust_env=False)
+        client = httpx.Client(base_url=url, timeout=timeout, headers=headers, verify=verify, trust_env=False)
     except (httpx.InvalidURL, ValueError) as error:
         raise ConfigError(f"This is no URL of a service ({error}); wanted http://host:port.") from error
     return RunningService(client, None)
@@ -306,9 +311,18 @@ def find_service(config: Config) -> RunningService | None:
         sql_port = None if told.get("sql_port") is None else int(told["sql_port"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # An address that stands for all of them is no one's to connect to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     address = f"[{host}]" if ":" in host else host
     # No proxy of the environment stands between a command and its own machine.
-    service = service_at(f"http://{address}:{port}", config.statement_timeout_seconds)
+    token = None if config.http_token_file is None else read_token(config.http_token_file)
+    scheme = "http" if config.http_tls_certfile is None else "https"
+    service = service_at(
+        f"{scheme}://{address}:{port}",
+        config.statement_timeout_seconds,
+        token,
+        verify=_trust(config.http_tls_certfile),
+    )
     service.pid, service.sql_port = pid, sql_port
     try:
         if service.told_pid() == pid:
@@ -317,6 +331,20 @@ def find_service(config: Config) -> RunningService | None:
         pass
     service.close()
     return None
+
+
+def _trust(certfile: Path | None) -> ssl.SSLContext | bool:
+    """Trust the configured certificate and no other, by whatever name its service is reached here."""
+    if certfile is None:
+        return True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(certfile)
+    except OSError as error:
+        raise ConfigError(f"http_tls_certfile = {certfile} cannot be read ({error}).") from error
+    return context
 
 
 def need_service(config: Config) -> RunningService:

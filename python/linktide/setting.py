@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import json
 import math
@@ -35,8 +34,6 @@ DOMAIN_SETS_MAX = 8
 _PORT_MAX = 65_535
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
-_NEAR = 0.65
-"""Least likeness of a name that is worth suggesting: a slip, not another word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +197,6 @@ def size(low: int, high: int) -> Reader[int]:
     return Reader(BYTES, wanted, parse)
 
 
-def nearest(name: str, known: list[str], prefix: str = "") -> str:
-    """Return the sentence that helps who wrote a name that no setting has."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-    return f" Did you mean {prefix}{near[0]}?" if near else " docs/configuration.md lists all of them."
-
-
 def size_text(size_bytes: int) -> str:
     """Write bytes with the unit that leaves the shortest whole number: 67108864 as "64 MiB"."""
     exact = [(size_bytes // unit, name) for name, unit in _SIZE_NAMES if size_bytes % unit == 0]
@@ -297,19 +288,6 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
-
-
-def loopback_host() -> Reader[str]:
-    """Read an address of this machine alone; until there is authentication and TLS, no other may be bound."""
-
-    def parse(value: object) -> str:
-        host = text().parse(value).strip().strip("[]")
-        if not is_loopback(host):
-            raise ValueError
-        return host
-
-    wanted = "a loopback address such as 127.0.0.1: this version has no authentication and no TLS"
-    return Reader("address", wanted, parse)
 
 
 def host() -> Reader[str]:

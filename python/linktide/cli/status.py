@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
+from linktide.plain import plain_json, plain_text
 from linktide.remote import need_service
 
 if TYPE_CHECKING:

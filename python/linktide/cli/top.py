@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json
 from linktide.cli.top_view import top_view
+from linktide.plain import plain_json
 from linktide.remote import BusyError, need_service
 
 if TYPE_CHECKING:

@@ -52,8 +52,15 @@ class PiecesAnswer:
     A client that takes no bytes for `stall_seconds` is hung up on: its answer would be held for ever.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], media_type: str, stall_seconds: float) -> None:
+    def __init__(
+        self,
+        pieces: AsyncIterator[bytes],
+        media_type: str,
+        stall_seconds: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._pieces = pieces
+        self._headers = headers or {}
         self._media_type = media_type
         self._stall_seconds = stall_seconds
 
@@ -61,7 +68,8 @@ class PiecesAnswer:
         """Send the answer. The first piece is made before the head, so that its errors can still be told."""
         del scope, receive
         first = await anext(self._pieces, b"")
-        headers = [(b"content-type", self._media_type.encode("ascii"))]
+        told = {"content-type": self._media_type, **self._headers}
+        headers = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in told.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send(send, first)
         async for piece in self._pieces:

@@ -19,15 +19,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
 from linktide.json_rows import json_pieces
+from linktide.serve.access_token import AccessToken, read_token
 from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
-from linktide.serve.home import HOME_PAGE
+from linktide.serve.page import PageRoutes
 from linktide.serve.reading import (
     MAX_LIST_BYTES,
     MAX_QUERY_BYTES,
@@ -80,17 +81,22 @@ class HttpLimits:
     """How long a query waits for its turn."""
     body_seconds: float = 60.0
     """How long a body may take to arrive."""
+    patience_seconds: float = 0.6
+    """How long a page waits for what it can do without: a first look should not take a second."""
     stall_seconds: float = 30.0
     """How long a client may take no bytes of its answer."""
 
 
 def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None = None) -> Starlette:
-    """Return the application; requests may name the configured host and those of the loopback."""
+    """Return the application; requests may name the configured host and those of the loopback.
+
+    Raises ConfigError if the token cannot be read.
+    """
     room = _Room(service, limits or HttpLimits())
     reports = _Reports(room)
     authority = _Authority(room)
     routes = [
-        Route("/", _home, methods=["GET"]),
+        *PageRoutes(service.page, room.call, room.limits.patience_seconds).routes(),
         Route("/metrics", reports.metrics, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", reports.ready, methods=["GET"]),
@@ -109,8 +115,9 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     guard = Middleware(
         Guard,
         hosts=(config.http_host,),
-        routes=frozenset(route.path for route in routes),
+        routes={route.endpoint: route.path for route in routes},
         count=service.count_request,
+        token=None if config.http_token_file is None else AccessToken(read_token(config.http_token_file)),
     )
     app = Starlette(
         routes=routes,
@@ -335,10 +342,6 @@ async def _hung_up(receive: Receive, is_left: threading.Event) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     is_left.set()
-
-
-async def _home(_: Request) -> Response:
-    return HTMLResponse(HOME_PAGE)
 
 
 async def _healthy(_: Request) -> Response:
