@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from linktide.errors import LinktideError
-from linktide.remote import BusyError, RunningService, find_service
+from linktide.remote import RunningService, find_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from linktide.config import Config
     from linktide.table_files import OpenedFiles
-
-_ABANDON_TRIES, _ABANDON_PAUSE_SECONDS = 20, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +80,8 @@ def _load_running(service: RunningService, name: str, mode: str, opened: OpenedF
             service.table_step("rows", rows, token=token)
         return _loaded(service.table_step("finish", token=token))
     except BaseException:
-        for _ in range(_ABANDON_TRIES):  # a slice that was sent may still be on its way in
-            try:
-                service.table_step("abandon", token=token)
-            except BusyError:
-                time.sleep(_ABANDON_PAUSE_SECONDS)
-            except LinktideError:  # one that the service gave up already
-                break
-            else:
-                break
+        with suppress(LinktideError):  # one that the service gave up already
+            service.table_step("abandon", token=token)
         raise
 
 
