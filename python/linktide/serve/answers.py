@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from linktide.errors import ExitCode
 from linktide.json_rows import json_value
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -44,6 +45,20 @@ def busy_answer(status: int, sentence: str, exit_code: int = ExitCode.FAILURE) -
 
 class ClientStalledError(Exception):
     """The client takes no bytes of its answer."""
+
+
+async def made_in_threads(
+    pieces: Iterator[bytes], call: Callable[[Callable[[], Any]], Awaitable[Any]]
+) -> AsyncIterator[bytes]:
+    """Yield pieces until an empty one, each made by `call`, which makes a blocking call in a thread."""
+    while piece := await call(partial(next, pieces, b"")):
+        yield piece
+
+
+async def hung_up(receive: Receive) -> None:
+    """Wait until the client hangs up; a body that was read whole is followed by nothing else."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class PiecesAnswer:

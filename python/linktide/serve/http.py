@@ -25,7 +25,16 @@ from starlette.routing import Route
 from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
 from linktide.json_rows import json_pieces
 from linktide.serve.access_token import AccessToken, read_token
-from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
+from linktide.serve.answers import (
+    FAILED,
+    JSON_TYPE,
+    PiecesAnswer,
+    busy_answer,
+    error_answer,
+    hung_up,
+    json_answer,
+    made_in_threads,
+)
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
 from linktide.serve.page import PageRoutes
@@ -49,7 +58,7 @@ from linktide.serve.reading import (
 from linktide.store.gate import Role
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import pyarrow as pa
     from starlette.types import Receive, Scope, Send
@@ -96,7 +105,9 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     reports = _Reports(room)
     authority = _Authority(room)
     routes = [
-        *PageRoutes(service.page, room.call, room.limits.patience_seconds).routes(),
+        *PageRoutes(
+            service.page, room.call, room.limits.patience_seconds, room.limits.stall_seconds
+        ).routes(),
         Route("/metrics", reports.metrics, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", reports.ready, methods=["GET"]),
@@ -187,14 +198,14 @@ class _Query:
             table = await self._until_hung_up(run, receive)
             is_json = wants_json(request.headers.get("accept", ""))
             rows = (piece.encode("utf-8") for piece in json_pieces(table))
-            pieces = self._made(rows if is_json else arrow_pieces(table))
+            pieces = made_in_threads(rows if is_json else arrow_pieces(table), self._room.call)
             answer = PiecesAnswer(pieces, JSON_TYPE if is_json else ARROW_TYPE, limits.stall_seconds)
             await answer(scope, receive, send)
 
     async def _until_hung_up(self, run: Callable[..., pa.Table], receive: Receive) -> pa.Table:
         """Run a statement and let it hear when nobody waits for it any more."""
         is_left = threading.Event()
-        watch = asyncio.create_task(_hung_up(receive, is_left))
+        watch = asyncio.create_task(_note_hang_up(receive, is_left))
         try:
             return await self._room.call(partial(run, is_abandoned=is_left.is_set))
         except AbandonedQueryError as error:
@@ -203,10 +214,6 @@ class _Query:
             # Also where the server cuts this request off: the call goes on in its thread.
             is_left.set()
             watch.cancel()
-
-    async def _made(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        while piece := await self._room.call(partial(next, pieces, b"")):
-            yield piece
 
 
 class _Push:
@@ -337,10 +344,8 @@ async def _turn(turns: anyio.Semaphore, wait_seconds: float, status: int, what: 
         turns.release()
 
 
-async def _hung_up(receive: Receive, is_left: threading.Event) -> None:
-    """Wait until the client hangs up; a body that was read whole is followed by nothing else."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _note_hang_up(receive: Receive, is_left: threading.Event) -> None:
+    await hung_up(receive)
     is_left.set()
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.json_rows import json_pieces
-from linktide.serve.answers import JSON_TYPE, PiecesAnswer
+from linktide.serve.answers import JSON_TYPE, PiecesAnswer, hung_up, made_in_threads
 from linktide.serve.home_view import home, home_calls, last_days, told_of
 from linktide.serve.live_feed import EVENTS_TYPE, LiveFeed, health_texts
 from linktide.setting import parse_domain
@@ -26,7 +26,7 @@ from linktide.web.render import Pages, domain_path
 from linktide.web.tables import SHOWN_ROWS, TABLES, rows_to_read, shaped, table_named
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     import pyarrow as pa
     from starlette.types import Receive, Scope, Send
@@ -45,7 +45,6 @@ DAYS: Final = 90
 MOST_DAYS: Final = 3_660
 MOST_ROWS: Final = 10_000_000
 """In the file of a table, as far as the limits of queries allow."""
-STALL_SECONDS: Final = 30.0
 LEAST_PATIENCE_SECONDS: Final = 0.1
 _AT_ONCE: Final = 2
 """Statements of one page that run at once: readers are left for others."""
@@ -57,10 +56,12 @@ class PageRoutes:
     """Answers for the page. `call` makes a blocking call in a thread.
 
     A page is sent `patience_seconds` after it was asked for: what was not read by then comes a moment later.
+    Of a file or the feed a client may take no bytes for `stall_seconds`.
     """
 
-    def __init__(self, page: PageApi, call: Call, patience_seconds: float) -> None:
+    def __init__(self, page: PageApi, call: Call, patience_seconds: float, stall_seconds: float) -> None:
         self._patience_seconds = patience_seconds
+        self._stall_seconds = stall_seconds
         self._page = page
         self._call = call
         self._assets = assets()
@@ -75,7 +76,7 @@ class PageRoutes:
             Route("/domains/{name}", self._told(self.domain), methods=["GET"]),
             Route("/domains/{name}/{file}", self._told(self.table), methods=["GET"]),
             Route("/static/{file}", self.asset, methods=["GET"]),
-            Route("/live", _Live(self._feed), methods=["GET"]),
+            Route("/live", _Live(self._feed, self._stall_seconds), methods=["GET"]),
         ]
 
     # --- HTML ----------------------------------------------------------------------------------------------
@@ -169,9 +170,7 @@ class PageRoutes:
             "rows": rows[:SHOWN_ROWS],
             "has_more": len(rows) > SHOWN_ROWS,
             "plot": table.plot(rows[:most]) if table.plot is not None and rows else None,
-            "most_share": max((row["refdomains"] for row in rows), default=0)
-            if table.name == "anchors"
-            else 0,
+            "most_share": max((row[key] for row in rows for key in table.shares), default=0),
         }
 
     # --- files ---------------------------------------------------------------------------------------------
@@ -188,13 +187,10 @@ class PageRoutes:
         read: pa.Table = await self._call(
             lambda: shaped(table, self._page.read_all(table.sql, [name, rows_to_read(table, most)]), most)
         )
-        pieces = csv_pieces(read) if form == "csv" else json_pieces(read)
+        texts = csv_pieces(read) if form == "csv" else json_pieces(read)
+        pieces = made_in_threads((text.encode("utf-8") for text in texts), self._call)
         media_type = "text/csv; charset=utf-8" if form == "csv" else JSON_TYPE
-        return _Download(self._made(pieces), media_type, f"{name}-{table.name}.{form}")
-
-    async def _made(self, pieces: Iterator[str]) -> AsyncIterator[bytes]:
-        while piece := await self._call(partial(next, pieces, "")):
-            yield piece.encode("utf-8")
+        return _Download(pieces, media_type, f"{name}-{table.name}.{form}", self._stall_seconds)
 
     async def asset(self, request: Request) -> Response:
         """Send what pages load; an address with a version may be kept for ever."""
@@ -259,11 +255,13 @@ class PageRoutes:
 class _Download(Response):
     """A file sent piece by piece."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], media_type: str, name: str) -> None:
+    def __init__(
+        self, pieces: AsyncIterator[bytes], media_type: str, name: str, stall_seconds: float
+    ) -> None:
         self._answer = PiecesAnswer(
             pieces,
             media_type,
-            STALL_SECONDS,
+            stall_seconds,
             {"Content-Disposition": f'attachment; filename="{quote(name)}"'},
         )
 
@@ -274,8 +272,9 @@ class _Download(Response):
 class _Live:
     """GET /live. An ASGI application: it lasts until the client or the service leaves."""
 
-    def __init__(self, feed: LiveFeed) -> None:
+    def __init__(self, feed: LiveFeed, stall_seconds: float) -> None:
         self._feed = feed
+        self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
@@ -290,12 +289,12 @@ class _Live:
             async with anyio.create_task_group() as group:
 
                 async def until_hung_up() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
+                    await hung_up(receive)
                     group.cancel_scope.cancel()
 
                 group.start_soon(until_hung_up)
-                await PiecesAnswer(self._feed.events(after), EVENTS_TYPE, STALL_SECONDS)(scope, receive, send)
+                answer = PiecesAnswer(self._feed.events(after), EVENTS_TYPE, self._stall_seconds)
+                await answer(scope, receive, send)
                 group.cancel_scope.cancel()
 
 

@@ -62,17 +62,11 @@ class PageState:
 
     def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
         """Run one of the page's own statements, or return its kept answer."""
-        open_now = self._opened()
-        if open_now is None:
-            raise RetryError(f"The store is not open now: {self._not_ready_because()}; try again soon.")
-        return open_now.page_answers.read(sql, parameters)
+        return self._now_open().page_answers.read(sql, parameters)
 
     def read_all(self, sql: str, parameters: Sequence[object]) -> pa.Table:
         """Run one of the page's own statements for a download; its answer is not kept."""
-        open_now = self._opened()
-        if open_now is None:
-            raise RetryError(f"The store is not open now: {self._not_ready_because()}; try again soon.")
-        return open_now.readers.query(sql, Role.ADMIN, parameters).table
+        return self._now_open().readers.query(sql, Role.ADMIN, parameters).table
 
     def health(self) -> Mapping[str, object]:
         """Return how the pipeline is, without a statement."""
@@ -114,9 +108,7 @@ class PageState:
 
     def domains(self, names: Sequence[str]) -> list[Mapping[str, object] | None]:
         """Return what the core counts of each domain; None for one it has not met."""
-        open_now = self._opened()
-        if open_now is None:
-            raise RetryError(f"The store is not open now: {self._not_ready_because()}; try again soon.")
+        open_now = self._now_open()
         is_shown = bool(open_now.index.numbers()["authority_is_shown"])
         return [
             None
@@ -124,3 +116,9 @@ class PageState:
             else {"live_links": counted.live_links} | authority_told(counted, is_authority_shown=is_shown)
             for counted in open_now.index.domain_numbers(names)
         ]
+
+    def _now_open(self) -> Opened:
+        open_now = self._opened()
+        if open_now is None:
+            raise RetryError(f"The store is not open now: {self._not_ready_because()}; try again soon.")
+        return open_now

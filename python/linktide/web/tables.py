@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from linktide.web.velocity import Baseline
+
     Row = Mapping[str, Any]
     Plot = Mapping[str, object]
 
@@ -53,26 +55,29 @@ class DomainTable:
     plot_label: str = ""
     empty: str = "Nothing yet."
 
+    @property
+    def shares(self) -> list[str]:
+        """The columns whose numbers are also shown beside the greatest of them."""
+        return [column.key for column in self.columns if column.kind == "share"]
+
 
 def _velocity_rows(read: pa.Table, most_days: int) -> pa.Table:
     rows = read.to_pylist()
     counts = {row["day"]: (row["gained"], row["lost"]) for row in rows}
     days = daily(counts, rows[0]["today"], most_days) if rows else []
+
+    def usual(figure: Callable[[Baseline], float]) -> pa.Array:
+        return pa.array([figure(one.usual) if one.usual.is_known else None for one in days], pa.float64())
+
     return pa.table(
         {
             "day": pa.array([one.day for one in days], pa.timestamp("us", "UTC")),
             "gained": pa.array([one.gained for one in days], pa.int64()),
             "lost": pa.array([one.lost for one in days], pa.int64()),
             "net": pa.array([one.gained - one.lost for one in days], pa.int64()),
-            "usual_gained": pa.array(
-                [one.usual.mean if one.usual.is_known else None for one in days], pa.float64()
-            ),
-            "usual_low": pa.array(
-                [one.usual.low if one.usual.is_known else None for one in days], pa.float64()
-            ),
-            "usual_high": pa.array(
-                [one.usual.high if one.usual.is_known else None for one in days], pa.float64()
-            ),
+            "usual_gained": usual(lambda baseline: baseline.mean),
+            "usual_low": usual(lambda baseline: baseline.low),
+            "usual_high": usual(lambda baseline: baseline.high),
         }
     ).sort_by([("day", "descending")])
 
