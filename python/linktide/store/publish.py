@@ -23,6 +23,7 @@ from linktide.store.database import (
     wal_path,
 )
 from linktide.store.failure import open_failure
+from linktide.store.gate import first_line
 from linktide.store.parts import LINK_EVENTS, Parts, segment_folder
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 _SECRETS: Final = ("hash_seed",)
 """Settings of the database that a published copy does not tell."""
 _WITHHELD: Final = "withheld from snapshot files"
-_WORDS: Final = """
-SELECT name, value FROM internal.settings WHERE name = 'database_id' OR list_contains(?, name)
-"""
+_WORDS: Final = "SELECT name, value FROM internal.settings WHERE list_contains(?, name)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def _check_target(order: Order) -> None:
             told = dict(connection.execute(_WORDS, [list(_SECRETS)]).fetchall())
     except duckdb.Error as error:
         raise ConfigError(
-            f"{target} is there and cannot be read as a snapshot file ({str(error).splitlines()[0]}); move "
+            f"{target} is there and cannot be read as a snapshot file ({first_line(error)}); move "
             "it away, or set another publish_path."
         ) from error
     if any(told.get(name) != _WITHHELD for name in _SECRETS):
