@@ -68,8 +68,10 @@ class LoadDesk:
         """Take a step; blocks until it is taken.
 
         An abandon waits for the step before it: who is stopped in the middle of a slice gives up while that
-        one is still being taken. Raises LoadRefusedError, and then the load is over and nothing of it is kept;
-        RetryError while the store is closed, another load is under way or the sources are paused.
+        one is still being taken.
+
+        Raises LoadRefusedError, and then the load is over and nothing of it is kept; RetryError while the
+        store is closed, another load is under way or the sources are paused.
         """
         steps = {"begin": self._begin, "rows": self._rows, "finish": self._finish, "abandon": self._abandon}
         if asked.step == "unload":
