@@ -25,6 +25,8 @@ const MOST_BYTES: usize = 16 << 20;
 /// And of one from a client that has not logged in.
 const MOST_STRANGE_BYTES: usize = 64 << 10;
 const READ_BYTES: usize = 8 << 10;
+/// What is gathered before it is written: a large result goes out in few calls of the kernel.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// What answers on a connection.
 pub(crate) struct Handlers {
@@ -51,6 +53,7 @@ pub(crate) async fn answer(
     if socket.is_secure() && !socket.read_buffer().is_empty() {
         return Ok(());
     }
+    socket.set_backpressure_boundary(WRITE_BYTES);
     converse(&mut socket, handlers).await
 }
 

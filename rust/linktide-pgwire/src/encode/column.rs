@@ -196,10 +196,10 @@ struct Whole<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>, Width);
 
 impl<T: ArrowPrimitiveType> Column for Whole<'_, T>
 where
-    T::Native: std::fmt::Display + Into<i128>,
+    T::Native: itoa::Integer + Into<i128>,
 {
     fn text(&self, row: usize, out: &mut BytesMut) {
-        let _ = write!(out, "{}", self.0.value(row));
+        out.put_slice(itoa::Buffer::new().format(self.0.value(row)).as_bytes());
     }
 
     fn binary(&self, row: usize, out: &mut BytesMut) {

@@ -35,13 +35,30 @@ pub(crate) fn date_binary(out: &mut BytesMut, days: i32) {
 /// A time of day in µs.
 pub(crate) fn time_text(out: &mut BytesMut, us: i64) {
     let seconds = us / 1_000_000;
-    let _ = write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let hours = seconds / 3600;
+    let (hour, minute, second) = (two(hours), two(seconds / 60 % 60), two(seconds % 60));
+    let rest = [b':', minute[0], minute[1], b':', second[0], second[1]];
+    if hours < 100 {
+        out.put_slice(&hour);
+    } else {
+        let _ = write!(out, "{hours}");
+    }
+    out.put_slice(&rest);
     let fraction = us % 1_000_000;
     if fraction != 0 {
-        let text = format!("{fraction:06}");
+        let parts = [two(fraction / 10_000), two(fraction / 100 % 100), two(fraction % 100)];
+        let digits = parts.as_flattened();
+        let last = digits.iter().rposition(|digit| *digit != b'0').unwrap_or_default();
         out.put_u8(b'.');
-        out.put_slice(text.trim_end_matches('0').as_bytes());
+        out.put_slice(digits.get(..=last).unwrap_or_default());
     }
+}
+
+/// The two digits of a number from 0 to 99; times are most of what is written, and `write!` takes several times
+/// as long.
+fn two(number: i64) -> [u8; 2] {
+    let number = number as u8;
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 /// An instant in µs since 1970.
@@ -102,7 +119,13 @@ pub(crate) fn interval_binary(out: &mut BytesMut, months: i32, days: i32, us: i6
 fn put_date(out: &mut BytesMut, days: i64) -> bool {
     let (year, month, day) = civil(days);
     let (shown, is_bc) = if year > 0 { (year, false) } else { (1 - year, true) };
-    let _ = write!(out, "{shown:04}-{month:02}-{day:02}");
+    let (century, year, month, day) = (two(shown / 100), two(shown % 100), two(month), two(day));
+    if shown < 10_000 {
+        out.put_slice([century, year].as_flattened());
+    } else {
+        let _ = write!(out, "{shown}");
+    }
+    out.put_slice(&[b'-', month[0], month[1], b'-', day[0], day[1]]);
     is_bc
 }
 
@@ -146,6 +169,9 @@ mod tests {
         assert_eq!(text(|out| timestamp_text(out, -1, false)), "1969-12-31 23:59:59.999999");
         assert_eq!(text(|out| timestamp_text(out, 1_500_000, true)), "1970-01-01 00:00:01.5+00");
         assert_eq!(text(|out| time_text(out, DAY_US)), "24:00:00");
+        assert_eq!(text(|out| time_text(out, 123 * 3_600_000_000 + 10_200)), "123:00:00.0102");
+        assert_eq!(text(|out| date_text(out, 2_932_896)), "9999-12-31");
+        assert_eq!(text(|out| date_text(out, 2_932_897)), "10000-01-01");
         assert_eq!(text(|out| interval_text(out, 14, 3, 1_000_000)), "1 year 2 mons 3 days 00:00:01");
         assert_eq!(text(|out| interval_text(out, 0, 0, -1_500_000)), "-00:00:01.5");
         assert_eq!(text(|out| interval_text(out, 0, 0, 0)), "00:00:00");
