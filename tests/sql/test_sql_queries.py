@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import threading
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,7 +18,6 @@ from sql_service import connected, needs_psql, psql, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from linktide.service import Service
 
@@ -158,6 +160,18 @@ def test_the_newest_rows_are_seen_while_the_writer_writes(tmp_path: Path) -> Non
             stop.set()
             writer.join()
     assert seen == sorted(seen)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_statements_stand_back_behind_the_writer(service: Service) -> None:
+    with connected(service) as connection:
+        connection.execute("SELECT 1")
+        told = [
+            (Path(task, "comm").read_text("utf-8").strip(), os.getpriority(os.PRIO_PROCESS, int(task.name)))
+            for task in Path("/proc/self/task").iterdir()
+        ]
+    assert {priority > 0 for name, priority in told if name == "linktide-pgwire"} == {True}
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
 
 
 def test_what_is_refused_says_why_and_the_session_goes_on(service: Service) -> None:
