@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from linktide.errors import ConfigError, ExitCode, LinktideError, RetryError
 from linktide.rekey import Rekeyed, plan_rekey, rekey
+from linktide.suffix_watch import LOOK_SECONDS
 from linktide.suffixes import parse_suffix_list
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from linktide.index import IndexOptions, LinkIndex, SuffixList
     from linktide.store.database import Database
@@ -46,6 +48,26 @@ class SuffixDesk:
         self._asked: _Asked | None = None
         self._answered: _Asked | None = None
         self._database: Database | None = None
+
+    @contextmanager
+    def watching(self, *, is_on: bool) -> Iterator[None]:
+        """Look at the file of the list now and then, if the service is to live long."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(LOOK_SECONDS):
+                self.watch.look()
+
+        thread = threading.Thread(target=watch, name="linktide-maintenance")
+        if is_on:
+            thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            self.end()
+            if is_on:
+                thread.join()
 
     # --- any thread ----------------------------------------------------------------------------------------
 

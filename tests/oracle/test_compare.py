@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linktide.store.gate import MACROS
+from linktide.store.public_names import MACROS
 from oracle.compare import LINK_ID_VIEWS, check_citation, compare, compare_view, query_of
 from oracle.events import DeadLetter, Origin
 from oracle.graph import citation
