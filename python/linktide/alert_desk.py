@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from linktide.alerts.book import AlertBook
 from linktide.alerts.catalogue import BY_NAME
 from linktide.alerts.change import Change
-from linktide.alerts.domain_rules import is_spike
 from linktide.alerts.facts import WEEK_HOURS, ServiceFacts
+from linktide.alerts.history import past_spikes
 from linktide.alerts.notice import notices_of
 from linktide.alerts.rule import Finding
 from linktide.alerts.service_rules import INDEX_WIDE_SHIFT
 from linktide.alerts.velocity import (
-    BASELINE_DAYS,
     GAINED,
     HOUR_US,
     KEPT_HOURS,
     LOST,
     DomainHours,
-    Pace,
-    Usual,
 )
 from linktide.store import alert_rows
 
@@ -74,7 +72,9 @@ class AlertDesk:
     """Of the transaction under way."""
     _moved: set[str] | None = field(default_factory=set)
     """Domains with other figures since they were told; None: all."""
-    _struck: list[str] = field(default_factory=list)
+    _struck: deque[str] = field(default_factory=deque)
+    _waiting: int = 0
+    """Calls that wait."""
 
     def __post_init__(self) -> None:
         """Make every series there can be, at 0."""
@@ -98,6 +98,8 @@ class AlertDesk:
                 book.scores.setdefault(name, {})[hour] = authority
         book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
         self._book, self._hour, self._changes, self._moved = book, None, [], set()
+        self._waiting = alert_rows.count_waiting(connection)
+        self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if clock_us is not None:
             self._hour = clock_us // HOUR_US
         self._tell_alerts()
@@ -159,6 +161,7 @@ class AlertDesk:
         moved, self._moved = self._moved, set()
         if moved is None or moved:
             self._tell_domains(moved)
+        self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if not changes:
             return
         for change in changes:
@@ -172,7 +175,7 @@ class AlertDesk:
 
         Raises what a transaction does.
         """
-        struck, self._struck = self._struck, []
+        struck = [self._struck.popleft() for _ in range(len(self._struck))]
         facts = self.watch.look()
         changes = (
             [] if facts is None else self._book.judge_service(facts, self.watch.rules, self.watch.now_us())
@@ -183,6 +186,7 @@ class AlertDesk:
         with writer.transaction("store alerts"):
             noted_at = writer.now()
             alert_rows.strike_notices(writer.database.connection, struck, noted_at)
+            self._waiting = alert_rows.count_waiting(writer.database.connection)
             self._store(writer.database.connection, changes, noted_at)
         self.stored()
 
@@ -190,7 +194,7 @@ class AlertDesk:
 
     def answered(self, notice_id: str) -> None:
         """Hear that a call was answered."""
-        self._struck = [*self._struck, notice_id]
+        self._struck.append(notice_id)
 
     @property
     def has_struck(self) -> bool:
@@ -258,51 +262,23 @@ class AlertDesk:
                     )
                 )
         for name, days in past.items():
-            changes += self._past_spikes(name, days, connection, offsets)
+            totals = alert_rows.day_totals(connection, name)
+            for alert, day, finding in past_spikes(totals, days, dict(self.tracked)[name]):
+                at = day * _DAY_US
+                changes.append(
+                    self._book.begin_moment(
+                        alert,
+                        name,
+                        at_us=at,
+                        mark="past",
+                        finding=finding,
+                        offsets=offsets,
+                        is_historical=True,
+                    )
+                )
         # What was told before is not told again: history may come twice, by another feed.
         known = alert_rows.known_ids(connection, [one.alert_id for one in changes])
         return [one for one in changes if one.alert_id not in known]
-
-    def _past_spikes(
-        self,
-        name: str,
-        days: set[int],
-        connection: DuckDBPyConnection,
-        offsets: Sequence[Mapping[str, object]],
-    ) -> list[Change]:
-        totals = alert_rows.day_totals(connection, name)
-        if not totals:
-            return []
-        role = dict(self.tracked)[name]
-        names = {"gained": "LinkGainSpike" if role == "own" else "RivalSurge", "lost": "LinkLossSpike"}
-        changes = []
-        for at, (word, _) in enumerate(_SIDES, 1):
-            if word == "lost" and role != "own":
-                continue
-            by_day = {row[0]: row[at] for row in totals}
-            for day in sorted(days & by_day.keys()):
-                before = range(day - 1 - BASELINE_DAYS, day - 1)
-                known = min(max(day - 1 - totals[0][0], 0), BASELINE_DAYS)
-                usual = Usual.of((by_day.get(one, 0) for one in before[len(before) - known :]), known)
-                if is_spike(Pace(by_day[day], 0, usual)):
-                    told = f"{word} {by_day[day]} links in a day, usual were {usual.mean:.1f}"
-                    row: dict[str, object] = {
-                        f"{word}_in_the_day": by_day[day],
-                        "mean": round(usual.mean, 3),
-                        "days": usual.days,
-                    }
-                    changes.append(
-                        self._book.begin_moment(
-                            names[word],
-                            name,
-                            at_us=day * _DAY_US,
-                            mark="past",
-                            finding=Finding(told, [row]),
-                            offsets=offsets,
-                            is_historical=True,
-                        )
-                    )
-        return changes
 
     def _with_sources(self, changes: list[Change], connection: DuckDBPyConnection) -> list[Change]:
         """Put the source domains behind a spike among its evidence."""
@@ -356,6 +332,7 @@ class AlertDesk:
         alert_rows.append_changes(connection, changes, noted_at)
         if self.has_webhook:
             alert_rows.add_notices(connection, notices_of(changes), noted_at)
+            self._waiting = alert_rows.count_waiting(connection)
         self._changes += changes
 
     def _tell_alerts(self) -> None:

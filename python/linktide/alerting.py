@@ -41,7 +41,6 @@ class Alerting:
         Without `is_calling`, as in an import, calls are stored and wait for a service that makes them, and
         the service itself is not judged.
         """
-        self._metrics = metrics
         self._is_calling = is_calling
         self._readers: ReaderPool | None = None
         self._watch = AlertWatch(metrics, now_us, config.min_free_bytes)
@@ -113,5 +112,4 @@ class Alerting:
         except LinktideError:
             # The session ends, or all readers are taken; the next wake or the next minute asks again.
             return ()
-        self._metrics.set("linktide_alert_notices_waiting", len(rows))
         return [(row["notice_id"], row["body"]) for row in rows]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from told_days import OWN, alerts, link, take, usual_days
+from told_days import BURST_STORY, OWN, QUIET, alerts, link, take, usual_days
 
 from linktide.alerts.velocity import COLUMNS
 from pipeline.whole import opened
@@ -16,18 +16,13 @@ if TYPE_CHECKING:
 
     from linktide.index import LinkIndex
 
-QUIET = usual_days(12)
-BURST = [link("lost", 12 * 24 + 2 + number / 100, 1000 + number) for number in range(40)]
-MANY = [link("discovered", 24 * 2.5, 1000 + number) for number in range(40)]
-STORY = [*QUIET, *BURST, *MANY]
-
 
 def named(rows: list[dict[str, object]], name: str) -> list[dict[str, object]]:
     return [row for row in rows if row["alert"] == name]
 
 
 def test_a_burst_of_losses_is_one_alert_with_its_evidence(tmp_path: Path) -> None:
-    (row,) = named(take(tmp_path / "a.duckdb", STORY), "LinkLossSpike")
+    (row,) = named(take(tmp_path / "a.duckdb", BURST_STORY), "LinkLossSpike")
     assert (row["domain_name"], row["severity"], row["state"]) == (OWN, "critical", "firing")
     assert not row["is_historical"]
     assert "lost" in str(row["summary"])
@@ -41,7 +36,7 @@ def test_usual_days_raise_nothing(tmp_path: Path) -> None:
 
 def test_a_spike_ends_a_day_later(tmp_path: Path) -> None:
     later = [link("seen", 12 * 24 + 30 + hour, 5000) for hour in range(0, 8, 2)]
-    (row,) = named(take(tmp_path / "a.duckdb", [*STORY, *later]), "LinkLossSpike")
+    (row,) = named(take(tmp_path / "a.duckdb", [*BURST_STORY, *later]), "LinkLossSpike")
     assert row["state"] == "resolved"
 
 
@@ -57,7 +52,7 @@ def test_a_rival_surges(tmp_path: Path) -> None:
 
 
 def test_history_raises_rows_of_the_past_alone(tmp_path: Path) -> None:
-    rows = take(tmp_path / "a.duckdb", STORY, late=timedelta(days=400))
+    rows = take(tmp_path / "a.duckdb", BURST_STORY, late=timedelta(days=400))
     assert {row["is_historical"] for row in rows} == {True}
     assert {row["state"] for row in rows} == {"resolved"}
     assert len(named(rows, "LinkLossSpike")) == 1
@@ -67,7 +62,7 @@ def test_history_raises_rows_of_the_past_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("point", ["fenced", "written", "advanced", "committed"])
 def test_a_failure_around_the_commit_neither_loses_nor_repeats_an_alert(tmp_path: Path, point: str) -> None:
-    wanted = take(tmp_path / "whole.duckdb", STORY)
+    wanted = take(tmp_path / "whole.duckdb", BURST_STORY)
     failures = [0]
 
     def fail(at: str, _index: LinkIndex) -> None:
@@ -76,7 +71,7 @@ def test_a_failure_around_the_commit_neither_loses_nor_repeats_an_alert(tmp_path
         if at == point and failures[0] % 7 == 3:
             raise OSError(28, "no space")
 
-    broken = take(tmp_path / "broken.duckdb", STORY, at=fail)
+    broken = take(tmp_path / "broken.duckdb", BURST_STORY, at=fail)
     names = ("alert", "domain_name", "state", "started_at", "summary")
     assert [[row[name] for name in names] for row in broken] == [
         [row[name] for name in names] for row in wanted
@@ -88,7 +83,7 @@ def test_a_failure_around_the_commit_neither_loses_nor_repeats_an_alert(tmp_path
 
 
 def test_the_hours_of_news_are_the_velocity_of_what_came_at_once(tmp_path: Path) -> None:
-    take(tmp_path / "a.duckdb", STORY)
+    take(tmp_path / "a.duckdb", BURST_STORY)
     with opened(tmp_path / "a.duckdb") as stopped:
         kept = stopped.query(f"SELECT hour, {', '.join(COLUMNS)} FROM internal.tracked_hours ORDER BY hour")  # noqa: S608
         shown = stopped.query(

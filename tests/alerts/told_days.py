@@ -42,6 +42,15 @@ def usual_days(days: int, a_day: int = 4, *, target: str = OWN) -> list[dict[str
     return sorted(found, key=lambda event: event["observed_at"])
 
 
+def moved(events: Iterable[dict[str, Any]], to: datetime) -> list[dict[str, Any]]:
+    """Return the events so that the twelfth day ends at an instant."""
+    by = to - (START + timedelta(days=12))
+    return [
+        event | {"observed_at": (datetime.fromisoformat(event["observed_at"]) + by).isoformat()}
+        for event in events
+    ]
+
+
 def chunks(events: Iterable[dict[str, Any]], *, late: timedelta = timedelta()) -> list[Chunk]:
     """Return a chunk for each hour, received when its last event happened or so much later."""
     by_hour: dict[str, list[dict[str, Any]]] = {}
@@ -83,3 +92,10 @@ def alerts(path: Path) -> list[dict[str, Any]]:
         columns = [name for name, *_ in stopped.query("DESCRIBE alerts")]
         rows = stopped.query("FROM alerts ORDER BY started_at, alert_id")
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+QUIET = usual_days(12)
+MANY = [link("discovered", 24 * 2.5, 1000 + number) for number in range(40)]
+BURST = [link("lost", 12 * 24 + 2 + number / 100, 1000 + number) for number in range(40)]
+BURST_STORY = [*QUIET, *MANY, *BURST]
+"""Usual days, and then forty links lost within half an hour."""

@@ -66,7 +66,14 @@ def test_the_baseline_is_that_of_28_days_by_hand_and_by_the_alerts(
         totals = [sum(one[at] for one in told if one[0] // 24 == day) for day in range(1, days + 1)]
         pace = hours.pace(NOW, columns)
         assert (row[f"{word}_last_day"], row[f"{word}_last_week"]) == (last, week)
-        assert (pace.last_day, pace.last_week, pace.usual.days) == (last, week, days)
+        assert (pace.last_day, pace.usual.days) == (last, days)
+        assert hours.last(168, NOW, columns) == week
+        # By steps as by one leap.
+        stepped = [hours.usual(NOW + step, columns) for step in range(30)]
+        hours.drop_before(0)
+        assert stepped == [
+            DomainHours(hours.hours, hours.first).usual(NOW + step, columns) for step in range(30)
+        ]
         if days:
             mean, sd = statistics.fmean(totals), statistics.pstdev(totals)
             assert row[f"{word}_mean"] == pytest.approx(mean)

@@ -80,7 +80,7 @@ def _drop(facts: DomainFacts) -> Finding | None:
     if not all(is_slump(facts, facts.now - back) for back in range(DAY_HOURS)):
         return None
     pace = facts.gained
-    mean = pace.last_week / 7
+    mean = facts.hours.last(7 * DAY_HOURS, facts.now, GAINED) / 7
     return Finding(
         f"gained {mean:.1f} links a day in the last week, usual are {pace.usual.mean:.1f}",
         [{"mean_of_7_days": round(mean, 3), "mean": round(pace.usual.mean, 3), "days": pace.usual.days}],

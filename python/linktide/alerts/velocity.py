@@ -47,7 +47,6 @@ class Pace:
     """How many links a domain gained, or lost."""
 
     last_day: int = 0
-    last_week: int = 0
     usual: Usual = field(default_factory=Usual)
 
 
@@ -59,7 +58,8 @@ class DomainHours:
     """Hours since 1970 → counts, as COLUMNS has them."""
     first: int | None = None
     """The first hour ever heard of; it stays when hours are dropped."""
-    _usual: dict[tuple[int, ...], tuple[int, Usual]] = field(default_factory=dict)
+    _days: dict[tuple[int, ...], tuple[int, list[int]]] = field(default_factory=dict)
+    """Columns → the hour they are of, and the totals of the days of the baseline, the newest first."""
 
     def add(self, hour: int, counts: Iterable[int]) -> None:
         """Count news of an hour."""
@@ -68,7 +68,8 @@ class DomainHours:
             kept[at] += count
         self.first = hour if self.first is None else min(self.first, hour)
         # News is of the last day but for an hour that has just passed out of it.
-        self._usual = {key: known for key, known in self._usual.items() if hour > known[0] - DAY_HOURS}
+        if any(hour <= now - DAY_HOURS for now, _ in self._days.values()):
+            self._days.clear()
 
     def drop_before(self, hour: int) -> None:
         """Forget hours that no baseline looks at any more."""
@@ -82,26 +83,38 @@ class DomainHours:
 
     def pace(self, now: int, columns: tuple[int, ...]) -> Pace:
         """Return the pace as of an hour since 1970."""
-        return Pace(
-            self.last(DAY_HOURS, now, columns),
-            self.last(7 * DAY_HOURS, now, columns),
-            self.usual(now, columns),
-        )
+        return Pace(self.last(DAY_HOURS, now, columns), self.usual(now, columns))
 
     def usual(self, now: int, columns: tuple[int, ...]) -> Usual:
         """Return what is usual as of an hour."""
-        known = self._usual.get(columns)
-        if known is None or known[0] != now:
-            known = self._usual[columns] = (now, self._usual_of(now, columns))
-        return known[1]
-
-    def _usual_of(self, now: int, columns: tuple[int, ...]) -> Usual:
         if self.first is None:
             return Usual()
+        known = self._days.get(columns)
+        if known is None or not 0 <= now - known[0] <= DAY_HOURS:
+            totals = self._totals(now, columns)
+        else:
+            totals = known[1]
+            for hour in range(known[0] + 1, now + 1):
+                self._slide(totals, hour, columns)
+        self._days[columns] = (now, totals)
         days = min(max((now - self.first - DAY_HOURS + 1) // DAY_HOURS, 0), BASELINE_DAYS)
-        totals = [0] * days
+        return Usual.of(totals[:days], days)
+
+    def _slide(self, totals: list[int], now: int, columns: tuple[int, ...]) -> None:
+        """Move the days by an hour: each takes one from the day after it and leaves one to the day before."""
+        hours = self.hours
+        for day in range(BASELINE_DAYS):
+            begins = now - DAY_HOURS * (day + 1)
+            for hour, sign in ((begins, 1), (begins - DAY_HOURS, -1)):
+                counts = hours.get(hour)
+                if counts is not None:
+                    for at in columns:
+                        totals[day] += sign * counts[at]
+
+    def _totals(self, now: int, columns: tuple[int, ...]) -> list[int]:
+        totals = [0] * BASELINE_DAYS
         for hour, counts in self.hours.items():
             day = (now - hour) // DAY_HOURS - 1
-            if 0 <= day < days:
+            if 0 <= day < BASELINE_DAYS:
                 totals[day] += sum(counts[at] for at in columns)
-        return Usual.of(totals, days)
+        return totals

@@ -253,6 +253,14 @@ def add_notices(
         ).fetchall()
 
 
+def count_waiting(connection: DuckDBPyConnection) -> int:
+    """Return how many calls wait."""
+    rows = connection.execute(
+        "SELECT count(*) FROM internal.alert_notices WHERE delivered_at IS NULL"
+    ).fetchall()
+    return int(rows[0][0])
+
+
 def strike_notices(connection: DuckDBPyConnection, ids: Iterable[str], delivered_at: datetime) -> None:
     """Note that calls were answered."""
     for notice_id in ids:
