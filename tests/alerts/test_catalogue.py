@@ -14,7 +14,7 @@ import pytest
 from linktide.alerts.catalogue import INHIBITS, RULES
 from linktide.alerts.change import Change
 from linktide.alerts.notice import notices_of
-from linktide.alerts.prometheus import alertmanager_text, files, rules_text, tests_text
+from linktide.alerts.prometheus import alertmanager_text, files, rule_tests_text, rules_text
 from linktide.alerts.reference import alerts_text
 from linktide.metrics.catalog import CATALOG
 
@@ -43,7 +43,7 @@ def test_every_alert_says_what_to_do(rule: Rule) -> None:
     assert re.fullmatch(r"[A-Z]\w+", rule.name)
     assert rule.causes
     assert rule.actions
-    assert all(text.endswith(".") for text in (*rule.actions, rule.impact, rule.definition.rstrip()))
+    assert all(text.rstrip()[-1] in ".?" for text in (*rule.actions, rule.impact, rule.definition))
     page = alerts_text()
     assert page.count(f"\n## {rule.name}\n") == 1
     assert f"(#{rule.name.lower()})" in page
@@ -77,7 +77,7 @@ def test_promtool_takes_the_rules_and_all_their_tests_hold() -> None:
 @needs_promtool
 @each_rule
 def test_a_rule_that_never_or_always_fires_fails_its_test(rule: Rule, tmp_path: Path) -> None:
-    (tmp_path / "linktide-rules.test.yaml").write_text(tests_text(), "utf-8")
+    (tmp_path / "linktide-rules.test.yaml").write_text(rule_tests_text([rule]), "utf-8")
     body = "\n".join(f"          {line}" for line in rule.expr.splitlines())
     for other in ("vector(1) > 2", "vector(1)"):
         spoiled = rules_text().replace(body, f"          {other}")

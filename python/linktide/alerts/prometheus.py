@@ -11,7 +11,7 @@ from linktide.alerts.catalogue import INHIBITS, RULES
 from linktide.alerts.slo_rules import RECORDING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from linktide.alerts.rule import PromCase, Rule
 
@@ -69,10 +69,10 @@ def rules_text() -> str:
     return _HEAD + "\n".join(lines) + "\n"
 
 
-def tests_text() -> str:
+def rule_tests_text(rules: Sequence[Rule] = RULES) -> str:
     """Return the tests of the rules, one that fires and one that is silent for each alert."""
     lines = ["rule_files: [linktide-rules.yaml]", "evaluation_interval: 1m", "tests:"]
-    for rule in RULES:
+    for rule in rules:
         lines += _test(rule, rule.fires, is_firing=True)
         lines += _test(rule, rule.is_silent, is_firing=False)
     return _HEAD + "\n".join(lines) + "\n"
@@ -101,7 +101,7 @@ def files() -> dict[str, str]:
     """Return name → text of all files."""
     return {
         "linktide-rules.yaml": rules_text(),
-        "linktide-rules.test.yaml": tests_text(),
+        "linktide-rules.test.yaml": rule_tests_text(),
         "alertmanager.yaml": alertmanager_text(),
         "prometheus.yaml": _HEAD + PROMETHEUS,
     }

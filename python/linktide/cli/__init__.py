@@ -13,6 +13,7 @@ import click
 from linktide.cli.authority import authority
 from linktide.cli.check import check
 from linktide.cli.demo import demo
+from linktide.cli.digest import digest
 from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
@@ -130,6 +131,7 @@ def _version() -> str:
         import_files,
         produce,
         query,
+        digest,
         load,
         unload,
         sql_user,
