@@ -6,6 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
+from linktide.alert_gauges import tell_alerts, tell_domains
 from linktide.alerts.book import AlertBook
 from linktide.alerts.catalogue import BY_NAME
 from linktide.alerts.change import Change
@@ -15,10 +18,8 @@ from linktide.alerts.notice import notices_of
 from linktide.alerts.rule import Finding
 from linktide.alerts.service_rules import INDEX_WIDE_SHIFT
 from linktide.alerts.velocity import (
-    GAINED,
     HOUR_US,
     KEPT_HOURS,
-    LOST,
     DomainHours,
 )
 from linktide.store import alert_rows
@@ -38,8 +39,6 @@ _DAY_US: Final = 24 * HOUR_US
 _KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
 _TURN_COLUMNS: Final = {("gained", True): 0, ("gained", False): 1, ("lost", True): 2, ("lost", False): 3}
 _MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
-_SIDES: Final = (("gained", GAINED), ("lost", LOST))
-_FOLLOWS: Final = ("dofollow", "nofollow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ class BatchNews:
     scores: Mapping[str, float]
     advances: Sequence[Advance]
     is_catching_up: bool = False
+    timed: frozenset[int] = frozenset()
+    """Links whose life time alone ended: while records wait, one of them may bring the sighting."""
 
 
 @dataclass(slots=True)
@@ -73,14 +74,16 @@ class AlertDesk:
     _moved: set[str] | None = field(default_factory=set)
     """Domains with other figures since they were told; None: all."""
     _struck: deque[str] = field(default_factory=deque)
+    _held: list[Mapping[str, Any]] = field(default_factory=list)
+    """Losses that time alone decided, told while catching up: they are judged once that is over."""
     _waiting: int = 0
     """Calls that wait."""
 
     def __post_init__(self) -> None:
         """Make every series there can be, at 0."""
         self._book = AlertBook(self.tracked)
-        self._tell_alerts()
-        self._tell_domains(None)
+        tell_alerts(self.metrics, self._book)
+        tell_domains(self.metrics, self._book, self._hour or 0, None)
         for rule in BY_NAME.values():
             self.metrics.set("linktide_alerts_total", 0.0, rule.name, rule.severity)
 
@@ -98,12 +101,13 @@ class AlertDesk:
                 book.scores.setdefault(name, {})[hour] = authority
         book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
         self._book, self._hour, self._changes, self._moved = book, None, [], set()
+        self._held = []
         self._waiting = alert_rows.count_waiting(connection)
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if clock_us is not None:
             self._hour = clock_us // HOUR_US
-        self._tell_alerts()
-        self._tell_domains(None)
+        tell_alerts(self.metrics, self._book)
+        tell_domains(self.metrics, self._book, self._hour or 0, None)
         self.on_notice()
 
     def taken(
@@ -121,7 +125,8 @@ class AlertDesk:
                 for name, one in zip(names, numbers, strict=True)
                 if one is not None and one.authority is not None
             }
-        return BatchNews(rows.clock_us, turns, scores, advances, is_catching_up)
+        timed = _timed_losses(rows.tables.get("life_changes")) if is_catching_up and turns else frozenset()
+        return BatchNews(rows.clock_us, turns, scores, advances, is_catching_up, timed)
 
     def judge(self, news: BatchNews, connection: DuckDBPyConnection, noted_at: datetime) -> None:
         """Judge a batch in its own transaction, when its rows are in the tables."""
@@ -141,13 +146,17 @@ class AlertDesk:
         self._hour = hour
         self._moved = None if is_new_hour or self._moved is None else self._moved | touched
         gaps = [jump for one in news.advances for jump in one.jumps if jump.kind != "begun"]
-        if not touched and not news.turns and not is_new_hour and not gaps:
+        turns = self._release(news)
+        names = {turn["domain_name"] for turn in self._held}
+        touched |= {turn["domain_name"] for turn in turns}
+        if not touched and not is_new_hour and not gaps:
             return
         offsets = offsets_of(news.advances)
-        changes = self._moments(news, connection, offsets)
+        changes = self._moments(turns, connection, offsets)
         if touched or is_new_hour:
             changes += self._with_sources(
-                self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets), connection
+                self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets, names),
+                connection,
             )
             own = sum(role == "own" for _, role in self.tracked)
             facts = ServiceFacts(tracked=own, tracked_in_spike=self._book.in_spike())
@@ -160,14 +169,14 @@ class AlertDesk:
         changes, self._changes = self._changes, []
         moved, self._moved = self._moved, set()
         if moved is None or moved:
-            self._tell_domains(moved)
+            tell_domains(self.metrics, self._book, self._hour or 0, moved)
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if not changes:
             return
         for change in changes:
             if change.ended_us is None and change.is_loud:
                 self.metrics.add("linktide_alerts_total", 1, change.alert, change.severity)
-        self._tell_alerts()
+        tell_alerts(self.metrics, self._book)
         self.on_notice()
 
     def tick(self, writer: StoreWriter) -> None:
@@ -228,26 +237,39 @@ class AlertDesk:
                 hours.drop_before(oldest)
         return {name for name, _ in counted}
 
+    def _release(self, news: BatchNews) -> list[Mapping[str, Any]]:
+        """Return the turns to judge: while catching up without those held back, then with them."""
+        is_held = [turn["change"] == "lost" and turn["link_id"] in news.timed for turn in news.turns]
+        turns = [turn for turn, held in zip(news.turns, is_held, strict=True) if not held]
+        self._held += [turn for turn, held in zip(news.turns, is_held, strict=True) if held]
+        if not news.is_catching_up:
+            turns += self._held
+            self._held = []
+        return turns
+
     def _moments(
-        self, news: BatchNews, connection: DuckDBPyConnection, offsets: Sequence[Mapping[str, object]]
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        connection: DuckDBPyConnection,
+        offsets: Sequence[Mapping[str, object]],
     ) -> list[Change]:
         """Return alerts of single links, and of the past what would have been a spike."""
         own = {name for name, role in self.tracked if role == "own"}
         groups: dict[tuple[str, str, bool], list[Mapping[str, Any]]] = {}
         past: dict[str, set[int]] = {}
-        for turn in news.turns:
+        for turn in turns:
             name = turn["domain_name"]
             if turn["change"] in _MOMENTS and name in own:
                 groups.setdefault((turn["change"], name, turn["is_recent"]), []).append(turn)
             if not turn["is_recent"] and turn["change"] != "unfollowed":
                 past.setdefault(name, set()).add(alert_rows.at_us(turn["changed_at"]) // _DAY_US)
         changes = []
-        for (change, name, is_recent), turns in groups.items():
-            links = [turn["link_id"] for turn in turns]
+        for (change, name, is_recent), group in groups.items():
+            links = [turn["link_id"] for turn in group]
             found = alert_rows.important_links(connection, name, links, is_lost=change == "lost")
             if found:
                 best = found[0]
-                at = next(turn["changed_at"] for turn in turns if turn["link_id"] == best["link_id"])
+                at = next(turn["changed_at"] for turn in group if turn["link_id"] == best["link_id"])
                 word = "lost" if change == "lost" else "not followed any more"
                 more = f" and {len(found) - 1} more" if len(found) > 1 else ""
                 changes.append(
@@ -335,31 +357,19 @@ class AlertDesk:
             self._waiting = alert_rows.count_waiting(connection)
         self._changes += changes
 
-    def _tell_alerts(self) -> None:
-        for (name, domain), is_active in self._book.active().items():
-            self.metrics.set(
-                "linktide_alert_active", float(is_active), name, domain or "", BY_NAME[name].severity
-            )
 
-    def _tell_domains(self, names: set[str] | None) -> None:
-        """Set the gauges of these tracked domains, or of all."""
-        now, metrics = self._hour or 0, self.metrics
-        for name, role in self.tracked:
-            if names is not None and name not in names:
-                continue
-            hours = self._book.hours.get(name, DomainHours())
-            for side, columns in _SIDES:
-                for column, follow in zip(columns, _FOLLOWS, strict=True):
-                    labels = (name, role, side, follow)
-                    metrics.set("linktide_velocity_last_day", hours.last(24, now, (column,)), *labels)
-                    metrics.set("linktide_velocity_last_week", hours.last(168, now, (column,)), *labels)
-                usual = hours.usual(now, columns)
-                metrics.set("linktide_velocity_baseline_mean", usual.mean, name, role, side)
-                metrics.set("linktide_velocity_baseline_sd", usual.sd, name, role, side)
-                metrics.set("linktide_velocity_baseline_days", usual.days, name, role)
-            before = self._book.facts(name, role, now).score_a_week_ago()
-            if before is not None:
-                metrics.set("linktide_authority_score_week_ago", before, name, role)
+def _timed_losses(lives: object) -> frozenset[int]:
+    """Return the links of life rows that time alone ended."""
+    if lives is None:
+        return frozenset()
+    rows = pa.record_batch(lives)
+    columns = zip(
+        rows["link_id"].to_pylist(),
+        rows["confirmed_at"].is_valid().to_pylist(),
+        rows["is_confirmed_by_event"].to_pylist(),
+        strict=True,
+    )
+    return frozenset(link for link, has_ended, by_event in columns if has_ended and not by_event)
 
 
 def offsets_of(advances: Iterable[Advance]) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from linktide.alerts.facts import DomainFacts
 from linktide.alerts.velocity import HOUR_US, DomainHours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from linktide.alerts.facts import ServiceFacts
     from linktide.alerts.rule import Finding, Rule
@@ -56,16 +56,25 @@ class AlertBook:
         return DomainFacts(name, role, now, hours, self.scores.get(name, {}))
 
     def judge_domains(
-        self, clock_us: int, touched: set[str] | None, offsets: Sequence[Mapping[str, object]]
+        self,
+        clock_us: int,
+        touched: set[str] | None,
+        offsets: Sequence[Mapping[str, object]],
+        waiting: Container[str] = (),
     ) -> list[Change]:
-        """Judge the touched tracked domains, or all, at an instant of event time."""
+        """Judge the touched tracked domains, or all, at an instant of event time.
+
+        Losses of the `waiting` ones are not certain yet: no spike of these begins or ends.
+        """
         now = clock_us // HOUR_US
         found: dict[Key, Finding | None] = {}
         for name, role in self.tracked:
             if touched is None or name in touched:
                 facts = self.facts(name, role, now)
                 for rule in DOMAIN_RULES:
-                    if rule.judge is not None and rule.role == role:
+                    if rule.judge is None or rule.role != role:
+                        continue
+                    if rule.name != "LinkLossSpike" or name not in waiting:
                         found[rule.name, name] = rule.judge(facts)
         changes = self._end_moments(clock_us)
         changes += self._end_unknown(clock_us)
