@@ -75,8 +75,8 @@ def year(chance: random.Random, mean: float, noise: str, days: int) -> list[int]
 def episodes(counts: list[int], since: int) -> int:
     """Return the episodes that begin at or after an hour; the first 29 days must lie before it.
 
-    Most hours are far from an alert: sums by prefix tell which. All that are near, and one of CHECKED_HOURS
-    of the others, are judged by the rule.
+    Most hours are far from an alert: sums by prefix tell which. All that are near, and one in
+    CHECKED_HOURS of the others, are judged by the rule.
     """
     sums = [0, *accumulate(counts)]
     told, found, was, fed = DomainHours(), 0, False, 0
