@@ -19,7 +19,8 @@ SHOWN_ROWS: Final = 20
 """Most rows of evidence."""
 
 _ADD_HOURS: Final = """
-INSERT INTO internal.tracked_hours VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO internal.tracked_hours
+SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)
 ON CONFLICT (domain_name, hour) DO UPDATE SET
     gained_dofollow = gained_dofollow + excluded.gained_dofollow,
     gained_nofollow = gained_nofollow + excluded.gained_nofollow,
@@ -124,8 +125,10 @@ def add_hours(
     connection: DuckDBPyConnection, counted: Mapping[tuple[str, int], Sequence[int]], drop_before: int | None
 ) -> None:
     """Count news by (domain, hour since 1970), and drop hours before one if asked to."""
-    for (name, hour), counts in counted.items():
-        connection.execute(_ADD_HOURS, [name, _hour(hour), *counts]).fetchall()
+    if counted:
+        names, hours = zip(*counted, strict=True)
+        columns = [list(column) for column in zip(*counted.values(), strict=True)]
+        connection.execute(_ADD_HOURS, [list(names), [_hour(one) for one in hours], *columns]).fetchall()
     if drop_before is not None:
         connection.execute(_DROP_HOURS, [_hour(drop_before)]).fetchall()
 
