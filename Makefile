@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 LINKTIDE_DATA ?= ../shared/data
-PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
+PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-sql bench-alerts sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-authority: build $(VENV)/bench ## Authority beside recomputes and other li
 bench-store: build ## The store alone at ten million links; BENCH_FLAGS="--links 1000000" for less
 	$(BIN)/python benches/store_scale.py $(BENCH_FLAGS)
 
+bench-page: build ## The page on the ten million links of bench-store; BENCH_FLAGS="--database FILE" for others
+	$(BIN)/python benches/page.py $(BENCH_FLAGS)
+
 bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
 	$(BIN)/python benches/sql.py $(BENCH_FLAGS)
 
@@ -78,7 +81,7 @@ test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-li
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
 		cargo test --release --target aarch64-unknown-linux-gnu -p linktide-core --lib url::
 
-test-python: build
+test-python: build $(VENV)/duckdb-1.5
 	$(PYTEST)
 
 lint: build
@@ -100,6 +103,12 @@ clean: ## Remove what the other targets made, the broker's cache excepted
 $(VENV)/tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "maturin>=1.9,<2"
+	@touch $@
+
+# Snapshot files are to be read by this one, too.
+$(VENV)/duckdb-1.5: $(VENV)/tools
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet "duckdb>=1.5,<1.6" pytz || { rm -rf $@; exit 1; }
 	@touch $@
 
 $(VENV)/bench: $(VENV)/tools

@@ -47,13 +47,18 @@ def main() -> int:
     parser.add_argument("--links", type=int, default=1_100_000)
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each phase")
+    parser.add_argument("--publish-every", type=float, default=10.0, help="seconds; 0: no snapshot file")
     parser.add_argument("--save", metavar="NAME")
     given = parser.parse_args()
     began = load_average()
-    with tempfile.TemporaryDirectory(prefix="linktide-bench-") as name, _service(Path(name)) as service:
+    with (
+        tempfile.TemporaryDirectory(prefix="linktide-bench-") as name,
+        _service(Path(name), given.publish_every) as service,
+    ):
         service.fill(given.links)
         with service.written(given.rate):
-            rows = _asked(service.connect, given.seconds) | _mixed(service, given.seconds)
+            rows = _published(service, given.seconds) if given.publish_every else {}
+            rows |= _asked(service.connect, given.seconds) | _mixed(service, given.seconds)
         with service.written(given.rate, pushes_a_second=10):
             rows |= beside_the_battery(service.connect, service.commit_seconds, 2 * given.seconds)
         rows["psql 1 M rows x 6, s"] = psql_seconds("127.0.0.1", "bench", "linktide", _ALL, service.port)
@@ -73,6 +78,7 @@ _GOALS = {
     "8 clients: mean commit over alone": 1.6,
     "battery: commit p99 over alone": 2.0,
     "psql 1 M rows x 6, s": 1.0,
+    "publishing: batches stand still, greatest ms": 10.0,
 }
 
 
@@ -138,9 +144,12 @@ class _Service:
 
     def commit_seconds(self) -> tuple[float, float]:
         """Return sum and count of the time that batches took to store."""
-        told = exposition.read(self._http.get("/metrics").text)
+        told = self.metrics()
         name = "linktide_store_commit_seconds"
         return told.of(f"{name}_sum"), told.of(f"{name}_count")
+
+    def metrics(self) -> exposition.Scrape:
+        return exposition.read(self._http.get("/metrics").text)
 
     @contextlib.contextmanager
     def written(self, rate: int, pushes_a_second: int = 1) -> Iterator[None]:
@@ -163,7 +172,7 @@ class _Service:
 
 
 @contextlib.contextmanager
-def _service(folder: Path) -> Iterator[_Service]:
+def _service(folder: Path, publish_every: float) -> Iterator[_Service]:
     ports = []
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -174,6 +183,7 @@ def _service(folder: Path) -> Iterator[_Service]:
         "sql.enabled": "true",
         "sql.port": ports[0],
         "http_port": ports[1],
+        "publish_every_seconds": publish_every,
         "log_level": "warning",
     }
     options = [part for name, value in assigned.items() for part in ("--set", f"{name}={value}")]
@@ -193,6 +203,27 @@ def _service(folder: Path) -> Iterator[_Service]:
     finally:
         program.terminate()
         program.wait(30)
+
+
+def _published(service: _Service, seconds: float) -> dict[str, float]:
+    """Look at what the rounds take that end meanwhile, of five at least; the first two began in the fill."""
+    rounds: list[tuple[float, ...]] = []
+    end, seen = time.monotonic() + seconds, -1.0
+    while time.monotonic() < end or len(rounds) < 2 + 5:
+        told = service.metrics()
+        done = dict(told.labelled("linktide_publish_rounds_total"))['outcome="published"']
+        if done > seen:
+            names = ("still_seconds", "duration_seconds", "bytes")
+            rounds.append(tuple(told.of(f"linktide_publish_{name}") for name in names))
+            seen = done
+        time.sleep(0.2)
+    still, duration, size = zip(*rounds[2:], strict=True)
+    return {
+        "publishing: batches stand still, median ms": statistics.median(still) * 1e3,
+        "publishing: batches stand still, greatest ms": max(still) * 1e3,
+        "publishing: a round, median s": statistics.median(duration),
+        "publishing: the file, MB": max(size) / 1e6,
+    }
 
 
 def _timed(call: Callable[[], object], seconds: float) -> list[float]:

@@ -29,8 +29,8 @@ import broker
 import events
 import exposition
 from disk_use import table_sizes
-from linktide.cli.remote import RemoteError, RunningService, need_service
 from linktide.config import load
+from linktide.remote import RemoteError, RunningService, need_service
 from linktide.store.database import Database, PinVersions, StoreSettings
 from measure import cpu_seconds_of, load_average, rss_bytes
 from store_scale import QUESTIONS

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linktide.config_checks import check_together
-from linktide.config_layers import SECTIONS, from_environ, from_file, known, read
+from linktide.config_layers import SECTIONS, from_environ, from_file, read
+from linktide.config_names import known_setting
 from linktide.setting import (
     Declared,
     Setting,
@@ -16,7 +17,6 @@ from linktide.setting import (
     domains,
     flag,
     host,
-    loopback_host,
     number,
     path,
     port,
@@ -129,6 +129,15 @@ class Config:
         "How often the state is saved beside the database, for a fast start; also at a stop. 0: never.",
     )
 
+    publish_every_seconds: float = setting(
+        0.0,
+        number(0, 604_800),
+        "How often to publish a snapshot file for DuckDB users, if something changed; 0: never.",
+    )
+    publish_path: Path | None = setting(
+        None, path(), "That file. Not set: beside the database, linktide.snapshot.duckdb for linktide.duckdb."
+    )
+
     min_free_bytes: int = setting(
         2**29,
         size(0, 2**50),
@@ -213,8 +222,15 @@ class Config:
     )
 
     http_enabled: bool = setting(default=True, reader=flag(), text="Whether to answer HTTP.")
-    http_host: str = setting("127.0.0.1", loopback_host(), "Address to bind; loopback only.")
+    http_host: str = setting(
+        "127.0.0.1", host(), "Address to bind; any but the loopback wants `http_token_file` and TLS."
+    )
     http_port: int = setting(8640, port(), "Port to bind; 0: the system chooses one.")
+    http_token_file: Path | None = setting(
+        None, path(), "A token that every request but those for health must carry; not set: none."
+    )
+    http_tls_certfile: Path | None = setting(None, path(), "Certificate chain of the HTTP endpoint, PEM.")
+    http_tls_keyfile: Path | None = setting(None, path(), "Key of that certificate, PEM.")
     reader_connections: int = setting(
         4, whole_number(1, 64), "Queries that may run at once; more of them wait."
     )
@@ -302,7 +318,7 @@ def load(
     )
     for layer, layer_origin, base in layers:
         for name, raw in layer.items():
-            row = known(name, table, layer_origin)
+            row = known_setting(name, table, layer_origin)
             origin = f"env {row.env_name}" if layer_origin == "env" else layer_origin
             values[name] = read(row, raw, origin, base)
             origins[name] = origin

@@ -21,9 +21,32 @@ def check_together(config: Config) -> None:
             f"epsilon_idle is {config.epsilon_idle:g}, above epsilon_busy ({config.epsilon_busy:g}); "
             "wanted at most that."
         )
+    _check_publish(config)
     _check_kafka(config)
     _check_security(config)
-    _check_sql(config)
+    if config.sql_enabled:
+        _check_open_address(
+            config, "sql.host", "sql.users_file", "sql.tls_certfile", "sql.tls_keyfile", "users"
+        )
+    if config.http_enabled:
+        _check_open_address(
+            config, "http_host", "http_token_file", "http_tls_certfile", "http_tls_keyfile", "a token"
+        )
+
+
+def _check_publish(config: Config) -> None:
+    target, database = config.publish_path, config.database
+    if target is None:
+        return
+    # Its own files begin with its name: WAL, segments, state, the file by which commands find the service.
+    if target.resolve().parent == database.resolve().parent and (
+        target.name == database.name or target.name.startswith(f"{database.name}.")
+    ):
+        raise ConfigError(
+            f"publish_path is {target}, which belongs to the database {database}; name another file."
+        )
+    if target.is_dir():
+        raise ConfigError(f"publish_path is {target}, a folder; name a file in it.")
 
 
 def _check_kafka(config: Config) -> None:
@@ -65,23 +88,19 @@ def _check_security(config: Config) -> None:
         )
 
 
-def _check_sql(config: Config) -> None:
-    if (config.sql_tls_certfile is None) != (config.sql_tls_keyfile is None):
+def _check_open_address(  # noqa: PLR0913, PLR0917 - the names of one endpoint's settings
+    config: Config, host: str, secret: str, certificate: str, key: str, what: str
+) -> None:
+    """Refuse half a certificate, and an address that others can reach without proof of who asks."""
+
+    def value(name: str) -> object:
+        return getattr(config, name.replace(".", "_"))
+
+    if (value(certificate) is None) != (value(key) is None):
+        raise ConfigError(f"One of {certificate} and {key} is set; name both, the certificate and its key.")
+    lacking = [name for name in (secret, certificate) if value(name) is None]
+    if lacking and not is_loopback(str(value(host))):
         raise ConfigError(
-            "One of sql.tls_certfile and sql.tls_keyfile is set; name both, the certificate and its key."
-        )
-    if not config.sql_enabled or is_loopback(config.sql_host):
-        return
-    lacking = [
-        name
-        for name, value in (
-            ("sql.users_file", config.sql_users_file),
-            ("sql.tls_certfile", config.sql_tls_certfile),
-        )
-        if value is None
-    ]
-    if lacking:
-        raise ConfigError(
-            f"sql.host is {config.sql_host}, which others can reach, and {' and '.join(lacking)} not set; "
-            "name users and a certificate, or set sql.host to 127.0.0.1."
+            f"{host} is {value(host)}, which others can reach, and {' and '.join(lacking)} not set; "
+            f"name {what} and a certificate, or set {host} to 127.0.0.1."
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linktide.config_names import known_setting, nearest
 from linktide.errors import ConfigError
 from linktide.setting import HIDDEN
 
@@ -28,8 +28,6 @@ _TABLES = frozenset({"authority.topics", "authority_topics"})
 # Kubernetes puts these into every pod beside a Service named linktide.
 _SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _SHOWN_VALUE_LENGTH = 80
-_NEAR = 0.65
-"""Least likeness of a name that is worth suggesting: a slip, not another word."""
 
 
 def from_file(found: Path, table: Mapping[str, Setting]) -> dict[str, object]:
@@ -46,7 +44,7 @@ def from_file(found: Path, table: Mapping[str, Setting]) -> dict[str, object]:
         raise ConfigError(f"The configuration file {found} is not valid TOML: {error}.") from error
     values: dict[str, object] = {}
     for name, value in _flatten(document, ()):
-        known(name, table, f"file {found}")
+        known_setting(name, table, f"file {found}")
         setting_name = name.replace(".", "_")
         if setting_name in values:
             raise ConfigError(f"{setting_name} stands twice in the file {found}; keep one of them.")
@@ -74,26 +72,12 @@ def from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> di
         if variable not in by_variable:
             # Without the prefix, which they share with every slip.
             names = [name.removeprefix(_PREFIX) for name in (*by_variable, *NOT_SETTINGS)]
-            near = _nearest(variable.removeprefix(_PREFIX), names, _PREFIX)
+            near = nearest(variable.removeprefix(_PREFIX), names, _PREFIX)
             raise ConfigError(f"The environment variable {variable} is not a setting.{near}")
         # Compose files and units set variables to nothing to mean "not set".
         if value:
             values[by_variable[variable]] = value
     return values
-
-
-def known(name: str, table: Mapping[str, Setting], origin: str) -> Setting:
-    """Return the setting of a name; ConfigError if there is none."""
-    row = table.get(name.replace(".", "_"))
-    if row is None:
-        names = [setting_row.toml_name for setting_row in table.values()]
-        raise ConfigError(f"{name} ({origin}) is not a setting.{_nearest(name, names)}")
-    return row
-
-
-def _nearest(name: str, known: list[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-    return f" Did you mean {prefix}{near[0]}?" if near else " docs/configuration.md lists all of them."
 
 
 def read(row: Setting, raw: object, origin: str, base: Path) -> object:

@@ -67,6 +67,9 @@ class LoadDesk:
     def take(self, asked: LoadStep) -> Mapping[str, object]:
         """Take a step; blocks until it is taken.
 
+        An abandon waits for the step before it: who is stopped in the middle of a slice gives up while that
+        one is still being taken.
+
         Raises LoadRefusedError, and then the load is over and nothing of it is kept; RetryError while the
         store is closed, another load is under way or the sources are paused.
         """
@@ -76,7 +79,7 @@ class LoadDesk:
         if asked.step not in steps:
             known = ", ".join((*steps, "unload"))
             raise LoadRefusedError(f"The step {asked.step[:80]!r} is not known; wanted one of {known}.")
-        if not self._turn.acquire(blocking=False):
+        if not self._turn.acquire(blocking=asked.step == "abandon"):
             raise RetryError("Another step of a load is being taken; try again in a moment.")
         try:
             return steps[asked.step](asked)

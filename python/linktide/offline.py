@@ -21,7 +21,8 @@ from linktide.sources.files import FileSource
 from linktide.store.asof import StoredPast
 from linktide.store.gate import OWN_TABLES, Role
 from linktide.store.own_tables import Loading, Mode, checked_columns, unload
-from linktide.store.reader import ReaderSettings, open_stopped
+from linktide.store.reader import ReaderSettings
+from linktide.store.stopped import open_stopped
 from linktide.store.writer import StoreWriter
 from linktide.url.scalar import normalize_url
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from linktide.configured import decoder_of, kafka_ranges, open_database, opened_database, refuse_missing
 from linktide.errands import Workplace
-from linktide.errors import ConfigError, LinktideError, RetryError, StopError
+from linktide.errors import ConfigError, RetryError, StopError
 from linktide.fill import RangeReader, TopicsFilled, fill
 from linktide.replay import Replayed, Wanted, replay
 from linktide.restore import index_options, restore_index
-from linktide.store.copying import FileCopy, copy_folder, copy_sound, target_of, told_failure
+from linktide.store.copying import (
+    FileCopy,
+    Holder,
+    copy_beside,
+    copy_folder,
+    copy_sound,
+    target_of,
+    told_failure,
+)
 from linktide.store.database import check_unlocked, wal_path
 from linktide.store.failure import open_failure
 from linktide.store.lasting import sync
@@ -30,13 +38,6 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.store.database import Database
-
-
-class Holder(Protocol):
-    """The service that writes the file; see `backup_desk.BackupDesk.step`."""
-
-    def backup(self, step: str, token: str = "") -> Mapping[str, object]:
-        """Take a step of a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def back_up(config: Config, wanted: Path, holder: Holder | None, *, is_forced: b
     copy = FileCopy(source, target)
     copy.drop()
     try:
-        still = _copy_stopped(source, copy) if holder is None else _copy_running(holder, copy)
+        still = _copy_stopped(source, copy) if holder is None else copy_beside(holder, copy)
         checkpoint_copy(copy.part, f"{config.memory_limit}B")
         found = read_whole(copy.part, f"{config.memory_limit}B")
         if found.differences:
@@ -86,26 +87,6 @@ def _copy_stopped(source: Path, copy: FileCopy) -> float:
     if copy.stamp() != before:
         raise RetryError(f"{source} changed while it was copied; try again.")
     return 0.0
-
-
-def _copy_running(holder: Holder, copy: FileCopy) -> float:
-    token = str(holder.backup("hold")["token"])
-    try:
-        copy.copy_file()
-        holder.backup("still", token)
-        copy.copy_rest()
-    except BaseException:
-        with suppress(LinktideError):
-            holder.backup("release", token)
-        raise
-    told = holder.backup("release", token)
-    if told.get("is_sound") is not True:
-        raise RetryError(
-            "The service reopened its store, or its write-ahead log grew too long, while it was copied; "
-            "try again."
-        )
-    seconds = told.get("still_seconds", 0.0)
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class RecoveryDesk:
 
     # --- any thread ----------------------------------------------------------------------------------------
 
-    def backup(self, step: str, token: str) -> Mapping[str, object]:
+    def backup(self, step: str, token: str = "") -> Mapping[str, object]:
         """Take a step of a backup that another process makes; see `BackupDesk.step`."""
         return self._backups.step(step, token)
 

@@ -31,6 +31,7 @@ from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
 from linktide.pauses import PauseDesk
 from linktide.pipeline import Parts, Session
+from linktide.publisher import Publisher
 from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
     index_options,
@@ -110,8 +111,7 @@ class Service:
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
-        watch = SuffixWatch(config.public_suffix_list, self._metrics, lambda: datetime.now(UTC))
-        self._suffixes = SuffixDesk(watch)
+        self._suffixes = SuffixDesk(SuffixWatch(config.public_suffix_list, self._metrics, _now))
         self._authority = AuthorityDesk()
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
@@ -132,6 +132,7 @@ class Service:
             is_stopping=self._stop.is_set,
         )
         self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
+        self._publisher = Publisher(config, self._recovery, self._metrics, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
         self._alerts = Alerting(config, self._metrics, self.state.tracked, now_us, is_calling=not ends)
 
@@ -142,7 +143,7 @@ class Service:
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         watching = self._suffixes.watching(is_on=not self._ends_by_itself)
-        with self._signals(), watching, self._http(), self._sql, self._alerts:
+        with self._signals(), watching, self._http(), self._sql, self._publisher, self._alerts:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -206,6 +207,7 @@ class Service:
             upkeep = Upkeep.of(
                 database, config, self._metrics, self._pauses, _now, at, self._snapshots.void_floor
             )
+            upkeep.hold = lambda: writer.hold
             index = self._open_index(database, writer)
             decoder = decoder_of(config, database.pins)
             stored = read_positions(database)

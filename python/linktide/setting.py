@@ -292,19 +292,6 @@ def is_loopback(name: str) -> bool:
         return name == "localhost"
 
 
-def loopback_host() -> Reader[str]:
-    """Read an address of this machine alone; until there is authentication and TLS, no other may be bound."""
-
-    def parse(value: object) -> str:
-        host = text().parse(value).strip().strip("[]")
-        if not is_loopback(host):
-            raise ValueError
-        return host
-
-    wanted = "a loopback address such as 127.0.0.1: this version has no authentication and no TLS"
-    return Reader("address", wanted, parse)
-
-
 def host() -> Reader[str]:
     """Read an address or a host name."""
 

@@ -51,7 +51,7 @@ class SuffixDesk:
 
     @contextmanager
     def watching(self, *, is_on: bool) -> Iterator[None]:
-        """Look at the file of the list now and then, if the service is to live long."""
+        """Look at the file of the list now and then while the block lasts; afterwards no session comes."""
         is_over = threading.Event()
 
         def watch() -> None:

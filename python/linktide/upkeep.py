@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from linktide.pauses import PauseDesk
     from linktide.store.database import Database
     from linktide.store.fold import FoldResult
+    from linktide.store.writer import CheckpointHold
 
 FREE_SPACE: Final = "free_space"
 DEAD_LETTERS: Final = "dead_letters"
@@ -48,6 +49,8 @@ class Upkeep:
     monotonic: Callable[[], float] = time.monotonic
     free_bytes: Callable[[], int] | None = None
     """Of the file system of the database; replaced in tests."""
+    hold: Callable[[], CheckpointHold | None] = lambda: None
+    """What holds checkpoints for a copy of the file."""
     _looked_at: float = field(init=False, default=float("-inf"))
     _is_turn_of_folds: bool = field(init=False, default=False)
 
@@ -79,13 +82,13 @@ class Upkeep:
     def step(self, *, is_catching_up: bool = False) -> bool:
         """Do one slice of what is due; tell whether more of it waits.
 
-        While the pipeline is catching up nothing is folded. While space is short nothing is done that takes
-        more of it first. Raises DiskFullError or StoreFailedError.
+        While the pipeline is catching up, or the file is copied, nothing is folded. While space is short
+        nothing is done that takes more of it first. Raises DiskFullError or StoreFailedError.
         """
         self._look()
         if self.retention.step():
             return True
-        if is_catching_up or self.desk.is_paused(FREE_SPACE):
+        if is_catching_up or self.desk.is_paused(FREE_SPACE) or self._is_copied():
             return False
         # In turn: while much expires folds must go on, and the other way round.
         is_passed_over = self._is_turn_of_folds and self.folder.is_due()
@@ -101,6 +104,10 @@ class Upkeep:
         """Stop the files that are being written."""
         self.mover.close()
         self.thinner.close()
+
+    def _is_copied(self) -> bool:
+        hold = self.hold()
+        return hold is not None and self.monotonic() < hold.quiet_until
 
     def _step_segments(self) -> bool:
         """Make segments and thin them, one at a time: what is thinned must see all that is stored."""

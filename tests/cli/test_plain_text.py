@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linktide.cli.plain import plain_cell, plain_json, plain_text
+from linktide.plain import plain_cell, plain_json, plain_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 OBEYED = {"Cc", "Cs", "Zl", "Zp"}

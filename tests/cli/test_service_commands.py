@@ -12,20 +12,20 @@ from fake_service import FakeService, serving
 from rich.console import Console
 
 from linktide.cli import session
-from linktide.cli.remote import BusyError, RemoteError, find_service
 from linktide.cli.session import ImportResult
 from linktide.cli.top import watch
 from linktide.config import load
 from linktide.errors import ExitCode
+from linktide.remote import BusyError, RemoteError, find_service
 from linktide.sources.source import Chunk, Codec, Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from linktide.cli.remote import RunningService
     from linktide.cli.session import Progress
     from linktide.config import Config
+    from linktide.remote import RunningService
     from linktide.sources.source import Position
 
 HOSTILE = "\x1b]0;owned\x07=cmd()"

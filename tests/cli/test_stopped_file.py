@@ -87,9 +87,8 @@ def test_a_file_another_process_holds_names_the_file(database: Path) -> None:
 def test_ctrl_c_ends_a_query_at_once(database: Path, sql: str) -> None:
     program = "import sys; from linktide.cli import main, session; from linktide.store import reader; "
     # Says when the statement runs: a signal that comes while Python starts proves nothing.
-    program += (
-        "run = reader._read; reader._read = lambda *given: print('runs', flush=True) or run(*given); main()"
-    )
+    program += "run = reader._read; say = lambda: print('runs', flush=True); "
+    program += "reader._read = lambda *given, **named: say() or run(*given, **named); main()"
     with subprocess.Popen(
         [sys.executable, "-c", program, "query", sql],
         cwd=database.parent,

@@ -149,7 +149,7 @@ def test_a_start_that_waits_for_its_broker_can_be_stopped(tmp_path: Path, silent
         ("batch_max_events=many", ("batch_max_events", "many", "wanted")),
         ("batch_max_evnts=5", ("batch_max_evnts", "batch_max_events")),
         ("kafka.topics=events", ("kafka.topics", "kafka.bootstrap_servers")),
-        ("http_host=0.0.0.0", ("http_host", "0.0.0.0", "loopback")),  # noqa: S104 -- must be refused
+        ("http_host=0.0.0.0", ("http_host", "0.0.0.0", "http_token_file")),  # noqa: S104 -- must be refused
         ("database=/proc/links.duckdb", ("/proc/links.duckdb", "database")),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_call_that_fails_once(tmp_path: Path, call: str, error: str) -> None:
         wal_path(campaign.database).unlink(missing_ok=True)
         # The first ones make the file: an error there is another story. It is the n-th of each thread, and a
         # store that was opened again has new threads.
-        when = campaign.chance.randint(15, 40)
+        when = campaign.chance.randint(*((50, 65) if call == "pwrite64" else (15, 40)))
         files = (campaign.database, wal_path(campaign.database))
         under = failing_call(call, error, when, *files)
         options = {"batch_max_events": 20, "start_retry_seconds": 600}

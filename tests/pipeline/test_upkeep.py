@@ -21,6 +21,7 @@ from linktide.errors import RetryError
 from linktide.offline import forget_stopped
 from linktide.store.fold import FOLD_POINTS, FoldRule
 from linktide.store.segments import SEGMENT_POINTS, SegmentRule
+from linktide.store.writer import CheckpointHold
 from linktide.upkeep import Upkeep
 from oracle.compare import assert_same
 from oracle.model import derive
@@ -198,6 +199,14 @@ def test_what_expires_and_what_is_folded_take_turns() -> None:
     for _ in range(4):
         upkeep.step()
     assert turns == ["thinner", "folder", "thinner", "folder"]
+    # While the file is copied nothing is written past the WAL, but not for ever.
+    hold = CheckpointHold(quiet_until=10.0)
+    upkeep.hold = lambda: hold
+    assert not upkeep.step()
+    upkeep.monotonic = lambda: 10.0
+    upkeep._looked_at = 10.0  # noqa: SLF001
+    assert upkeep.step()
+    assert len(turns) == 5
 
 
 VELOCITY = """

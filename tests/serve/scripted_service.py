@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -36,6 +37,46 @@ def nothing() -> None:
 
 
 @dataclass
+class ScriptedPage:
+    """What the page is told; `reads` answers statements by the first word that one holds."""
+
+    tracked: Sequence[tuple[str, str]] = ()
+    reads: dict[str, pa.Table] = field(default_factory=dict)
+    revisions: list[int | None] = field(default_factory=lambda: [1])
+    """The last one stays."""
+    met: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    failure: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+    troubles: dict[str, object] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, tzinfo=UTC)
+
+    def revision(self) -> int | None:
+        return self.revisions.pop(0) if len(self.revisions) > 1 else self.revisions[0]
+
+    def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
+        del parameters
+        self.asked.append(sql)
+        if self.failure is not None:
+            raise self.failure
+        return next((table for word, table in self.reads.items() if word in sql), pa.table({}))
+
+    read_all = read
+
+    def health(self) -> Mapping[str, object]:
+        names = (
+            "live_links", "domains", "lag", "events_per_second", "freshness_p99_seconds", "dead_letters",
+            "last_commit_seconds_ago", "error_bound", "error_bound_ratio", "error_target", "file_bytes",
+            "free_bytes", "not_ready_because",
+        )  # fmt: skip
+        return {**dict.fromkeys(names), "is_synthetic": False, **self.troubles}
+
+    def domains(self, names: Sequence[str]) -> list[Mapping[str, object] | None]:
+        return [self.met.get(name) for name in names]
+
+
+@dataclass
 class ScriptedService:
     """Answers from its fields; a field that is an exception is raised."""
 
@@ -50,11 +91,18 @@ class ScriptedService:
     """What the last query was given."""
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     counted: list[tuple[str, int]] = field(default_factory=list)
+    page: ScriptedPage = field(default_factory=ScriptedPage)
 
     def query(
-        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+        self,
+        sql: str,
+        *,
+        max_rows: int | None,
+        role: Role,
+        is_abandoned: Callable[[], bool],
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
     ) -> pa.Table:
-        self.calls.append((sql, max_rows, role))
+        self.calls.append((sql, max_rows, role) if parameters is None else (sql, parameters))
         self.is_abandoned = is_abandoned
         self.before()
         return given(self.table)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 from scripted_service import ScriptedService, Stored, nothing
 
-from linktide.cli import remote
+from linktide import remote
 from linktide.config import Config
 from linktide.errors import AbandonedQueryError, ConfigError, RefusedQueryError, StopError
 from linktide.serve.http import build_app

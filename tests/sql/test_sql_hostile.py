@@ -150,10 +150,12 @@ def test_broken_messages_end_the_connection_at_most(service: Service, data: byte
             raw = broken.pgconn.socket
             with socket.socket(fileno=socket.dup(raw)) as wire:
                 wire.settimeout(20)
-                wire.sendall(data + message(b"S", b"") + message(b"X", b""))
-                wire.shutdown(socket.SHUT_WR)
-                while wire.recv(65_536):
-                    pass
+                # The endpoint may end the connection before all is sent.
+                with suppress(OSError):
+                    wire.sendall(data + message(b"S", b"") + message(b"X", b""))
+                    wire.shutdown(socket.SHUT_WR)
+                    while wire.recv(65_536):
+                        pass
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 

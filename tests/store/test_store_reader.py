@@ -19,7 +19,8 @@ from linktide.errors import (
 )
 from linktide.store.database import Database, StoreSettings
 from linktide.store.migrate import Migration, migrations
-from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings, open_stopped
+from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
+from linktide.store.stopped import open_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,10 @@ from hand_made_store import NOW, Store, Story, day
 
 from linktide.errors import DatabaseDamagedError
 from linktide.store.parts import LINK_EVENTS, Kind
-from linktide.store.reader import ReaderPool, open_stopped
+from linktide.store.reader import ReaderPool
 from linktide.store.rebuild import observations_of
 from linktide.store.segments import SEGMENT_POINTS, SegmentMover, SegmentRule
+from linktide.store.stopped import open_stopped
 
 if TYPE_CHECKING:
     from pathlib import Path

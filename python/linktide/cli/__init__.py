@@ -18,7 +18,6 @@ from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
 from linktide.cli.load import load, unload
-from linktide.cli.plain import plain_text
 from linktide.cli.produce import produce
 from linktide.cli.query import query
 from linktide.cli.recovery import backup, migrate, rebuild, replay, restore
@@ -29,6 +28,7 @@ from linktide.cli.status import status
 from linktide.cli.top import top
 from linktide.cli.url import url
 from linktide.errors import ExitCode, LinktideError
+from linktide.plain import plain_text
 
 INTERRUPTED = 130
 _NO_MEMORY = (

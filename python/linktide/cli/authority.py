@@ -12,9 +12,9 @@ from rich.console import Console
 
 from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
 from linktide.cli.rows import table_of, write_csv
 from linktide.errors import ExitCode, LinktideError
+from linktide.plain import plain_json, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

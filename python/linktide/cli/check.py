@@ -14,8 +14,8 @@ from rich.text import Text
 
 from linktide.cli.findings import Finding, findings
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
 from linktide.errors import ExitCode
+from linktide.plain import plain_json, plain_text
 
 if TYPE_CHECKING:
     from linktide.config import Config

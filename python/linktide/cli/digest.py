@@ -12,10 +12,10 @@ from rich.console import Console
 
 from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
 from linktide.cli.rows import table_of
 from linktide.digest import MOST_ROWS, digest_html, digest_sql, since_of
 from linktide.errors import ConfigError, RetryError
+from linktide.plain import plain_json, plain_text
 
 _UNBOUNDED_WIDTH = 1_000_000
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from linktide.cli import session
-from linktide.cli.remote import find_service
 from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.remote import find_service
 from linktide.serve.sql_users import read_users
 from linktide.suffixes import misplaced, read_suffix_list, suffix_list_path
 
@@ -80,7 +80,7 @@ def _database(config: Config) -> str:
         with service:
             return f"{config.database} is open in the running service (pid {service.pid})."
     if config.database.exists():
-        rows = session.query_stopped(config, "SELECT count(*) AS links FROM backlinks").to_pylist()
+        rows = session.query(config, "SELECT count(*) AS links FROM backlinks").to_pylist()
         return f"{config.database} can be opened; it holds {rows[0]['links']} live backlinks."
     folder = config.database.parent
     if not folder.is_dir():

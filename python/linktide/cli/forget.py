@@ -6,7 +6,7 @@ import click
 
 from linktide.cli import own_tables, session
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_text
+from linktide.plain import plain_text
 
 
 @click.command("forget", short_help="Erase what is stored of a domain or a page.")

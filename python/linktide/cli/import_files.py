@@ -10,9 +10,9 @@ import click
 
 from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_text
 from linktide.cli.progress import file_progress
 from linktide.errors import LinktideError
+from linktide.plain import plain_text
 
 if TYPE_CHECKING:
     from linktide.config import Config

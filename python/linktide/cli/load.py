@@ -15,8 +15,8 @@ from rich.text import Text
 
 from linktide.cli import own_tables
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
 from linktide.json_rows import json_value
+from linktide.plain import plain_json, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from linktide.cli.remote import RunningService, find_service
 from linktide.errors import LinktideError
+from linktide.remote import RunningService, find_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,8 +12,8 @@ import click
 
 from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
 from linktide.errors import ExitCode
+from linktide.plain import plain_json, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

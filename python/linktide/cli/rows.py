@@ -11,8 +11,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from linktide.cli.plain import plain_cell, plain_json, plain_text
 from linktide.json_rows import json_pieces, json_rows
+from linktide.plain import plain_cell, plain_json, plain_text
 
 
 def write_json(result: pa.Table, out: TextIO) -> None:

@@ -5,15 +5,13 @@ The rooms behind it are imported when first needed, so that `init`, `top` and `-
 
 from __future__ import annotations
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from linktide.cli.remote import NotRunningError, RunningService, find_service
 from linktide.errors import ConfigError
+from linktide.remote import RunningService, find_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,16 +43,8 @@ class ImportResult:
 
 def query(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement: by the running service if there is one, else on the stopped file."""
-    service = find_service(config)
-    if service is not None:
-        with service:
-            return service.query(sql, max_rows)
-    if not config.database.exists():
-        raise NotRunningError(
-            f"The database {config.database} does not exist; make it by `linktide import` or `linktide run`, "
-            "or name another one by --database."
-        )
-    return query_stopped(config, sql, max_rows)
+    with import_module("linktide.connection").connect_configured(config) as connection:
+        return connection.sql(sql, max_rows=max_rows).arrow()
 
 
 def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> ImportResult:
@@ -276,26 +266,6 @@ def _check_stopped(config: Config) -> None:
     if service is not None:
         with service:
             raise ConfigError(f"A service runs on {config.database}; stop it first.")
-
-
-def query_stopped(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
-    """Run one statement on the stopped file, behind the same gate as a running service."""
-    room = import_module("linktide.store.reader")
-    limits = room.QueryLimits(config.statement_timeout_seconds, config.query_max_rows, config.query_max_bytes)
-    settings = room.ReaderSettings(size=1, limits=limits.narrowed(max_rows))
-    with room.open_stopped(config.database, settings, f"{config.memory_limit}B") as readers:
-        return _until_interrupted(lambda is_left: readers.query(sql, is_abandoned=is_left).table)
-
-
-def _until_interrupted(run: Callable[[Callable[[], bool]], pa.Table]) -> pa.Table:
-    """Run a statement beside this thread: DuckDB would keep Ctrl-C waiting until the statement ends."""
-    is_left = threading.Event()
-    with ThreadPoolExecutor(1, "linktide-query") as pool:
-        running = pool.submit(run, is_left.is_set)
-        try:
-            return running.result()
-        finally:
-            is_left.set()
 
 
 def _file_source(paths: Sequence[Path]) -> Source:

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json, plain_text
-from linktide.cli.remote import need_service
+from linktide.plain import plain_json, plain_text
+from linktide.remote import need_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

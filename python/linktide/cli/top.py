@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.live import Live
 
 from linktide.cli.flags import config_options, read_config
-from linktide.cli.plain import plain_json
-from linktide.cli.remote import BusyError, need_service
 from linktide.cli.top_view import top_view
+from linktide.plain import plain_json
+from linktide.remote import BusyError, need_service
 
 if TYPE_CHECKING:
-    from linktide.cli.remote import RunningService
+    from linktide.remote import RunningService
 
 
 @click.command("top", short_help="Watch domains and links live.")

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from linktide.cli.plain import plain_text
+from linktide.plain import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

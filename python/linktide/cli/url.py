@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from linktide.cli.plain import plain_json, plain_text
 from linktide.index import URL_POLICY_VERSION, url_flags, url_reasons, url_rules
+from linktide.plain import plain_json, plain_text
 from linktide.url import LEVELS, UrlFlag, explain_url
 
 if TYPE_CHECKING:

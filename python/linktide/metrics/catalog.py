@@ -191,6 +191,18 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "Longest time the newest snapshot took between two batches.",
     ),
     _gauge(
+        "linktide_publish_age_seconds",
+        "Since the snapshot file last held what the database did; absent before the first one.",
+    ),
+    _counter(
+        "linktide_publish_rounds_total",
+        "Rounds of publish_every_seconds by outcome: published, unchanged (the file is current), failed.",
+        "outcome",
+    ),
+    _gauge("linktide_publish_bytes", "Size of the snapshot file."),
+    _gauge("linktide_publish_duration_seconds", "From begin to end of the newest one; batches go on."),
+    _gauge("linktide_publish_still_seconds", "How long batches stood still for the newest one."),
+    _gauge(
         "linktide_authority_error_bound", "Proven bound on the summed error of all scores.", "graph", "vector"
     ),
     _gauge(

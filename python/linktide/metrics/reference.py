@@ -28,7 +28,7 @@ scrape_configs:
 
 * Times are in seconds, sizes in bytes. Counters end in `_total` and begin again at 0 with the process.
 * Metrics without labels are there from the first scrape, and so are the counters of tracked domains; only
-  the age of the public suffix list may be absent.
+  the ages of the public suffix list and of the snapshot file may be absent.
 * `domain` is a label for the domains in `tracked_domains` (role `own`) and `rivals` (role `rival`) only, at
   most `tracked_max` together; for the others ask by SQL.
 * `topic` names a topic, pushed stream or file: the first {most_topics} that a source meets in the life of the
@@ -43,6 +43,7 @@ _TITLES = {
     "sources": "Sources",
     "store": "Store",
     "index": "Index",
+    "publish": "Snapshot file for DuckDB users",
     "links": "Links",
     "authority": "Authority",
     "public": "Public suffix list",

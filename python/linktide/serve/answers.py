@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from linktide.errors import ExitCode
 from linktide.json_rows import json_value
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -46,14 +47,35 @@ class ClientStalledError(Exception):
     """The client takes no bytes of its answer."""
 
 
+async def made_in_threads(
+    pieces: Iterator[bytes], call: Callable[[Callable[[], Any]], Awaitable[Any]]
+) -> AsyncIterator[bytes]:
+    """Yield pieces until an empty one, each made by `call`, which makes a blocking call in a thread."""
+    while piece := await call(partial(next, pieces, b"")):
+        yield piece
+
+
+async def hung_up(receive: Receive) -> None:
+    """Wait until the client hangs up; a body that was read whole is followed by nothing else."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class PiecesAnswer:
     """A body sent piece by piece, so that it never stands in memory twice.
 
     A client that takes no bytes for `stall_seconds` is hung up on: its answer would be held for ever.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], media_type: str, stall_seconds: float) -> None:
+    def __init__(
+        self,
+        pieces: AsyncIterator[bytes],
+        media_type: str,
+        stall_seconds: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._pieces = pieces
+        self._headers = headers or {}
         self._media_type = media_type
         self._stall_seconds = stall_seconds
 
@@ -61,7 +83,8 @@ class PiecesAnswer:
         """Send the answer. The first piece is made before the head, so that its errors can still be told."""
         del scope, receive
         first = await anext(self._pieces, b"")
-        headers = [(b"content-type", self._media_type.encode("ascii"))]
+        told = {"content-type": self._media_type, **self._headers}
+        headers = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in told.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send(send, first)
         async for piece in self._pieces:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -62,7 +63,7 @@ class RecoveryApi(Protocol):
     """Backups and replays of the service."""
 
     def backup(self, step: str, token: str) -> Mapping[str, object]:
-        """Take a step of a backup (hold, still, release) that another process makes; blocks.
+        """Take a step of a backup (hold, still, go, release) that another process makes; blocks.
 
         Raises LinktideError for a step or token that belongs to none, RetryError while the store reopens.
         """
@@ -74,11 +75,47 @@ class RecoveryApi(Protocol):
         """Take a step of a load of an own table, or unload one; blocks. Raises LinktideError."""
 
 
+class PageApi(Protocol):
+    """What the built-in page asks; any thread may. Raises RetryError while the store is not open."""
+
+    @property
+    def tracked(self) -> Sequence[tuple[str, str]]:
+        """(domain, role) in the order to show them; the role is own or rival."""
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+
+    def revision(self) -> int | None:
+        """Return the newest stored batch; 0 while the store is not open, None once the service ends."""
+
+    def read(self, sql: str, parameters: Sequence[object]) -> pa.Table:
+        """Run one of the page's own statements, or return its kept answer; blocks."""
+
+    def read_all(self, sql: str, parameters: Sequence[object]) -> pa.Table:
+        """Run one of them for a download; blocks. Raises RefusedQueryError if it is too big."""
+
+    def health(self) -> Mapping[str, object]:
+        """Return how the pipeline is, without a statement; also while the store is not open."""
+
+    def domains(self, names: Sequence[str]) -> list[Mapping[str, object] | None]:
+        """Return what the core counts of each domain; None for one it has not met."""
+
+
 class ServiceApi(Protocol):
     """The service as its HTTP room sees it; every call may come from any thread."""
 
+    @property
+    def page(self) -> PageApi:
+        """What the built-in page asks."""
+
     def query(
-        self, sql: str, *, max_rows: int | None, role: Role, is_abandoned: Callable[[], bool]
+        self,
+        sql: str,
+        *,
+        max_rows: int | None,
+        role: Role,
+        is_abandoned: Callable[[], bool],
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
     ) -> pa.Table:
         """Run one statement through the gate; it is stopped soon after `is_abandoned` turns true.
 

@@ -19,15 +19,25 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from linktide.errors import AbandonedQueryError, ExitCode, LinktideError, RetryError, StopError
 from linktide.json_rows import json_pieces
-from linktide.serve.answers import FAILED, JSON_TYPE, PiecesAnswer, busy_answer, error_answer, json_answer
+from linktide.serve.access_token import AccessToken, read_token
+from linktide.serve.answers import (
+    FAILED,
+    JSON_TYPE,
+    PiecesAnswer,
+    busy_answer,
+    error_answer,
+    hung_up,
+    json_answer,
+    made_in_threads,
+)
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.guard import Guard
-from linktide.serve.home import HOME_PAGE
+from linktide.serve.page import PageRoutes
 from linktide.serve.reading import (
     MAX_LIST_BYTES,
     MAX_QUERY_BYTES,
@@ -48,7 +58,7 @@ from linktide.serve.reading import (
 from linktide.store.gate import Role
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import pyarrow as pa
     from starlette.types import Receive, Scope, Send
@@ -80,17 +90,24 @@ class HttpLimits:
     """How long a query waits for its turn."""
     body_seconds: float = 60.0
     """How long a body may take to arrive."""
+    patience_seconds: float = 0.6
+    """How long a page waits for what it can do without: a first look should not take a second."""
     stall_seconds: float = 30.0
     """How long a client may take no bytes of its answer."""
 
 
 def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None = None) -> Starlette:
-    """Return the application; requests may name the configured host and those of the loopback."""
+    """Return the application; requests may name the configured host and those of the loopback.
+
+    Raises ConfigError if the token cannot be read.
+    """
     room = _Room(service, limits or HttpLimits())
     reports = _Reports(room)
     authority = _Authority(room)
     routes = [
-        Route("/", _home, methods=["GET"]),
+        *PageRoutes(
+            service.page, room.call, room.limits.patience_seconds, room.limits.stall_seconds
+        ).routes(),
         Route("/metrics", reports.metrics, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", reports.ready, methods=["GET"]),
@@ -109,8 +126,9 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
     guard = Middleware(
         Guard,
         hosts=(config.http_host,),
-        routes=frozenset(route.path for route in routes),
+        routes={route.endpoint: route.path for route in routes},
         count=service.count_request,
+        token=None if config.http_token_file is None else AccessToken(read_token(config.http_token_file)),
     )
     app = Starlette(
         routes=routes,
@@ -170,18 +188,24 @@ class _Query:
         with self._room.bodies.share() as share:
             asked = read_query(await read_body(request, MAX_QUERY_BYTES, limits.body_seconds, share))
         async with _turn(self._turns, limits.wait_seconds, 503, "queries"):
-            run = partial(self._room.service.query, asked.sql, max_rows=asked.max_rows, role=Role.READER)
+            run = partial(
+                self._room.service.query,
+                asked.sql,
+                max_rows=asked.max_rows,
+                role=Role.READER,
+                parameters=asked.parameters,
+            )
             table = await self._until_hung_up(run, receive)
             is_json = wants_json(request.headers.get("accept", ""))
             rows = (piece.encode("utf-8") for piece in json_pieces(table))
-            pieces = self._made(rows if is_json else arrow_pieces(table))
+            pieces = made_in_threads(rows if is_json else arrow_pieces(table), self._room.call)
             answer = PiecesAnswer(pieces, JSON_TYPE if is_json else ARROW_TYPE, limits.stall_seconds)
             await answer(scope, receive, send)
 
     async def _until_hung_up(self, run: Callable[..., pa.Table], receive: Receive) -> pa.Table:
         """Run a statement and let it hear when nobody waits for it any more."""
         is_left = threading.Event()
-        watch = asyncio.create_task(_hung_up(receive, is_left))
+        watch = asyncio.create_task(_note_hang_up(receive, is_left))
         try:
             return await self._room.call(partial(run, is_abandoned=is_left.is_set))
         except AbandonedQueryError as error:
@@ -190,10 +214,6 @@ class _Query:
             # Also where the server cuts this request off: the call goes on in its thread.
             is_left.set()
             watch.cancel()
-
-    async def _made(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        while piece := await self._room.call(partial(next, pieces, b"")):
-            yield piece
 
 
 class _Push:
@@ -271,7 +291,7 @@ class _Recovery:
         step, token = told.pop("step", None), told.pop("token", "")
         if not isinstance(step, str) or not isinstance(token, str) or told:
             raise HTTPException(
-                400, "Wanted an object with step (hold, still, release) and the token of a hold."
+                400, "Wanted an object with step (hold, still, go, release) and the token of a hold."
             )
         return json_answer(await self._room.call(partial(self._room.service.backup, step, token)))
 
@@ -324,15 +344,9 @@ async def _turn(turns: anyio.Semaphore, wait_seconds: float, status: int, what: 
         turns.release()
 
 
-async def _hung_up(receive: Receive, is_left: threading.Event) -> None:
-    """Wait until the client hangs up; a body that was read whole is followed by nothing else."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _note_hang_up(receive: Receive, is_left: threading.Event) -> None:
+    await hung_up(receive)
     is_left.set()
-
-
-async def _home(_: Request) -> Response:
-    return HTMLResponse(HOME_PAGE)
 
 
 async def _healthy(_: Request) -> Response:

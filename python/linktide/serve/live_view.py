@@ -17,33 +17,34 @@ if TYPE_CHECKING:
     Read = Callable[[str, Sequence[object]], pa.Table]
 
 NEWEST_CHANGES: Final = 30
-_SCANNED_CHANGES: Final = 1_000
+SCANNED_CHANGES: Final = 1_000
 """More than are shown: links within a domain, voided rows and older rows of the same life drop out."""
 
-NEWEST_SQL: Final = """
+_NEWEST: Final = """
 WITH scanned AS (
-    SELECT link_id, started_at, confirmed_at, is_void, rev,
+    SELECT link_id, target_domain, started_at, confirmed_at, is_void, rev,
            coalesce(confirmed_at, started_at) AS changed_at
-    FROM internal.life_changes
+    FROM internal.life_changes{where}
     ORDER BY rev DESC, changed_at DESC
     LIMIT $1
 ), newest AS (
     -- A row that supersedes one of these is newer, so it is among them: the fold is exact.
-    SELECT link_id, started_at, max(rev) AS rev,
-           arg_max({'confirmed_at': confirmed_at, 'changed_at': changed_at, 'is_void': is_void}, rev) AS life
+    SELECT link_id, target_domain, started_at, max(rev) AS rev,
+           arg_max({{'confirmed_at': confirmed_at, 'changed_at': changed_at, 'is_void': is_void}},
+                   rev) AS life
     FROM scanned
-    GROUP BY link_id, started_at
+    GROUP BY link_id, target_domain, started_at
 ), shown AS MATERIALIZED (
-    SELECT n.link_id, n.started_at, n.rev, n.life, l.source_url, l.target_url, l.anchor
+    SELECT n.link_id, n.started_at, n.rev, n.life, l.source_url, l.target_url, l.target_domain, l.anchor
     FROM newest n
-    JOIN internal.links l ON l.link_id = n.link_id
+    JOIN internal.links l ON l.link_id = n.link_id AND l.target_domain = n.target_domain{links}
     WHERE NOT n.life.is_void AND l.s_dom_key <> l.t_dom_key
     ORDER BY n.rev DESC, n.life.changed_at DESC, n.link_id
     LIMIT $2
 ), begun AS (
     SELECT c.link_id, c.started_at, arg_max(c.is_void, c.rev) AS is_void
     FROM internal.life_changes c
-    SEMI JOIN shown s ON s.link_id = c.link_id
+    SEMI JOIN shown s ON s.link_id = c.link_id AND s.target_domain = c.target_domain
     GROUP BY c.link_id, c.started_at
 ), earlier AS (
     SELECT DISTINCT s.link_id, s.started_at
@@ -54,12 +55,37 @@ WITH scanned AS (
 SELECT s.life.changed_at AS observed_at,
        CASE WHEN s.life.confirmed_at IS NOT NULL THEN 'lost'
             WHEN e.link_id IS NOT NULL THEN 'restored' ELSE 'new' END AS change,
-       s.source_url, s.target_url, s.anchor
+       s.source_url, s.target_url, s.anchor, s.target_domain, s.rev
 FROM shown s
 LEFT JOIN earlier e ON e.link_id = s.link_id AND e.started_at = s.started_at
 ORDER BY s.rev DESC, s.life.changed_at DESC, s.link_id
 """
+NEWEST_SQL: Final = _NEWEST.format(where="", links="")
 """Parameters: change rows to look at, changes to return. The newest changes of external links."""
+
+
+def newest_since_sql(domains: int) -> str:
+    """Return the same of batches after one and of so many domains, 0: of all; both are further parameters.
+
+    The batch comes first. Of a table's parts only those with newer rows are read.
+    """
+    where = "\n    WHERE rev > $3"
+    if not domains:
+        return _NEWEST.format(where=where, links="")
+    return _NEWEST.format(
+        where=f"{where} AND {among('target_domain', domains, 4)}",
+        links=f"\n        AND {among('l.target_domain', domains, 4)}",
+    )
+
+
+def among(column: str, values: int, first: int) -> str:
+    """Return the condition that a column is one of so many parameters, numbered from `first`.
+
+    Written out: a list in one parameter would not reach the order of the runs.
+    """
+    numbered = ", ".join(f"${number}" for number in range(first, first + values))
+    return f"{column} IN ({numbered})"
+
 
 TRACKED_SQL: Final = """
 WITH wanted AS (
@@ -169,8 +195,9 @@ def top(told: TopInput, read: Read) -> dict[str, object]:
 
 
 def _newest(read: Read) -> list[dict[str, object]]:
-    rows = read(NEWEST_SQL, [_SCANNED_CHANGES, NEWEST_CHANGES]).to_pylist()
-    return [{**row, "observed_at": iso_utc(row["observed_at"])} for row in rows]
+    rows = read(NEWEST_SQL, [SCANNED_CHANGES, NEWEST_CHANGES]).to_pylist()
+    shown = ("change", "source_url", "target_url", "anchor")
+    return [{"observed_at": iso_utc(row["observed_at"])} | {key: row[key] for key in shown} for row in rows]
 
 
 def _tracked(told: TopInput, read: Read) -> list[dict[str, object]]:
@@ -188,15 +215,19 @@ def _tracked(told: TopInput, read: Read) -> list[dict[str, object]]:
 def _domain_row(
     counted: Counted | None, found: Mapping[str, object], *, is_authority_shown: bool
 ) -> dict[str, object]:
-    authority = counted.authority if counted is not None and is_authority_shown else None
-    note = None
-    if authority is None:
-        note = GRAPH_TOO_SMALL if not is_authority_shown else _NOT_MET if counted is None else _NO_SCORE
     return {
         "live_links": 0 if counted is None else counted.live_links,
         "refdomains": found.get("refdomains", 0),
         "new_today": found.get("new_today", 0),
         "lost_today": found.get("lost_today", 0),
-        "authority": authority,
-        "authority_note": note,
+        **authority_told(counted, is_authority_shown=is_authority_shown),
     }
+
+
+def authority_told(counted: Counted | None, *, is_authority_shown: bool) -> dict[str, object]:
+    """Return the authority of a domain, or null and why there is none."""
+    authority = counted.authority if counted is not None and is_authority_shown else None
+    note = None
+    if authority is None:
+        note = GRAPH_TOO_SMALL if not is_authority_shown else _NOT_MET if counted is None else _NO_SCORE
+    return {"authority": authority, "authority_note": note}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -38,6 +39,7 @@ class AskedQuery:
 
     sql: str
     max_rows: int | None
+    parameters: list[object] | dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,48 @@ def _too_long(most_bytes: int) -> HTTPException:
 
 def read_query(body: bytes) -> AskedQuery:
     """Return what a query's body asks; raises HTTPException 400 saying what is wanted."""
-    wanted = 'wanted {"sql": "SELECT …"}, optionally with "max_rows"'
-    told = _read_object(body, wanted, {"sql", "max_rows"})
+    wanted = 'wanted {"sql": "SELECT …"}, optionally with "max_rows" and "parameters"'
+    told = _read_object(body, wanted, {"sql", "max_rows", "parameters"})
     max_rows = _whole(told, "max_rows", 1)
-    return AskedQuery(_text(told, "sql", wanted), max_rows)
+    return AskedQuery(_text(told, "sql", wanted), max_rows, _parameters(told.get("parameters")))
+
+
+def _parameters(told: object) -> list[object] | dict[str, object] | None:
+    if told is None:
+        return None
+    if isinstance(told, list):
+        return [_parameter(value) for value in told]
+    if isinstance(told, dict):
+        return {name: _parameter(value) for name, value in told.items()}
+    raise HTTPException(
+        400, "parameters is no list and no object; wanted the values of $1, $2 …, or by name."
+    )
+
+
+def _parameter(value: object) -> object:
+    """Return the value of one parameter; a time or date comes as an object that says so."""
+    if isinstance(value, list):
+        return [_parameter(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        (kind, text), *_ = value.items()
+        with suppress(ValueError, TypeError):
+            if kind == "timestamp":
+                return _zoned(datetime.fromisoformat(text))
+            if kind == "date":
+                return date.fromisoformat(text)
+    raise HTTPException(
+        400,
+        'A parameter is an object; wanted a text, number, truth value, null, a list of them, {"timestamp": '
+        '"2026-11-27T12:00:00Z"} or {"date": "2026-11-27"}.',
+    )
+
+
+def _zoned(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError
+    return time
 
 
 def read_explain(body: bytes) -> AskedExplain:

@@ -83,14 +83,16 @@ def not_bound(host: str, port: int, error: OSError, host_setting: str, port_sett
 class HttpServer:
     """Answers HTTP from `start` to `stop`. One thread calls it, in this order: start, announce, stop.
 
-    Binds http_host and http_port at once; raises ConfigError as `bind` does.
+    Binds http_host and http_port at once; raises ConfigError as `bind` does, and for a certificate or key
+    that cannot be used.
     """
 
     def __init__(self, config: Config, app: ASGIApp) -> None:
         self._database = config.database
+        told = _uvicorn_config(app, config)
         self._bound = bind(config.http_host, config.http_port)
         self._facts: ServiceFacts | None = None
-        self._server = _Server(_uvicorn_config(app))
+        self._server = _Server(told)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="linktide-http", daemon=True)
 
@@ -144,8 +146,8 @@ class HttpServer:
             self._server.is_settled.set()
 
 
-def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
+def _uvicorn_config(app: ASGIApp, config: Config) -> uvicorn.Config:
+    told = uvicorn.Config(
         app,
         loop="asyncio",
         http="h11",
@@ -159,7 +161,17 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
+        ssl_certfile=config.http_tls_certfile,
+        ssl_keyfile=config.http_tls_keyfile,
     )
+    try:
+        told.load()
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise ConfigError(
+            f"http_tls_certfile = {config.http_tls_certfile} and http_tls_keyfile = "
+            f"{config.http_tls_keyfile} cannot be used ({error}); wanted a certificate and its key, PEM."
+        ) from error
+    return told
 
 
 class _Server(uvicorn.Server):

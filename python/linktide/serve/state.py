@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.serve import live_view
 from linktide.serve.kept_answers import KeptAnswers
+from linktide.serve.opened import Opened
+from linktide.serve.page_state import REST, PageState
+from linktide.serve.stored_facts import source_facts, stored_facts
 from linktide.store.catalogue import Catalogue
 from linktide.store.gate import OWN_TABLES, Role
 from linktide.store.reader import QueryLimits
@@ -41,34 +44,6 @@ SELECT (SELECT count(*) FROM internal.link_events e SEMI JOIN source USING (sour
        (SELECT count(*) FROM internal.dead_letters d SEMI JOIN source USING (source_id)
         WHERE d.off >= $4 AND d.off < $5) AS dead_letters
 """
-_STORED = """
-SELECT committed_at AS last_commit_at, clock AS newest_event_at, thinned_before, thinned_events
-FROM internal.writer, (
-    SELECT max(thinned_before_at) FILTER (thinned_rows > 0) AS thinned_before,
-           CAST(coalesce(sum(thinned_rows), 0) AS BIGINT) AS thinned_events
-    FROM internal.segments)
-"""
-_SOURCES = """
-SELECT cluster AS source_name, topic, topic_id, CAST(part AS BIGINT) AS source_partition, next_offset,
-       NULL AS lag, events, dead_letters, last_record_at, updated_at,
-       (SELECT CAST(coalesce(sum(end_offset - first_offset), 0) AS BIGINT)
-        FROM internal.offset_gaps g WHERE g.source_id = o.source_id) AS absent_offsets,
-       (SELECT arg_max(concat(kind, ': ', left_offset, ' → ', resumed_offset), (rev, left_offset))
-        FROM internal.offset_jumps j WHERE j.source_id = o.source_id AND kind <> 'begun') AS last_offset_gap
-FROM internal.source_offsets o ORDER BY ALL
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """What is open while a session runs."""
-
-    session: Session
-    index: LinkIndex
-    database: Database
-    readers: ReaderPool
-    answers: KeptAnswers
-    catalogue: Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +88,23 @@ class ServiceState:
         self._started_us = now_us()
         self._lock = threading.Lock()
         self._pause = threading.Event().wait
-        self._open: _Open | None = None
+        self._open: Opened | None = None
         self._down_because: str | None = "the store is opening"
         roles = [(name, "own") for name in config.tracked_domains] + [
             (name, "rival") for name in config.rivals
         ]
         self.tracked = roles[:most_tracked]
         """(domain, role) of those with metrics of their own."""
+        self.page = PageState(
+            metrics,
+            report,
+            self.tracked,
+            opened=lambda: self._open,
+            not_ready_because=self.not_ready_because,
+            is_stopping=is_stopping,
+            now_us=now_us,
+        )
+        """What the built-in page asks."""
         metrics.set("linktide_tracked_domains_dropped", float(len(roles) - len(self.tracked)))
         metrics.set("linktide_build_info", 1.0, live_view.version())
         for domain, role in self.tracked:
@@ -131,11 +116,15 @@ class ServiceState:
     def is_up(self, session: Session, index: LinkIndex, database: Database, readers: ReaderPool) -> None:
         """Hear that a session begins."""
         with self._lock:
-            answers = KeptAnswers(
-                lambda sql, parameters: readers.query(sql, Role.ADMIN, parameters).table,
-                lambda: session.stored_rev,
-            )
-            self._open = _Open(session, index, database, readers, answers, Catalogue(readers))
+
+            def read(sql: str, parameters: Sequence[object]) -> pa.Table:
+                return readers.query(sql, Role.ADMIN, parameters).table
+
+            def rev() -> int:
+                return session.stored_rev
+
+            kept = KeptAnswers(read, rev), KeptAnswers(read, rev, rest=REST)
+            self._open = Opened(session, index, database, readers, *kept, Catalogue(readers))
             self._down_because = None
 
     def is_down(self, because: str) -> None:
@@ -155,7 +144,7 @@ class ServiceState:
         max_rows: int | None,
         role: Role,
         is_abandoned: Callable[[], bool],
-        parameters: Sequence[object] | None = None,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
         timeout_seconds: float | None = None,
         catalogue_sql: str | None = None,
     ) -> pa.Table:
@@ -240,11 +229,11 @@ class ServiceState:
             "segments": self._segments(),
         }
         if open_now is not None:
-            facts |= self._stored(open_now)
+            facts |= stored_facts(open_now.readers)
             facts |= live_view.figures(open_now.index.numbers())
             facts["memory_limit_bytes"] = int(self._metrics.value("linktide_index_memory_limit_bytes"))
             facts["own_tables"] = open_now.readers.query(OWN_TABLES, Role.ADMIN).table.to_pylist()
-            facts["sources"] = self._sources(open_now)
+            facts["sources"] = source_facts(open_now.readers, open_now.session.lag())
         return facts
 
     def top(self) -> Mapping[str, object]:
@@ -315,26 +304,13 @@ class ServiceState:
 
     # --- inside --------------------------------------------------------------------------------------------
 
-    def _now_open(self) -> _Open:
+    def _now_open(self) -> Opened:
         with self._lock:
             if self._open is None:
                 raise RetryError(
                     f"The store is not open now: {self._down_because}; try again in a few seconds."
                 )
             return self._open
-
-    def _stored(self, open_now: _Open) -> Mapping[str, object]:
-        rows: list[dict[str, object]] = open_now.readers.query(_STORED, Role.ADMIN).table.to_pylist()
-        return rows[0]
-
-    def _sources(self, open_now: _Open) -> Sequence[Mapping[str, object]]:
-        lag = open_now.session.lag()
-        rows: list[dict[str, Any]] = open_now.readers.query(_SOURCES, Role.ADMIN).table.to_pylist()
-        by_name = {(part.cluster, part.topic, part.topic_id, part.number): lag[part] for part in lag}
-        for row in rows:
-            name = (row["source_name"], row["topic"], row["topic_id"], row["source_partition"])
-            row["lag"] = by_name.get(name)
-        return rows
 
     def _refresh(self) -> None:
         """Set the gauges that are read rather than told."""

@@ -124,7 +124,7 @@ class Database:
         new_pins = None if settings.path.exists() else first_pins()
         connection: DuckDBPyConnection | None = None
         try:
-            connection = _connect(settings)
+            connection = connect(settings)
             migrate(connection, settings.path, steps or migrations(), now)
             pins = _pin(connection, first_pins if new_pins is None else lambda: new_pins, now)
             weights = zip(("nofollow", "ugc", "sponsored"), settings.rel_weights, strict=True)
@@ -209,6 +209,11 @@ class Database:
         folder = self.parts.segment_folder
         return sum(_size(path) for path in folder.iterdir()) if folder.is_dir() else 0
 
+    def memory_limit_bytes(self) -> int:
+        """Return what DuckDB may take for its tables, statements and caches together."""
+        query = "SELECT CAST(parse_formatted_bytes(current_setting('memory_limit')) AS BIGINT)"
+        return int(self.connection.execute(query).fetchall()[0][0])
+
     def free_bytes(self) -> int:
         """Return the free space of the file system that holds the file."""
         return shutil.disk_usage(self.path.parent).free
@@ -241,10 +246,11 @@ def wal_path(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def _connect(settings: StoreSettings) -> DuckDBPyConnection:
+def connect(settings: StoreSettings) -> DuckDBPyConnection:
     """Open the file as an attached database: nowhere else can the size of its row groups be said.
 
-    It is not kept in the file, and who opens the file otherwise needs to know nothing of it.
+    It is not kept in the file. Who reads the file otherwise needs to know nothing of it; who writes it would
+    have DuckDB merge them all at the next checkpoint. Raises what DuckDB raises.
     """
     connection = duckdb.connect(
         ":memory:",

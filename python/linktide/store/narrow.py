@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = "30_links.sql"
 _TAG: Final = re.compile(r"\s*--\| (?P<word>\w+)$")
-_NAMED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(?P<kind>VIEW|MACRO) (?P<name>\S+?)[ (]", re.MULTILINE)
+_NAMED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(?:VIEW|MACRO) (?P<name>\S+?)[ (]", re.MULTILINE)
 _OTHER: Final = re.compile(r"\b(?:main|internal)\.\w+")
 WIDTHS: Final = (
     (),

@@ -203,17 +203,16 @@ class Parts:
         selects = [self.select(part) for part in self.of(table)]
         if table == LINK_EVENTS:
             selects += self._segment_selects()
-        body = "\nUNION ALL BY NAME ".join(selects)
-        self._connection.execute(f"CREATE OR REPLACE VIEW internal.{table} AS\n{body}").fetchall()
+        self._replace_view(table, selects)
         if table in BASED:
             base = self.of(table, Kind.RUN)[:1]
             new = [part for part in self.of(table) if part not in base]
+            none = f"{self.select(self.of(table, Kind.HOT)[0])} LIMIT 0"
             for name, found in (("base", base), ("new", new)):
-                self._create_view_over(f"{table}_{name}", table, found)
+                self._replace_view(f"{table}_{name}", [self.select(part) for part in found] or [none])
 
-    def _create_view_over(self, name: str, table: str, found: list[Part]) -> None:
-        empty = f"{self.select(self.of(table, Kind.HOT)[0])} LIMIT 0"
-        body = "\nUNION ALL BY NAME ".join([self.select(part) for part in found] or [empty])
+    def _replace_view(self, name: str, selects: list[str]) -> None:
+        body = "\nUNION ALL BY NAME ".join(selects)
         self._connection.execute(f"CREATE OR REPLACE VIEW internal.{name} AS\n{body}").fetchall()
 
     def _segment_selects(self) -> list[str]:

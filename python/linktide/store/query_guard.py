@@ -5,7 +5,10 @@ from __future__ import annotations
 import resource
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import duckdb
 
 from linktide.errors import AbandonedQueryError, LinktideError, RefusedQueryError
 from linktide.setting import size_text
@@ -19,14 +22,36 @@ if TYPE_CHECKING:
 
 _WATCH_SECONDS = 0.02
 _IDLE_ROUNDS = 50
+_SHARE_OF_ALL = 0.5
+"""Of DuckDB's memory that may be in use while statements run: a value that grows doubles what it takes."""
+_SHORT_SECONDS = 0.1
+"""A statement that has run for less is not stopped for what all take."""
 _PAGE_BYTES = resource.getpagesize()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all statements and the writer take from together: the memory of DuckDB."""
+
+    used_bytes: Callable[[], int]
+    """In use now, without what could be moved to disk or read again from it."""
+    limit_bytes: int
+    """Its memory_limit."""
+
+    def is_short(self) -> bool:
+        """Tell whether so much is used that the writer might lack some."""
+        try:
+            return self.used_bytes() > _SHARE_OF_ALL * self.limit_bytes
+        except duckdb.Error:  # there is not even enough to ask
+            return True
 
 
 class Watch:
     """One thread that looks after all statements under way; it sleeps while there have been none for long."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Shared | None = None) -> None:
         """Begin with nothing to look after, and no thread."""
+        self._shared = shared
         self._guards: set[Guard] = set()
         self._changed = threading.Condition()
         self._is_closed = False
@@ -66,8 +91,14 @@ class Watch:
                     return
                 guards = tuple(self._guards)
             rounds = 0 if guards else rounds + 1
+            now = time.monotonic()
             for guard in guards:
-                guard.look()
+                guard.look(now)
+            lasting = [guard for guard in guards if guard.lasts(now) > _SHORT_SECONDS]
+            if lasting and self._shared is not None and self._shared.is_short():
+                # Which of them took it DuckDB does not say. That of the writer must be there for its commit.
+                for guard in lasting:
+                    guard.refuse_for_all(self._shared)
 
 
 class Guard:
@@ -102,11 +133,25 @@ class Guard:
         with self._lock:
             self._is_left = True
 
-    def look(self) -> None:
+    def lasts(self, now: float) -> float:
+        """Return for how many seconds the statement has run."""
+        return now - self._started
+
+    def refuse_for_all(self, shared: Shared) -> None:
+        """Interrupt the statement because all of them together take too much."""
+        self._interrupt(
+            RefusedQueryError(
+                f"the statements under way took {_SHARE_OF_ALL:.0%} of memory_limit = "
+                f"{size_text(shared.limit_bytes)} together, and the rest is kept for new events; "
+                "ask for less at once"
+            )
+        )
+
+    def look(self, now: float) -> None:
         """Interrupt the statement if it takes more than it may."""
         if self._is_abandoned():
             self._interrupt(AbandonedQueryError("Nobody waits for the answer any more."))
-        elif time.monotonic() - self._started > self.limits.timeout_seconds:
+        elif self.lasts(now) > self.limits.timeout_seconds:
             self._interrupt(
                 RefusedQueryError(
                     "the statement ran longer than statement_timeout_seconds = "

@@ -1,4 +1,4 @@
-"""Readers of the store: SQL of outsiders through the gate, on the live file or on a stopped one."""
+"""Readers of the store: SQL of outsiders through the gate, on the live file or a stopped one (stopped.py)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ import duckdb
 import pyarrow as pa
 
 from linktide.errors import (
-    ConfigError,
     ReadersBusyError,
     RefusedQueryError,
 )
 from linktide.setting import size_text
-from linktide.store.database import CLOSED_TO_EXTENSIONS, HOME
-from linktide.store.failure import StoreFailedError, open_failure
+from linktide.store.database import HOME
+from linktide.store.failure import StoreFailedError
 from linktide.store.gate import Gate, Role, first_line
-from linktide.store.migrate import migrations, refuse_newer, stored_version
 from linktide.store.narrow import Binder, NarrowViews
-from linktide.store.own_tables import see_own_tables
-from linktide.store.parts import segment_folder
-from linktide.store.query_guard import Guard, Watch
+from linktide.store.query_guard import Guard, Shared, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,6 +85,12 @@ def _never() -> bool:
     return False
 
 
+def _allocated(cursor: DuckDBPyConnection) -> int:
+    """Return the bytes that DuckDB counts and cannot move to disk: states of aggregates, values that grow."""
+    query = "SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'ALLOCATOR'"
+    return int(cursor.execute(query).fetchall()[0][0])
+
+
 class ReaderPool:
     """Cursors that outsiders read through; safe for many threads.
 
@@ -104,8 +106,12 @@ class ReaderPool:
         monotonic: Callable[[], float] = time.monotonic,
         gate: Gate | None = None,
         narrow: Callable[[], NarrowViews] | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        """`narrow` makes narrow copies of the views, if there can be any; called once, when first wanted."""
+        """`narrow` makes narrow copies of the views, if there can be any; called once, when first wanted.
+
+        `shared` is what the readers share with a writer, if there is one.
+        """
         self._settings = settings
         self._release = release
         self._cursors = tuple(cursors)
@@ -113,7 +119,7 @@ class ReaderPool:
         self._is_closed = False
         self.gate = gate or Gate()
         self._binder = Binder(narrow)
-        self._watch = Watch()
+        self._watch = Watch(shared)
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
         for cursor in cursors:
@@ -125,10 +131,16 @@ class ReaderPool:
         settings = settings or ReaderSettings()
         cursors = [database.cursor() for _ in range(settings.size)]
         lock_readers(cursors, settings, database.parts.segment_folder)
-        narrow = partial(NarrowViews.create, database.cursor())
-        return cls(cursors, settings, database.release, gate=Gate(own=database.own.names), narrow=narrow)
+        return cls(
+            cursors,
+            settings,
+            database.release,
+            gate=Gate(own=database.own.names),
+            narrow=partial(NarrowViews.create, database.cursor()),
+            shared=Shared(partial(_allocated, database.cursor()), database.memory_limit_bytes()),
+        )
 
-    def query(
+    def query(  # noqa: PLR0913 - all but the text and its values by name
         self,
         sql: str,
         role: Role = Role.READER,
@@ -136,9 +148,11 @@ class ReaderPool:
         limits: QueryLimits | None = None,
         *,
         is_abandoned: Callable[[], bool] = _never,
+        take: Callable[[pa.RecordBatch], object] | None = None,
     ) -> QueryResult:
         """Run one statement and return all its rows; it is stopped soon after `is_abandoned` turns true.
 
+        With `take` the rows go there as they come, and the result holds the columns alone.
         Raises RefusedQueryError (refused, wrong, too slow, too big), AbandonedQueryError, ReadersBusyError
         (no reader free, or the pool closes) and StoreFailedError (the instance is lost: the service must
         reopen it).
@@ -154,7 +168,11 @@ class ReaderPool:
                     cursor,
                     statement.reads,
                     lambda: _run(
-                        cursor, statement.sql, parameters, Guard(self._watch, cursor, limits, is_abandoned)
+                        cursor,
+                        statement.sql,
+                        parameters,
+                        Guard(self._watch, cursor, limits, is_abandoned),
+                        partial(_read, take=take),
                     ),
                 )
         except (RefusedQueryError, StoreFailedError, duckdb.Error) as error:
@@ -244,39 +262,6 @@ class ReaderPool:
             self._free.put(cursor)
 
 
-def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limit: str = "1GB") -> ReaderPool:
-    """Open the file of a stopped service read-only, behind the same gate.
-
-    Raises DatabaseLockedError, DatabaseDamagedError, SchemaTooNewError and ConfigError.
-    """
-    settings = settings or ReaderSettings()
-    if not path.exists():
-        raise ConfigError(f"{path} does not exist; check the setting `database`")
-    try:
-        connection = duckdb.connect(
-            str(path), read_only=True, config={"memory_limit": memory_limit, **CLOSED_TO_EXTENSIONS}
-        )
-    except duckdb.Error as error:
-        raise open_failure(error, path) from error
-    try:
-        _check_version(connection, path)
-        connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()
-        cursors = [connection, *(connection.cursor() for _ in range(settings.size - 1))]
-        own = see_own_tables(cursors)
-        lock_readers(cursors, settings, segment_folder(path))
-    except BaseException:
-        connection.close()
-        raise
-    return ReaderPool(cursors, settings, lambda cursor: cursor.close(), gate=Gate(own=lambda: own))
-
-
-def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
-    stored = stored_version(connection, path)
-    refuse_newer(stored, migrations()[-1].version, path)
-    if stored == 0:
-        raise ConfigError(f"{path} is an empty DuckDB file, not linktide's; set another `database`")
-
-
 def lock_readers(
     cursors: Sequence[DuckDBPyConnection], settings: ReaderSettings, folder: Path | None
 ) -> None:
@@ -305,12 +290,12 @@ def _run(
     sql: str,
     parameters: Parameters,
     guard: Guard,
-    read: Callable[[DuckDBPyConnection, str, Parameters, Guard], pa.Table] | None = None,
+    read: Callable[[DuckDBPyConnection, str, Parameters, Guard], pa.Table],
 ) -> pa.Table:
     _control(cursor, "BEGIN TRANSACTION READ ONLY")
     try:
         with guard:
-            return (read or _read)(cursor, sql, parameters, guard)
+            return read(cursor, sql, parameters, guard)
     except duckdb.FatalException as error:
         raise StoreFailedError(f"a reader lost the database ({first_line(error)}); reopen it") from error
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -345,7 +330,13 @@ def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _gua
     return _relation(cursor, sql, parameters).limit(0).to_arrow_table()
 
 
-def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: Guard) -> pa.Table:
+def _read(
+    cursor: DuckDBPyConnection,
+    sql: str,
+    parameters: Parameters,
+    guard: Guard,
+    take: Callable[[pa.RecordBatch], object] | None = None,
+) -> pa.Table:
     limits = guard.limits
     relation = _relation(cursor, sql, parameters)
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
@@ -364,5 +355,5 @@ def _read(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, guard: G
                 )
             if guard.refusal:
                 raise guard.refusal
-            batches.append(batch)
+            (take or batches.append)(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from linktide.store.database import CLOSED_TO_EXTENSIONS, check_wal
+from linktide.store.database import CLOSED_TO_EXTENSIONS, StoreSettings, check_wal, connect
 from linktide.store.failure import open_failure, write_failure
 from linktide.store.migrate import migrations, refuse_newer, stored_version
 
@@ -79,7 +79,7 @@ def checkpoint_copy(path: Path, memory_limit: str) -> None:
     """Bring the WAL of a copy into it. Raises as `Database.open` does."""
     check_wal(path)
     try:
-        with _connect(path, memory_limit, is_read_only=False) as connection:
+        with connect(StoreSettings(path, memory_limit)) as connection:
             connection.execute("CHECKPOINT").fetchall()
     except duckdb.Error as error:
         raise open_failure(error, path) from error
@@ -93,7 +93,7 @@ def read_whole(path: Path, memory_limit: str) -> Contents:
     """
     check_wal(path)
     try:
-        connection = _connect(path, memory_limit, is_read_only=True)
+        connection = _read_only(path, memory_limit)
     except duckdb.Error as error:
         raise open_failure(error, path) from error
     try:
@@ -173,10 +173,10 @@ def _strays(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> lis
     return told
 
 
-def _connect(path: Path, memory_limit: str, *, is_read_only: bool) -> DuckDBPyConnection:
+def _read_only(path: Path, memory_limit: str) -> DuckDBPyConnection:
     connection = duckdb.connect(
         str(path),
-        read_only=is_read_only,
+        read_only=True,
         config={"memory_limit": memory_limit, "threads": 2, **CLOSED_TO_EXTENSIONS},
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'").fetchall()

@@ -123,7 +123,7 @@ class StoreBatch:
     """(source id, offset) of dead letters that are events of this batch: they are marked, and counted so."""
     filled: Filled | None = None
     """What it stores below where its partition stands."""
-    beside: Callable[[duckdb.DuckDBPyConnection, datetime], None] | None = None
+    beside: Callable[[duckdb.DuckDBPyConnection, datetime], None] = lambda _connection, _committed_at: None
     """Writes what follows from the rows, once they are in the tables; takes the time of the commit."""
 
 
@@ -154,6 +154,8 @@ class CheckpointRule:
 class CheckpointHold:
     """While it stands no checkpoint is due, so that the file stays as it is; set by the writer's thread."""
 
+    quiet_until: float = float("-inf")
+    """By the monotonic clock: until then nothing that can wait goes past the WAL into the file."""
     is_broken: bool = False
     """True once a checkpoint was made all the same; read by any thread."""
 
@@ -225,8 +227,7 @@ class StoreWriter:
             fenced = self.monotonic()
             rows = self._insert_tables(batch.tables)
             self._mark_replayed(batch, committed_at)
-            if batch.beside is not None:
-                batch.beside(self.database.connection, committed_at)
+            batch.beside(self.database.connection, committed_at)
             self.at("written")
             self._advance(batch, committed_at)
             self.at("advanced")

@@ -157,6 +157,7 @@ impl PyPgServer {
     }
 
     /// Take another certificate chain and key, for connections from now on.
+    #[expect(clippy::needless_pass_by_value, reason = "a path from Python is a value of its own")]
     fn replace_tls(&self, chain: PathBuf, key: PathBuf) -> PyResult<()> {
         self.server.replace_tls(&chain, &key).map_err(raised)
     }

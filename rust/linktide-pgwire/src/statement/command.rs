@@ -177,6 +177,9 @@ impl<'a> Words<'a> {
         if self.is(1, "time") && self.is(2, "zone") {
             return Ok(Command::Show("timezone".to_owned()));
         }
+        if self.get(2).is_some() {
+            return Err(Refusal::new("42601", "SHOW takes the name of one setting"));
+        }
         if self.is(1, "all") {
             return Ok(Command::ShowAll);
         }
@@ -263,6 +266,7 @@ mod tests {
             Command::Show("transaction_isolation".into())
         );
         assert_eq!(command("SHOW all"), Command::ShowAll);
+        assert!(read("SHOW ALL TABLES").is_err());
         assert_eq!(command("SHOW \"all\""), Command::Show("all".into()));
         assert_eq!(command("show Search_Path"), Command::Show("search_path".into()));
         assert_eq!(command("DEALLOCATE PREPARE \"a b\""), Command::Deallocate(Some("a b".into())));

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
+import ssl
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import httpx
 import pyarrow as pa
 
-from linktide.errors import ExitCode, LinktideError
+from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.serve.access_token import read_token
 from linktide.serve.arrow_stream import ARROW_TYPE, arrow_pieces
 from linktide.serve.service_file import service_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from typing_extensions import Buffer
 
     from linktide.config import Config
     from linktide.sources.source import Chunk
 
+_BODY_BYTES = 1 << 20
 _CONNECT_SECONDS = 2.0
 _HEALTH_SECONDS = 10.0
 _ANSWER_MARGIN_SECONDS = 30.0
@@ -55,12 +63,12 @@ class NotRunningError(LinktideError):
 
 
 class RunningService:
-    """A running service, found by the file it leaves beside its database."""
+    """A running service, found by the file it leaves beside its database, or at a URL (without `pid`)."""
 
     def __init__(
         self,
         client: httpx.Client,
-        pid: int,
+        pid: int | None,
         wait: Callable[[float], object] = time.sleep,
         sql_port: int | None = None,
     ) -> None:
@@ -75,6 +83,10 @@ class RunningService:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
@@ -94,13 +106,25 @@ class RunningService:
 
     def query(self, sql: str, max_rows: int | None = None) -> pa.Table:
         """Run one statement through the service's gate; without `max_rows` its own limit holds."""
-        bound = {} if max_rows is None else {"max_rows": max_rows}
-        asked = json.dumps({"sql": sql} | bound).encode()
-        answer = self._request("POST", "/api/v1/query", asked, {"Content-Type": b"application/json"})
+        with self.rows(sql, max_rows=max_rows) as rows:
+            return pa.Table.from_batches(list(rows), rows.schema)
+
+    def rows(self, sql: str, parameters: object = None, max_rows: int | None = None) -> RemoteRows:
+        """Run one statement, and read its rows as they come.
+
+        `parameters` are what JSON can say, see docs/http.md. Raises RemoteError, BusyError.
+        """
+        asked = {"sql": sql, "parameters": parameters, "max_rows": max_rows}
+        body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
+        kind = {"Content-Type": "application/json"}
+        request = self._client.build_request("POST", "/api/v1/query", content=body, headers=kind)
         try:
-            return pa.ipc.open_stream(_accepted(answer).content).read_all()
-        except pa.ArrowInvalid as error:
-            raise RemoteError(f"The service's answer broke off: {error}", ExitCode.FAILURE) from error
+            answer = self._client.send(request, stream=True)
+            if not answer.is_success:
+                answer.read()
+        except httpx.HTTPError as error:
+            raise self._silent(error) from error
+        return RemoteRows(_accepted(answer))
 
     def rekey(self, text: str, *, is_dry_run: bool) -> dict[str, object]:
         """Have the service bring this public suffix list into force, or tell what that would change."""
@@ -180,8 +204,98 @@ class RunningService:
         try:
             return self._client.request(method, path, content=content, headers=sent, timeout=timeout)
         except httpx.HTTPError as error:
-            sentence = f"The service at {self._client.base_url} (pid {self.pid}) does not answer: {error}."
-            raise RemoteError(sentence, ExitCode.FAILURE) from error
+            raise self._silent(error) from error
+
+    def _silent(self, error: Exception) -> RemoteError:
+        url = self._client.base_url
+        # Never the user and password of a URL.
+        named = url.copy_with(username=None, password=None) if url.userinfo else url
+        process = "" if self.pid is None else f" (pid {self.pid})"
+        return RemoteError(f"The service at {named}{process} does not answer: {error}.", ExitCode.FAILURE)
+
+
+class RemoteRows:
+    """The rows of an answer, read as they arrive; iterate once, then close."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        """Take an answer whose body was not read. Raises RemoteError if that is no Arrow stream."""
+        self._answer = answer
+        try:
+            with _broken_off():
+                self._reader = pa.ipc.open_stream(io.BufferedReader(_Body(answer), _BODY_BYTES))
+        except BaseException:
+            answer.close()
+            raise
+        self.schema: pa.Schema = self._reader.schema
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def __iter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        """Return the next rows. Raises RemoteError if the answer breaks off."""
+        with _broken_off():
+            return self._reader.read_next_batch()
+
+    def close(self) -> None:
+        """Let the service hear that nobody reads on."""
+        self._answer.close()
+
+
+class _Body(io.RawIOBase):
+    """The body of an answer as a file."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self._pieces = answer.iter_bytes()
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Buffer) -> int:
+        view = memoryview(target).cast("B")
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = piece
+        size = min(len(view), len(self._left))
+        view[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
+
+
+@contextmanager
+def _broken_off() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, pa.ArrowInvalid, OSError) as error:
+        raise RemoteError(f"The service's answer broke off: {error}", ExitCode.FAILURE) from error
+
+
+def service_at(
+    url: str, timeout_seconds: float, token: str | None = None, *, verify: ssl.SSLContext | bool = True
+) -> RunningService:
+    """Return the service at a URL, such as http://127.0.0.1:8640, without asking it anything yet.
+
+    `token` is sent as `Authorization: Bearer`; `verify` says whom to trust by TLS. Raises ConfigError.
+    """
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    timeout = httpx.Timeout(timeout_seconds + _ANSWER_MARGIN_SECONDS, connect=_CONNECT_SECONDS)
+    try:
+        client = httpx.Client(base_url=url, timeout=timeout, headers=headers, verify=verify, trust_env=False)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ConfigError(f"This is no URL of a service ({error}); wanted http://host:port.") from error
+    return RunningService(client, None)
 
 
 def find_service(config: Config) -> RunningService | None:
@@ -197,20 +311,40 @@ def find_service(config: Config) -> RunningService | None:
         sql_port = None if told.get("sql_port") is None else int(told["sql_port"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # An address that stands for all of them is no one's to connect to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     address = f"[{host}]" if ":" in host else host
-    timeout = httpx.Timeout(
-        config.statement_timeout_seconds + _ANSWER_MARGIN_SECONDS, connect=_CONNECT_SECONDS
-    )
     # No proxy of the environment stands between a command and its own machine.
-    client = httpx.Client(base_url=f"http://{address}:{port}", timeout=timeout, trust_env=False)
-    service = RunningService(client, pid, sql_port=sql_port)
+    token = None if config.http_token_file is None else read_token(config.http_token_file)
+    scheme = "http" if config.http_tls_certfile is None else "https"
+    service = service_at(
+        f"{scheme}://{address}:{port}",
+        config.statement_timeout_seconds,
+        token,
+        verify=_trust(config.http_tls_certfile),
+    )
+    service.pid, service.sql_port = pid, sql_port
     try:
         if service.told_pid() == pid:
             return service
     except RemoteError:
         pass
-    client.close()
+    service.close()
     return None
+
+
+def _trust(certfile: Path | None) -> ssl.SSLContext | bool:
+    """Trust the configured certificate and no other, by whatever name its service is reached here."""
+    if certfile is None:
+        return True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(certfile)
+    except OSError as error:
+        raise ConfigError(f"http_tls_certfile = {certfile} cannot be read ({error}).") from error
+    return context
 
 
 def need_service(config: Config) -> RunningService:

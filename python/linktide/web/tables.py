@@ -1,0 +1,327 @@
+"""The tables of a domain's page: what each asks, shows and plots. An entry is a table, its CSV and its JSON.
+
+Parameters of every statement: the domain, the most rows. A statement names `target_domain` so that it reads
+the few blocks that hold the domain, and no column that it does not show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from linktide.web.velocity import BASELINE_DAYS, daily
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from linktide.web.velocity import Baseline
+
+    Row = Mapping[str, Any]
+    Plot = Mapping[str, object]
+
+SHOWN_ROWS: Final = 20
+"""Rows on the page; the files have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as people see it."""
+
+    key: str
+    label: str
+    kind: str = "text"
+    """text, url, domain, number, points, flag, day, moment or usual: how it is written and on which side."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainTable:
+    """One table of a domain."""
+
+    name: str
+    title: str
+    about: str
+    sql: str
+    columns: tuple[Column, ...]
+    plot: Callable[[Sequence[Row]], Plot | None] | None = None
+    shape: Callable[[pa.Table, int], pa.Table] | None = None
+    """Makes the rows to show of those read; the most of them is told."""
+    is_by_day: bool = False
+    """The most rows are days: the page shows as many as it is asked for."""
+    is_wide: bool = False
+    """It takes the whole width of the page; others stand in pairs."""
+    plot_label: str = ""
+    empty: str = "Nothing yet."
+
+    @property
+    def shares(self) -> list[str]:
+        """The columns whose numbers are also shown beside the greatest of them."""
+        return [column.key for column in self.columns if column.kind == "share"]
+
+
+def _velocity_rows(read: pa.Table, most_days: int) -> pa.Table:
+    rows = read.to_pylist()
+    counts = {row["day"]: (row["gained"], row["lost"]) for row in rows}
+    days = daily(counts, rows[0]["today"], most_days) if rows else []
+
+    def usual(figure: Callable[[Baseline], float]) -> pa.Array:
+        return pa.array([figure(one.usual) if one.usual.is_known else None for one in days], pa.float64())
+
+    return pa.table(
+        {
+            "day": pa.array([one.day for one in days], pa.timestamp("us", "UTC")),
+            "gained": pa.array([one.gained for one in days], pa.int64()),
+            "lost": pa.array([one.lost for one in days], pa.int64()),
+            "net": pa.array([one.gained - one.lost for one in days], pa.int64()),
+            "usual_gained": usual(lambda baseline: baseline.mean),
+            "usual_low": usual(lambda baseline: baseline.low),
+            "usual_high": usual(lambda baseline: baseline.high),
+        }
+    ).sort_by([("day", "descending")])
+
+
+def _times(rows: Sequence[Row], key: str) -> list[int]:
+    def at(row: Row) -> int:
+        moment: datetime = row[key]
+        return int(moment.timestamp())
+
+    return [at(row) for row in rows]
+
+
+def _velocity_plot(rows: Sequence[Row]) -> Plot | None:
+    days = rows[::-1]
+    return {
+        "x": _times(days, "day"),
+        "series": [
+            {"label": "Gained", "kind": "bars", "tone": "gain", "values": [row["gained"] for row in days]},
+            {"label": "Lost", "kind": "bars", "tone": "loss", "values": [-row["lost"] for row in days]},
+            {
+                "label": "Usually at most",
+                "kind": "band",
+                "tone": "muted",
+                "values": [row["usual_high"] for row in days],
+            },
+            {
+                "label": "at least",
+                "kind": "band",
+                "tone": "muted",
+                "values": [row["usual_low"] for row in days],
+            },
+        ],
+    }
+
+
+def _growth_plot(rows: Sequence[Row]) -> Plot | None:
+    days = rows[::-1]
+    values = [row["refdomains"] for row in days]
+    return {
+        "x": _times(days, "day"),
+        "series": [{"label": "Referring domains", "kind": "area", "tone": "main", "values": values}],
+    }
+
+
+def _authority_plot(rows: Sequence[Row]) -> Plot | None:
+    told = [row for row in rows[::-1] if row["domain_authority"] is not None]
+    if not told:
+        return None
+    series = [
+        {
+            "label": "Authority",
+            "kind": "step",
+            "tone": "main",
+            "values": [row["domain_authority"] for row in told],
+        }
+    ]
+    if any(row["trust"] is not None for row in told):
+        trust = [row["trust"] for row in told]
+        series.append({"label": "Trust", "kind": "step", "tone": "gain", "values": trust})
+    return {"x": _times(told, "scored_at"), "series": series, "has_time": True}
+
+
+_VELOCITY: Final = """
+SELECT date_trunc('day', v.hour) AS day, CAST(sum(v.new_links + v.restored_links) AS BIGINT) AS gained,
+       CAST(sum(v.lost_links) AS BIGINT) AS lost,
+       (SELECT date_trunc('day', w.clock) FROM internal.writer w) AS today
+FROM internal.velocity_delta v
+WHERE v.target_domain = $1
+GROUP BY day
+HAVING gained <> 0 OR lost <> 0
+ORDER BY day DESC
+LIMIT $2
+"""
+_GROWTH: Final = """
+SELECT day, new_refdomains, CAST(sum(new_refdomains) OVER (ORDER BY day) AS BIGINT) AS refdomains
+FROM (
+    SELECT date_trunc('day', began_at) AS day, count(*) AS new_refdomains
+    FROM (SELECT min(started_at) AS began_at FROM backlinks WHERE target_domain = $1 GROUP BY source_domain)
+    GROUP BY day
+)
+ORDER BY day DESC
+LIMIT $2
+"""
+_REFDOMAINS: Final = """
+SELECT source_domain, domain_authority, backlinks, dofollow_backlinks
+FROM refdomains
+WHERE target_domain = $1
+ORDER BY domain_authority DESC NULLS LAST, backlinks DESC, source_domain
+LIMIT $2
+"""
+_BACKLINKS: Final = """
+SELECT source_url, target_url, anchor, is_dofollow, domain_authority, page_authority, started_at
+FROM backlinks
+WHERE target_domain = $1
+ORDER BY domain_authority DESC NULLS LAST, page_authority DESC NULLS LAST, started_at DESC, link_id
+LIMIT $2
+"""
+_ANCHORS: Final = """
+SELECT anchor, refdomains, backlinks, dofollow_backlinks
+FROM anchors
+WHERE target_domain = $1
+ORDER BY refdomains DESC, backlinks DESC, anchor
+LIMIT $2
+"""
+# Not by new_lost: that looks up the event behind every turn, which is not shown here.
+_CHANGES: Final = """
+SELECT t.changed_at, t.change, l.source_url, l.target_url, l.anchor, t.lost_reason
+FROM internal.life_turns t
+JOIN internal.links l
+    ON l.link_id = t.link_id AND l.target_domain = t.target_domain AND l.source_domain <> l.target_domain
+WHERE t.target_domain = $1
+ORDER BY t.changed_at DESC, t.link_id, t.change
+LIMIT $2
+"""
+_AUTHORITY: Final = """
+SELECT scored_at, domain_authority, trust
+FROM authority_history
+WHERE domain_name = $1
+ORDER BY scored_at DESC
+LIMIT $2
+"""
+
+TABLES: Final = (
+    DomainTable(
+        "velocity",
+        "Velocity",
+        "Links that began and ended, by day (UTC). The band is what is usual: the mean of the links gained "
+        f"on the {BASELINE_DAYS} days before, give or take one width. Late events revise past days.",
+        _VELOCITY,
+        (
+            Column("day", "Day", "day"),
+            Column("gained", "Gained", "number"),
+            Column("lost", "Lost", "number"),
+            Column("net", "Net", "signed"),
+            Column("usual_gained", "Usually gained", "usual"),
+        ),
+        _velocity_plot,
+        _velocity_rows,
+        is_by_day=True,
+        is_wide=True,
+        plot_label="Links gained and lost a day, beside what is usual",
+        empty="No link to this domain has come or gone yet.",
+    ),
+    DomainTable(
+        "growth",
+        "Growth",
+        "Domains that link here now, by the day their oldest live link began.",
+        _GROWTH,
+        (
+            Column("day", "Day", "day"),
+            Column("new_refdomains", "New domains", "number"),
+            Column("refdomains", "Domains so far", "number"),
+        ),
+        _growth_plot,
+        is_by_day=True,
+        plot_label="Referring domains over time",
+        empty="No other domain links here now.",
+    ),
+    DomainTable(
+        "authority",
+        "Authority",
+        "Published scores over event time; a new one is published when the shown value moves.",
+        _AUTHORITY,
+        (
+            Column("scored_at", "Time (UTC)", "moment"),
+            Column("domain_authority", "Authority", "points"),
+            Column("trust", "Trust", "points"),
+        ),
+        _authority_plot,
+        plot_label="Authority over time",
+        empty="No score has been published yet.",
+    ),
+    DomainTable(
+        "refdomains",
+        "Referring domains",
+        "Domains with at least one live link here, those of most authority first.",
+        _REFDOMAINS,
+        (
+            Column("source_domain", "Domain", "domain"),
+            Column("domain_authority", "Authority", "points"),
+            Column("backlinks", "Live links", "number"),
+            Column("dofollow_backlinks", "Followed", "number"),
+        ),
+        empty="No other domain links here now.",
+    ),
+    DomainTable(
+        "anchors",
+        "Anchors",
+        "What the live links say, by how many domains say it.",
+        _ANCHORS,
+        (
+            Column("anchor", "Anchor", "anchor"),
+            Column("refdomains", "Domains", "share"),
+            Column("backlinks", "Live links", "number"),
+            Column("dofollow_backlinks", "Followed", "number"),
+        ),
+        empty="No link from another domain is live.",
+    ),
+    DomainTable(
+        "backlinks",
+        "Top backlinks",
+        "Live links from other domains, those of most authority first.",
+        _BACKLINKS,
+        (
+            Column("source_url", "From", "url"),
+            Column("target_url", "To", "url"),
+            Column("anchor", "Anchor"),
+            Column("is_dofollow", "Followed", "flag"),
+            Column("domain_authority", "Domain authority", "points"),
+            Column("started_at", "Since", "day"),
+        ),
+        is_wide=True,
+        empty="No link from another domain is live.",
+    ),
+    DomainTable(
+        "changes",
+        "New and lost links",
+        "Each time a link from another domain began or ended, the newest first.",
+        _CHANGES,
+        (
+            Column("changed_at", "Time (UTC)", "moment"),
+            Column("change", "Change", "change"),
+            Column("source_url", "From", "url"),
+            Column("target_url", "To", "url"),
+            Column("anchor", "Anchor"),
+            Column("lost_reason", "Reason"),
+        ),
+        is_wide=True,
+        empty="No link has come or gone yet.",
+    ),
+)
+"""In the order of the page."""
+
+
+def table_named(name: str) -> DomainTable | None:
+    """Return a table by its name."""
+    return next((table for table in TABLES if table.name == name), None)
+
+
+def rows_to_read(table: DomainTable, most_rows: int) -> int:
+    """Return how many rows the statement of a table is asked for to show so many."""
+    return most_rows + BASELINE_DAYS if table.shape is not None else most_rows
+
+
+def shaped(table: DomainTable, read: pa.Table, most_rows: int) -> pa.Table:
+    """Return the rows of a table of those that its statement returned."""
+    return read if table.shape is None else table.shape(read, most_rows)

@@ -1,0 +1,1 @@
+"""`linktide.connect`, on real services and files."""
