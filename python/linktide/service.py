@@ -218,7 +218,7 @@ class Service:
                 source.open(stored)
             self._alerts.opened(session, database, index, readers)
             self.state.is_up(session, index, database, readers)
-            self._recovery.opened(Workplace(database, writer, index, decoder))
+            self._recovery.opened(Workplace(database, writer, index, decoder, self._alerts.desk.past))
             self._suffixes.served()
             if not self._ends_by_itself:
                 self._segments.begin(database)
