@@ -209,6 +209,13 @@ class AlertDesk:
             self._store(writer.database.connection, changes, noted_at)
         self.stored()
 
+    def strike(self, writer: StoreWriter) -> None:
+        """Strike off calls that were answered, at the end of a session. Raises what a transaction does."""
+        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        if struck:
+            with writer.transaction("strike off calls"):
+                alert_rows.strike_notices(writer.database.connection, struck, writer.now())
+
     # --- any thread ----------------------------------------------------------------------------------------
 
     def answered(self, notice_id: str) -> None:

@@ -342,6 +342,8 @@ class Service:
     def _close_store(self, writer: StoreWriter, index: LinkIndex) -> None:
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
         with suppress(LinktideError):
+            self._alerts.closing(writer)
+        with suppress(LinktideError):
             if not self._suffixes.is_asked:
                 self._snapshots.finish(writer, index)
             writer.checkpoint()
