@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from linktide import alert_turns
 from linktide.alert_gauges import tell_alerts, tell_domains
+from linktide.alert_news import BatchNews, has_gaps, offsets_of
 from linktide.alerts.book import AlertBook
 from linktide.alerts.catalogue import BY_NAME
 from linktide.alerts.change import Change
@@ -42,20 +43,6 @@ if TYPE_CHECKING:
 _DAY_US: Final = 24 * HOUR_US
 _KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
 _MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
-
-
-@dataclass(frozen=True, slots=True)
-class BatchNews:
-    """What a batch tells the alerts; taken when the index has it, judged when the store does."""
-
-    clock_us: int | None
-    turns: pa.Table
-    """As `alert_turns.SCHEMA` has them."""
-    scores: Mapping[str, float]
-    advances: Sequence[Advance]
-    is_catching_up: bool = False
-    timed: pa.Array = field(default_factory=lambda: alert_turns.timed_losses(None))
-    """Links whose life time alone ended: while records wait, one of them may bring the sighting."""
 
 
 @dataclass(slots=True)
@@ -146,7 +133,7 @@ class AlertDesk:
             return
         hour = clock_us // HOUR_US
         is_new_hour = hour != self._hour
-        if not (news.turns.num_rows or is_new_hour or self._held.num_rows or _has_gaps(news.advances)):
+        if not (news.turns.num_rows or is_new_hour or self._held.num_rows or has_gaps(news.advances)):
             return
         touched = self._count(news.turns, hour, connection, is_new_hour=is_new_hour)
         if is_new_hour and news.scores:
@@ -158,9 +145,9 @@ class AlertDesk:
                     del kept[old]
         self._hour = hour
         self._moved = None if is_new_hour or self._moved is None else self._moved | touched
+        touched |= alert_turns.names_in(news.turns) | alert_turns.names_in(self._held)
         turns = self._release(news, connection)
         waiting = alert_turns.names_in(self._held)
-        touched |= alert_turns.names_in(turns)
         offsets = offsets_of(news.advances)
         changes = self._moments(turns, connection, offsets, hour)
         if touched or is_new_hour:
@@ -270,12 +257,18 @@ class AlertDesk:
         hour: int,
     ) -> list[Change]:
         """Return alerts of single links, and of the past what would have been a spike."""
-        own = pa.array([name for name, role in self.tracked if role == "own"], pa.string())
-        told = list(alert_turns.moments(turns, own))
-        lost = {link for one in told if one.change == "lost" for link in one.at_us}
-        flipped = {link for one in told if one.change != "lost" for link in one.at_us} - lost
-        names = {one.domain_name for one in told}
-        found = self._important.find(connection, hour, lost, flipped, names)
+        own = [name for name, role in self.tracked if role == "own"]
+        told = list(alert_turns.moments(turns, pa.array(own, pa.string())))
+        lost, flipped = (
+            {
+                link: (one.domain_name, *points)
+                for one in told
+                if (one.change == "lost") == is_loss
+                for link, points in one.points.items()
+            }
+            for is_loss in (True, False)
+        )
+        found = self._important.find(connection, hour, lost, flipped, own)
         groups = [(one, [found[link] for link in found if link in one.at_us][:SHOWN_ROWS]) for one in told]
         shown = {row["link_id"]: row for _, rows in groups for row in rows}
         tell_more(connection, shown, lost)
@@ -384,21 +377,3 @@ class AlertDesk:
             alert_rows.add_notices(connection, notices_of(changes), noted_at)
             self._waiting = alert_rows.count_waiting(connection)
         self._changes += changes
-
-
-def _has_gaps(advances: Iterable[Advance]) -> bool:
-    return any(jump.kind != "begun" for one in advances for jump in one.jumps)
-
-
-def offsets_of(advances: Iterable[Advance]) -> list[dict[str, object]]:
-    """Return the stretches of a batch as rows."""
-    return [
-        {
-            "source_name": one.partition.cluster,
-            "topic": one.partition.topic,
-            "source_partition": one.partition.number,
-            "first_offset": one.expected_offset or 0,
-            "end_offset": one.next_offset,
-        }
-        for one in advances
-    ]

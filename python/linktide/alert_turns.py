@@ -22,9 +22,11 @@ SCHEMA: Final = pa.schema(
         ("changed_at", _STAMP),
         ("is_dofollow", pa.bool_()),
         ("is_recent", pa.bool_()),
+        ("page_authority", pa.float64()),
+        ("domain_authority", pa.float64()),
     ]
 )
-"""What of them alerts look at; `change` is new, restored, lost or unfollowed."""
+"""What of them alerts look at; `change` is new, restored, lost or unfollowed, authority is of the source."""
 NONE: Final = SCHEMA.empty_table()
 _COLUMN: Final = {(False, True): 0, (False, False): 1, (True, True): 2, (True, False): 3}
 """(is lost, is dofollow) → its place among the counts of an hour; see `velocity.COLUMNS`."""
@@ -32,13 +34,15 @@ _COLUMN: Final = {(False, True): 0, (False, False): 1, (True, True): 2, (True, F
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Links to one domain that were lost, or are followed no more, in one batch."""
+    """Links to one domain that were lost, or are followed no more, in one batch, and come from somewhere."""
 
     change: str
     domain_name: str
     is_recent: bool
     at_us: Mapping[int, int]
     """Link → µs since 1970."""
+    points: Mapping[int, tuple[float, float]]
+    """Link → authority of its page and of its domain, as last written."""
 
 
 def turns_of(batch: object, *, is_past: bool = False) -> pa.Table:
@@ -93,21 +97,29 @@ def counted(turns: pa.Table) -> dict[tuple[str, int], list[int]]:
 
 
 def moments(turns: pa.Table, own: pa.Array) -> Iterator[Moment]:
-    """Yield what single links tell of the own domains, the news first."""
+    """Yield what single links with authority tell of the own domains, the news first."""
     told = turns.filter(
         pc.and_(
-            pc.is_in(turns["change"], value_set=pa.array(["lost", "unfollowed"])),
-            pc.is_in(turns["domain_name"], value_set=own),
+            pc.and_(
+                pc.is_in(turns["change"], value_set=pa.array(["lost", "unfollowed"])),
+                pc.is_in(turns["domain_name"], value_set=own),
+            ),
+            pc.greater(pc.max_element_wise(turns["page_authority"], turns["domain_authority"]), 0.0),
         )
     )
     if not told.num_rows:
         return
     told = told.set_column(told.column_names.index("changed_at"), "at", told["changed_at"].cast(pa.int64()))
     keys = ["change", "domain_name", "is_recent"]
-    groups = told.group_by(keys, use_threads=False).aggregate([("link_id", "list"), ("at", "list")])
+    groups = told.group_by(keys, use_threads=False).aggregate(
+        [(name, "list") for name in ("link_id", "at", "page_authority", "domain_authority")]
+    )
     for one in groups.sort_by([("is_recent", "descending")]).to_pylist():
-        at_us = dict(zip(one["link_id_list"], one["at_list"], strict=True))
-        yield Moment(one["change"], one["domain_name"], one["is_recent"], at_us)
+        links = one["link_id_list"]
+        at_us = dict(zip(links, one["at_list"], strict=True))
+        points = zip(one["page_authority_list"], one["domain_authority_list"], strict=True)
+        points_of = dict(zip(links, points, strict=True))
+        yield Moment(one["change"], one["domain_name"], one["is_recent"], at_us, points_of)
 
 
 def past_days(turns: pa.Table) -> dict[str, set[int]]:

@@ -33,7 +33,7 @@ def series_name(name: str, labels: Sequence[str], values: Sequence[str]) -> str:
         return name
     pairs = ",".join(
         f'{label}="{value.encode("utf-8", "replace").decode("utf-8").translate(_IN_LABEL)}"'
-        for label, value in zip(labels, values, strict=True)
+        for label, value in sorted(zip(labels, values, strict=True))
     )
     return f"{name}{{{pairs}}}"
 

@@ -67,7 +67,16 @@ WAITING_NOTICES: Final = """
 SELECT notice_id, body FROM internal.alert_notices WHERE delivered_at IS NULL ORDER BY noted_at, notice_id
 """
 """The calls not answered yet, the oldest first."""
-_TURN_TYPES: Final = ("UBIGINT", "VARCHAR", "VARCHAR", "TIMESTAMPTZ", "BOOLEAN", "BOOLEAN")
+_TURN_TYPES: Final = (
+    "UBIGINT",
+    "VARCHAR",
+    "VARCHAR",
+    "TIMESTAMPTZ",
+    "BOOLEAN",
+    "BOOLEAN",
+    "DOUBLE",
+    "DOUBLE",
+)
 _KEPT_NOTICES: Final = timedelta(days=30)
 
 

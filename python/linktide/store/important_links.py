@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -73,67 +74,87 @@ WHERE a.target_domain IN ({names}) AND list_contains($links, a.link_id)
 """
 
 Row = dict[str, Any]
+Asked = tuple[str, float, float]
+"""Target of a link, authority of its page and of its domain as the core has them."""
+_ROUNDED: Final = 1e-3
 
 
 @dataclass(slots=True)
 class ImportantLinks:
     """Answers by the tables of a batch, and keeps for a while what a link must reach."""
 
-    _marks: dict[str, tuple[int, float, float]] = field(default_factory=dict)
-    """Target → hour since 1970, least authority of its best pages and of its foremost domains."""
+    _hour: int | None = None
+    """Since 1970; when the marks were found."""
+    _marks: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Target → least authority of its best pages and of its foremost domains."""
 
     def find(
         self,
         connection: DuckDBPyConnection,
         hour: int,
-        lost: Iterable[int],
-        live: Iterable[int],
-        names: set[str],
+        lost: Mapping[int, Asked],
+        live: Mapping[int, Asked],
+        own: Sequence[str],
     ) -> dict[int, Row]:
-        """Return those that matter of the links to these targets, the best of each first.
+        """Return those of the links that matter to their targets, which are some of the own, the best first.
 
         Lost ones matter if their page was among the best, max(5, 1 %), or if they were the last of a domain
         in the top tenth; live ones if either the page or the domain is.
         """
-        if not names or not _is_authority_shown(connection):
+        asked = {**live, **lost}
+        if not asked or not _is_authority_shown(connection):
             return {}
-        gone = set(lost)
-        self._look(connection, hour, gone, names)
-        known = [name for name in names if name in self._marks]
-        if not known:
+        self._look(connection, hour, list(lost), {one[0] for one in asked.values()}, own)
+        links = [link for link, one in asked.items() if self._may_matter(*one)]
+        if not links:
             return {}
+        known = sorted({asked[link][0] for link in links})
         marks = [self._marks[name] for name in known]
         found = _rows(
             connection,
             _ASKED,
             known,
             {
-                "links": [*gone, *live],
+                "links": links,
                 "marked": known,
-                "page_marks": [one[1] for one in marks],
-                "domain_marks": [one[2] for one in marks],
+                "page_marks": [one[0] for one in marks],
+                "domain_marks": [one[1] for one in marks],
             },
         )
-        return {row["link_id"]: row for row in _with_links_left(connection, found, gone)}
+        return {row["link_id"]: row for row in _with_links_left(connection, found, lost)}
 
-    def _look(self, connection: DuckDBPyConnection, hour: int, lost: set[int], names: set[str]) -> None:
-        stale = [
-            name
-            for name in sorted(names)
-            if name not in self._marks or not 0 <= hour - self._marks[name][0] < KEPT_HOURS
-        ]
-        if not stale:
+    def _may_matter(self, target: str, page: float, domain: float) -> bool:
+        """Tell whether to ask the tables; the core holds scores in fewer digits than these."""
+        found = self._marks.get(target)
+        if found is None:
+            return False
+        return page > max(found[0] - _ROUNDED, 0) or domain > max(found[1] - _ROUNDED, 0)
+
+    def _look(
+        self,
+        connection: DuckDBPyConnection,
+        hour: int,
+        lost: Sequence[int],
+        names: set[str],
+        own: Sequence[str],
+    ) -> None:
+        """Find the marks anew if they are too old, those of all own domains by one statement."""
+        is_known = names <= self._marks.keys()
+        if is_known and self._hour is not None and 0 <= hour - self._hour < KEPT_HOURS:
             return
-        told = connection.execute(*_bound(_MARKS, stale, {"lost": list(lost)})).fetchall()
-        for name, page_mark, domain_mark in told:
-            self._marks[name] = hour, page_mark, domain_mark
+        told = connection.execute(*_bound(_MARKS, own, {"lost": lost})).fetchall()
+        self._hour = hour
+        # A domain without a link has no mark, and none of its links can matter.
+        self._marks = dict.fromkeys(own, (math.inf, math.inf)) | {
+            name: (page_mark, domain_mark) for name, page_mark, domain_mark in told
+        }
 
 
 def _is_authority_shown(connection: DuckDBPyConnection) -> bool:
     return bool(connection.execute("SELECT is_authority_shown FROM internal.writer").fetchall()[0][0])
 
 
-def _with_links_left(connection: DuckDBPyConnection, found: Sequence[Row], lost: set[int]) -> list[Row]:
+def _with_links_left(connection: DuckDBPyConnection, found: Sequence[Row], lost: Container[int]) -> list[Row]:
     """Leave out lost links whose page is none of the best and whose domain links here still."""
     asked = {(row["target_domain"], row["source_domain"]) for row in found if row["link_id"] in lost}
     left: dict[tuple[str, str], int] = {}
@@ -153,16 +174,15 @@ def _with_links_left(connection: DuckDBPyConnection, found: Sequence[Row], lost:
     return kept
 
 
-def tell_more(connection: DuckDBPyConnection, found: Mapping[int, Row], lost: Iterable[int]) -> None:
+def tell_more(connection: DuckDBPyConnection, found: Mapping[int, Row], lost: Container[int]) -> None:
     """Add to rows what links say, and to the lost ones why they were lost."""
     if not found:
         return
-    gone = set(lost)
     targets = sorted({row["target_domain"] for row in found.values()})
     for row in _rows(connection, _TOLD, targets, {"links": list(found)}):
         one = found[row["link_id"]]
         one |= {"anchor": row["anchor"], "rel": row["rel"]}
-        if row["link_id"] in gone:
+        if row["link_id"] in lost:
             one["lost_reason"] = row["lost_reason"]
 
 
