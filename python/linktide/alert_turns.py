@@ -120,9 +120,10 @@ def moments(turns: pa.Table, own: pa.Array) -> Iterator[Moment]:
     for one in groups.sort_by([("is_recent", "descending")]).to_pylist():
         links = one["link_id_list"]
         at_us = dict(zip(links, one["at_list"], strict=True))
+        columns = (one[f"{name}_list"] for name in _ASKED)
         asked = [
-            Asked(link, one["domain_name"], *of, is_lost=one["change"] == "lost")
-            for link, *of in zip(links, *(one[f"{name}_list"] for name in _ASKED), strict=True)
+            Asked(link, one["domain_name"], key, page, domain, is_lost=one["change"] == "lost")
+            for link, key, page, domain in zip(links, *columns, strict=True)
         ]
         yield Moment(one["change"], one["domain_name"], one["is_recent"], at_us, asked)
 
