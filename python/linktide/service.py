@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from linktide.alerting import Alerting
 from linktide.authority_desk import AuthorityDesk
 from linktide.backoff import Backoff
 from linktide.configured import (
@@ -33,7 +34,6 @@ from linktide.pipeline import Parts, Session
 from linktide.publisher import Publisher
 from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
-    MOST_TRACKED,
     index_options,
     read_seeds,
     reseed_index,
@@ -101,8 +101,7 @@ class Service:
         self._stop = threading.Event()
         self._ends_by_itself = ends = stop_when_exhausted
         self.stopped_by: int | None = None
-        self._reload = reload
-        self._is_reload_asked = False
+        self._reload, self._is_reload_asked = reload, False
         self._has_begun = False
         self._metrics = Metrics()
         self._memory = MemoryLimit(config.index_memory_limit, self._metrics, ends_by_itself=ends)
@@ -125,7 +124,7 @@ class Service:
             self._push,
             self._suffixes,
             authority=self._authority,
-            most_tracked=MOST_TRACKED,
+            most_tracked=config.tracked_max,
             snapshot=self._snapshots.told,
             segments=self._segments.told,
             recovery=self._recovery,
@@ -135,6 +134,7 @@ class Service:
         self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
         self._publisher = Publisher(config, self._recovery, self._metrics, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
+        self._alerts = Alerting(config, self._metrics, self.state.tracked, now_us, is_calling=not ends)
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
@@ -143,7 +143,7 @@ class Service:
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         watching = self._suffixes.watching(is_on=not self._ends_by_itself)
-        with self._signals(), watching, self._http(), self._sql, self._publisher:
+        with self._signals(), watching, self._http(), self._sql, self._publisher, self._alerts:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -216,8 +216,9 @@ class Service:
             session = Session(parts, pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
+            self._alerts.opened(session, database, index, readers)
             self.state.is_up(session, index, database, readers)
-            self._recovery.opened(Workplace(database, writer, index, decoder))
+            self._recovery.opened(Workplace(database, writer, index, decoder, self._alerts.desk.past))
             self._suffixes.served()
             if not self._ends_by_itself:
                 self._segments.begin(database)
@@ -241,6 +242,7 @@ class Service:
             )
             self._suffixes.closed()
             self._authority.closed()
+            self._alerts.closed()
             self._snapshots.abandon()
             self._close_sources()
             self._segments.end()
@@ -259,6 +261,7 @@ class Service:
         )
         self._snapshots.opened(database, index, time.monotonic() - began_at)
         warn_of_unknown(index, options.seeds)
+        self._alerts.restored(database)
         self._suffixes.opened(database)
         self._authority.opened(database, index, options)
         self._look_at_domains(SuffixList(database.pins.psl_text))
@@ -280,11 +283,15 @@ class Service:
             writer,
             self._report,
             self._counters,
+            self._alerts.desk,
             self._memory,
             stored,
             between_batches=lambda: self._between_batches(writer, index),
             is_turn_wanted=lambda: (
-                self._is_reload_asked or self._snapshots.is_due or self._recovery.is_waiting
+                self._is_reload_asked
+                or self._snapshots.is_due
+                or self._recovery.is_waiting
+                or self._alerts.is_due
             ),
             upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
             pause_reason=self._pauses.reason,
@@ -304,6 +311,7 @@ class Service:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
+        self._alerts.step(writer)
         return is_reseeded | self._recovery.take_turn()
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
@@ -333,6 +341,8 @@ class Service:
 
     def _close_store(self, writer: StoreWriter, index: LinkIndex) -> None:
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
+        with suppress(LinktideError):
+            self._alerts.closing(writer)
         with suppress(LinktideError):
             if not self._suffixes.is_asked:
                 self._snapshots.finish(writer, index)

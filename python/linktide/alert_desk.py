@@ -1,0 +1,382 @@
+"""Where alerts meet the store: judged in the transaction of their batch, told once it is stored."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from linktide import alert_turns
+from linktide.alert_gauges import tell_alerts, tell_domains
+from linktide.alert_news import BatchNews, has_gaps, offsets_of
+from linktide.alerts.book import AlertBook
+from linktide.alerts.catalogue import BY_NAME
+from linktide.alerts.change import Change
+from linktide.alerts.facts import WEEK_HOURS, ServiceFacts
+from linktide.alerts.history import past_spikes
+from linktide.alerts.notice import notices_of
+from linktide.alerts.rule import Finding
+from linktide.alerts.service_rules import INDEX_WIDE_SHIFT
+from linktide.alerts.velocity import (
+    HOUR_US,
+    KEPT_HOURS,
+    DomainHours,
+)
+from linktide.store import alert_rows
+from linktide.store.important_links import SHOWN_ROWS, ImportantLinks, tell_more
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from linktide.alert_watch import AlertWatch
+    from linktide.index import LinkIndex, Rows
+    from linktide.metrics.values import Metrics
+    from linktide.store.writer import Advance, StoreWriter
+
+_DAY_US: Final = 24 * HOUR_US
+_KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
+_TELL_SECONDS: Final = 1.0
+_MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
+
+
+@dataclass(slots=True)
+class AlertDesk:
+    """Judges batches and the service, and tells metrics and the webhook of what was stored."""
+
+    metrics: Metrics
+    tracked: Sequence[tuple[str, str]]
+    """(domain, role) of those with alerts of their own."""
+    watch: AlertWatch
+    """Gathers what is known of the service itself."""
+    has_webhook: bool = False
+    on_notice: Callable[[], None] = lambda: None
+    """Called once calls are stored that wait to be made."""
+    _book: AlertBook = field(init=False)
+    _hour: int | None = None
+    """The newest hour that was judged."""
+    _changes: list[Change] = field(default_factory=list)
+    """Of the transaction under way."""
+    _moved: set[str] | None = field(default_factory=set)
+    """Domains with other figures since they were told; None: all."""
+    _told_at: float = float("-inf")
+    _struck: deque[str] = field(default_factory=deque)
+    _held: pa.Table = field(default_factory=alert_turns.SCHEMA.empty_table)
+    """Losses that time alone decided, told while catching up: they are judged once that is over."""
+    _important: ImportantLinks = field(default_factory=ImportantLinks)
+    _waiting: int = 0
+    """Calls that wait."""
+
+    def __post_init__(self) -> None:
+        """Make every series there can be, at 0."""
+        self._book = AlertBook(self.tracked)
+        tell_alerts(self.metrics, self._book)
+        tell_domains(self.metrics, self._book, self._hour or 0, None)
+        for rule in BY_NAME.values():
+            self.metrics.set("linktide_alerts_total", 0.0, rule.name, rule.severity)
+
+    # --- the work thread -----------------------------------------------------------------------------------
+
+    def begin(self, connection: DuckDBPyConnection, clock_us: int | None) -> None:
+        """Hear that a session begins: what was judged by then is read from the tables."""
+        book = AlertBook(self.tracked)
+        names = {name for name, _ in self.tracked}
+        for name, hour, counts in alert_rows.read_hours(connection):
+            if name in names:
+                book.hours.setdefault(name, DomainHours()).add(hour, counts)
+        for name, hour, authority in alert_rows.read_scores(connection):
+            if name in names:
+                book.scores.setdefault(name, {})[hour] = authority
+        book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
+        self._book, self._hour, self._changes, self._moved = book, None, [], set()
+        self._held = alert_rows.read_held(connection).cast(alert_turns.SCHEMA)
+        self._important = ImportantLinks()
+        self._waiting = alert_rows.count_waiting(connection)
+        self.metrics.set("linktide_alert_notices_waiting", self._waiting)
+        if clock_us is not None:
+            self._hour = clock_us // HOUR_US
+        tell_alerts(self.metrics, self._book)
+        tell_domains(self.metrics, self._book, self._hour or 0, None)
+        self.on_notice()
+
+    def taken(
+        self, rows: Rows, index: LinkIndex, advances: Sequence[Advance], *, is_catching_up: bool
+    ) -> BatchNews:
+        """Note what a batch tells, as the index leaves it."""
+        self.watch.arrived(one.partition for one in advances if one.events or one.dead_letters)
+        turns = alert_turns.turns_of(rows.turns)
+        scores = {}
+        if rows.clock_us is not None and rows.clock_us // HOUR_US != self._hour:
+            names = [name for name, _ in self.tracked]
+            numbers = index.domain_numbers(names)
+            scores = {
+                name: one.authority
+                for name, one in zip(names, numbers, strict=True)
+                if one is not None and one.authority is not None
+            }
+        may_be_held = is_catching_up and turns.num_rows
+        timed = alert_turns.timed_losses(rows.tables.get("life_changes") if may_be_held else None)
+        return BatchNews(rows.clock_us, turns, scores, advances, is_catching_up, timed)
+
+    def past(self, rows: Rows) -> Callable[[DuckDBPyConnection, datetime], None]:
+        """Return what judges records that were stored long after they came: they are told as history."""
+        return partial(self._judge_past, alert_turns.turns_of(rows.turns, is_past=True))
+
+    def judge(self, news: BatchNews, connection: DuckDBPyConnection, noted_at: datetime) -> None:
+        """Judge a batch in its own transaction, when its rows are in the tables."""
+        clock_us = news.clock_us
+        if clock_us is None:
+            return
+        hour = clock_us // HOUR_US
+        is_new_hour = hour != self._hour
+        if not (news.turns.num_rows or is_new_hour or self._held.num_rows or has_gaps(news.advances)):
+            return
+        touched = self._count(news.turns, hour, connection, is_new_hour=is_new_hour)
+        if is_new_hour and news.scores:
+            alert_rows.put_scores(connection, hour, news.scores, hour - _KEPT_SCORE_HOURS)
+            for name, authority in news.scores.items():
+                kept = self._book.scores.setdefault(name, {})
+                kept[hour] = authority
+                for old in [one for one in kept if one < hour - _KEPT_SCORE_HOURS]:
+                    del kept[old]
+        self._hour = hour
+        self._moved = None if is_new_hour or self._moved is None else self._moved | touched
+        touched |= alert_turns.names_in(news.turns) | alert_turns.names_in(self._held)
+        turns = self._release(news, connection)
+        waiting = alert_turns.names_in(self._held)
+        offsets = offsets_of(news.advances)
+        changes = self._moments(turns, connection, offsets, hour)
+        if touched or is_new_hour:
+            changes += self._with_sources(
+                self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets, waiting),
+                connection,
+            )
+            own = sum(role == "own" for _, role in self.tracked)
+            facts = ServiceFacts(tracked=own, tracked_in_spike=self._book.in_spike())
+            changes += self._book.judge_service(facts, [INDEX_WIDE_SHIFT], clock_us)
+        changes += self._gaps(news.advances, clock_us, offsets)
+        self._store(connection, changes, noted_at)
+
+    def stored(self) -> None:
+        """Hear that what was judged last is stored."""
+        changes, self._changes = self._changes, []
+        self._tell_domains()
+        self.metrics.set("linktide_alert_notices_waiting", self._waiting)
+        if not changes:
+            return
+        for change in changes:
+            if change.ended_us is None and change.is_loud:
+                self.metrics.add("linktide_alerts_total", 1, change.alert, change.severity)
+        tell_alerts(self.metrics, self._book)
+        self.on_notice()
+
+    def _tell_domains(self) -> None:
+        """Tell the figures of the domains that moved, once a second at most: scrapes are rarer."""
+        now = self.watch.monotonic()
+        if now - self._told_at >= _TELL_SECONDS and (self._moved is None or self._moved):
+            tell_domains(self.metrics, self._book, self._hour or 0, self._moved)
+            self._moved, self._told_at = set(), now
+
+    def tick(self, writer: StoreWriter) -> None:
+        """Judge the service itself, and strike off calls that were answered; between two batches.
+
+        Raises what a transaction does.
+        """
+        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        self._tell_domains()
+        facts = self.watch.look()
+        changes = (
+            [] if facts is None else self._book.judge_service(facts, self.watch.rules, self.watch.now_us())
+        )
+        changes = self._book.explain(changes)
+        if not changes and not struck:
+            return
+        with writer.transaction("store alerts"):
+            noted_at = writer.now()
+            alert_rows.strike_notices(writer.database.connection, struck, noted_at)
+            self._waiting = alert_rows.count_waiting(writer.database.connection)
+            self._store(writer.database.connection, changes, noted_at)
+        self.stored()
+
+    def strike(self, writer: StoreWriter) -> None:
+        """Strike off calls that were answered, at the end of a session. Raises what a transaction does."""
+        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        if struck:
+            with writer.transaction("strike off calls"):
+                alert_rows.strike_notices(writer.database.connection, struck, writer.now())
+
+    # --- any thread ----------------------------------------------------------------------------------------
+
+    def answered(self, notice_id: str) -> None:
+        """Hear that a call was answered."""
+        self._struck.append(notice_id)
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether answered calls wait to be struck off."""
+        return bool(self._struck)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _count(
+        self,
+        turns: pa.Table,
+        hour: int,
+        connection: DuckDBPyConnection,
+        *,
+        is_new_hour: bool,
+    ) -> set[str]:
+        counted = alert_turns.counted(turns)
+        oldest = hour - KEPT_HOURS
+        is_due = is_new_hour and hour % 24 == 0
+        alert_rows.add_hours(connection, counted, oldest if is_due else None)
+        for (name, at), counts in counted.items():
+            self._book.hours.setdefault(name, DomainHours()).add(at, counts)
+        if is_new_hour:
+            for hours in self._book.hours.values():
+                hours.drop_before(oldest)
+        return {name for name, _ in counted}
+
+    def _release(self, news: BatchNews, connection: DuckDBPyConnection) -> pa.Table:
+        """Return the turns to judge: while catching up without those held back, then with them."""
+        turns, held = alert_turns.split(news.turns, news.timed)
+        if held.num_rows:
+            alert_rows.hold(connection, held)
+            self._held = pa.concat_tables([self._held, held])
+        if not news.is_catching_up and self._held.num_rows:
+            # Those that a record took back meanwhile were none.
+            lost = pa.array(alert_rows.release(connection), pa.uint64())
+            still = self._held.filter(pc.is_in(self._held["link_id"], value_set=lost))
+            turns = pa.concat_tables([turns, still])
+            self._held = alert_turns.NONE
+        return turns
+
+    def _moments(
+        self,
+        turns: pa.Table,
+        connection: DuckDBPyConnection,
+        offsets: Sequence[Mapping[str, object]],
+        hour: int,
+    ) -> list[Change]:
+        """Return alerts of single links, and of the past what would have been a spike."""
+        own = [name for name, role in self.tracked if role == "own"]
+        told = list(alert_turns.moments(turns, pa.array(own, pa.string())))
+        # A link that is lost is told as lost alone.
+        asked = {one.link_id: one for moment in told for one in moment.asked if not one.is_lost}
+        asked |= {one.link_id: one for moment in told for one in moment.asked if one.is_lost}
+        found = self._important.find(connection, hour, list(asked.values()), own)
+        groups = [(one, [found[link] for link in found if link in one.at_us][:SHOWN_ROWS]) for one in told]
+        shown = {row["link_id"]: row for _, rows in groups for row in rows}
+        tell_more(connection, shown, {link for link, one in asked.items() if one.is_lost})
+        changes = [self._moment_of(one, found, rows, offsets) for one, rows in groups if rows]
+        changes += self._past_spikes(turns, connection, offsets)
+        # What was told before is not told again: history may come twice, by another feed.
+        past = [one.alert_id for one in changes if one.is_historical]
+        known = alert_rows.known_ids(connection, past)
+        return [one for one in changes if one.alert_id not in known]
+
+    def _moment_of(
+        self,
+        moment: alert_turns.Moment,
+        found: Mapping[int, Mapping[str, Any]],
+        rows: list[dict[str, Any]],
+        offsets: Sequence[Mapping[str, object]],
+    ) -> Change:
+        best = rows[0]
+        word = "lost" if moment.change == "lost" else "not followed any more"
+        others = sum(link in found for link in moment.at_us) - 1
+        more = f" and {others} more" if others else ""
+        return self._book.begin_moment(
+            _MOMENTS[moment.change],
+            moment.domain_name,
+            at_us=moment.at_us[best["link_id"]],
+            mark=best["link_id"],
+            finding=Finding(f"{word}: the link from {best['source_url']}{more}", rows),
+            offsets=offsets,
+            is_historical=not moment.is_recent,
+        )
+
+    def _past_spikes(
+        self, turns: pa.Table, connection: DuckDBPyConnection, offsets: Sequence[Mapping[str, object]]
+    ) -> list[Change]:
+        changes = []
+        for name, days in alert_turns.past_days(turns).items():
+            totals = alert_rows.day_totals(connection, name)
+            for alert, day, finding in past_spikes(totals, days, dict(self.tracked)[name]):
+                changes.append(
+                    self._book.begin_moment(
+                        alert,
+                        name,
+                        at_us=day * _DAY_US,
+                        mark="past",
+                        finding=finding,
+                        offsets=offsets,
+                        is_historical=True,
+                    )
+                )
+        return changes
+
+    def _judge_past(self, turns: pa.Table, connection: DuckDBPyConnection, noted_at: datetime) -> None:
+        if turns.num_rows:
+            self._store(connection, self._moments(turns, connection, (), self._hour or 0), noted_at)
+
+    def _with_sources(self, changes: list[Change], connection: DuckDBPyConnection) -> list[Change]:
+        """Put the source domains behind a spike among its evidence."""
+        told = []
+        for change in changes:
+            if (
+                change.ended_us is None
+                and change.domain_name is not None
+                and change.alert.endswith(("Spike", "Surge"))
+            ):
+                sources = alert_rows.spike_sources(
+                    connection,
+                    change.domain_name,
+                    change.started_us - _DAY_US,
+                    is_loss=change.alert == "LinkLossSpike",
+                )
+                change = replace(change, evidence=[*change.evidence, *sources])  # noqa: PLW2901 - the same, fuller
+                self._book.open[change.alert_id].change = change
+            told.append(change)
+        return told
+
+    def _gaps(
+        self, advances: Iterable[Advance], clock_us: int, offsets: Sequence[Mapping[str, object]]
+    ) -> list[Change]:
+        changes = []
+        for one in advances:
+            for jump in one.jumps:
+                if jump.kind == "begun":
+                    continue
+                row = {
+                    "source": str(one.partition),
+                    "kind": jump.kind,
+                    "left_offset": jump.left_offset,
+                    "resumed_offset": jump.resumed_offset,
+                }
+                finding = Finding(
+                    f"{one.partition} goes on at {jump.resumed_offset}, not {jump.left_offset}", [row]
+                )
+                mark = f"{one.source_id}-{jump.left_offset}"
+                changes.append(
+                    self._book.begin_moment(
+                        "SourceGap", None, at_us=clock_us, mark=mark, finding=finding, offsets=offsets
+                    )
+                )
+        return changes
+
+    def _store(self, connection: DuckDBPyConnection, changes: list[Change], noted_at: datetime) -> None:
+        changes = self._book.explain(changes)
+        if not changes:
+            return
+        alert_rows.append_changes(connection, changes, noted_at)
+        if self.has_webhook:
+            alert_rows.add_notices(connection, notices_of(changes), noted_at)
+            self._waiting = alert_rows.count_waiting(connection)
+        self._changes += changes
