@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts sql-flood wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench-page: build ## The page on the ten million links of bench-store; BENCH_FLA
 
 bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
 	$(BIN)/python benches/sql.py $(BENCH_FLAGS)
+
+bench-alerts: build ## False alarms and detection of the spike alerts on simulated days
+	$(BIN)/python benches/alerts.py $(BENCH_FLAGS)
 
 sql-flood: build ## Ten thousand attempts to connect as a SQL client; LINKTIDE_SQL_ATTEMPTS=N for N
 	LINKTIDE_SQL_ATTEMPTS=$${LINKTIDE_SQL_ATTEMPTS:-10000} $(BIN)/python -m pytest -s -q --timeout 900 tests/sql/test_sql_flood.py

@@ -15,13 +15,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PRODUCT = ROOT / "python" / "linktide"
 PYTHON_LINES, RUST_LINES, FUNCTION_LINES = 400, 500, 60
-ROOMS = ("sources", "store", "serve", "metrics", "web", "cli")
-GROUND = {"errors", "config", "config_checks", "config_names", "setting", "json_rows", "plain"}
+ROOMS = ("sources", "store", "serve", "metrics", "web", "alerts", "cli")
+GROUND = {
+    "errors",
+    "config",
+    "config_checks",
+    "config_layers",
+    "config_names",
+    "setting",
+    "json_rows",
+    "plain",
+}
 MAY_IMPORT = {
     # A room may look at the ground, at itself, and where the design gives it a window.
     "sources": {"sources"},
     "store": {"store", "sources.source"},
     "metrics": {"metrics"},
+    "alerts": {"alerts"},
     "serve": {"serve", "store.catalogue", "store.gate", "store.reader", "web"},
     "web": {"web"},
     "url": {"url", "index", "suffixes"},

@@ -264,6 +264,9 @@ class Changes:
     def tables(self) -> dict[str, _RecordBatch]:
         """Return table name → record batch; only tables with rows."""
 
+    def turns(self) -> _RecordBatch | None:
+        """Return turns of links to tracked domains; None if there are none."""
+
     @property
     def rev(self) -> int: ...
     @property

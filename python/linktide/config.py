@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linktide.config_checks import check_together
-from linktide.config_names import known_setting, nearest
-from linktide.errors import ConfigError
+from linktide.config_layers import SECTIONS, from_environ, from_file, read
+from linktide.config_names import known_setting
 from linktide.setting import (
-    HIDDEN,
     Declared,
     Setting,
     choice,
@@ -27,6 +24,8 @@ from linktide.setting import (
     size,
     text,
     texts,
+    time_zone,
+    web_address,
     whole_number,
 )
 
@@ -35,18 +34,6 @@ if TYPE_CHECKING:
 
 CONFIG_FILE_NAME = "linktide.toml"
 DEFAULT_ORIGIN = "default"
-SECTIONS = ("kafka", "authority", "retention", "sql")
-NOT_SETTINGS = {
-    "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
-    "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
-    "LINKTIDE_DATA": "The folder of test data; the service ignores it.",
-}
-_PREFIX = "LINKTIDE_"
-# Settings whose value is a TOML table.
-_TABLES = frozenset({"authority.topics", "authority_topics"})
-# Kubernetes puts these into every pod beside a Service named linktide.
-_SERVICE_LINK = re.compile(r"LINKTIDE_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
-_SHOWN_VALUE_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +172,19 @@ class Config:
         0, whole_number(0, 36_500), "Superseded scores older than this are erased; 0: kept for ever."
     )
 
+    tracked_max: int = setting(
+        100,
+        whole_number(1, 1_000),
+        "Most tracked domains and rivals with metrics and alerts of their own; each costs about 30 series.",
+    )
+    timezone: str = setting("UTC", time_zone(), "Where a day begins, for people: in the digest.")
+    alerts_webhook_url: str | None = setting(
+        None,
+        web_address(),
+        "Where alerts are sent as JSON, if no Alertmanager takes them from Prometheus. Not set: nowhere.",
+        is_secret=True,
+    )
+
     own_tables_max_bytes: int = setting(
         2**32, size(0, 2**50), "Most bytes, as Arrow, that tables of `linktide load` may hold together."
     )
@@ -312,15 +312,15 @@ def load(
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
     layers = (
-        (_from_file(found, table) if found else {}, f"file {found}", found.parent if found else folder),
-        (_from_environ(environ, table), "env", folder),
+        (from_file(found, table) if found else {}, f"file {found}", found.parent if found else folder),
+        (from_environ(environ, table), "env", folder),
         ({name: value for name, value in flags.items() if value is not None}, "flag", folder),
     )
     for layer, layer_origin, base in layers:
         for name, raw in layer.items():
             row = known_setting(name, table, layer_origin)
             origin = f"env {row.env_name}" if layer_origin == "env" else layer_origin
-            values[name] = _read(row, raw, origin, base)
+            values[name] = read(row, raw, origin, base)
             origins[name] = origin
     for row in table.values():
         if row.name not in values and isinstance(row.default, Path):
@@ -336,62 +336,3 @@ def _find_file(config_path: Path | None, environ: Mapping[str, str], folder: Pat
         return folder / named.expanduser()
     default = folder / CONFIG_FILE_NAME
     return default if default.is_file() else None
-
-
-def _from_file(found: Path, table: Mapping[str, Setting]) -> dict[str, object]:
-    try:
-        document = tomllib.loads(found.read_text("utf-8"))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(
-            f"The configuration file {found} cannot be read ({reason}); "
-            "name another one by --config or LINKTIDE_CONFIG, or write one by `linktide init DOMAIN`."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {found} is not valid TOML: {error}.") from error
-    values: dict[str, object] = {}
-    for name, value in _flatten(document, ()):
-        known_setting(name, table, f"file {found}")
-        setting_name = name.replace(".", "_")
-        if setting_name in values:
-            raise ConfigError(f"{setting_name} stands twice in the file {found}; keep one of them.")
-        values[setting_name] = value
-    return values
-
-
-def _flatten(table: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, object]]:
-    for key, value in table.items():
-        # An empty section that is none must not pass unseen.
-        name = ".".join((*above, key))
-        if isinstance(value, dict) and name not in _TABLES and (value or key in SECTIONS):
-            yield from _flatten(value, (*above, key))
-        else:
-            yield name, value
-
-
-def _from_environ(environ: Mapping[str, str], table: Mapping[str, Setting]) -> dict[str, object]:
-    by_variable = {row.env_name: name for name, row in table.items()}
-    values: dict[str, object] = {}
-    for variable, value in environ.items():
-        if not variable.startswith(_PREFIX) or variable in NOT_SETTINGS or _SERVICE_LINK.fullmatch(variable):
-            continue
-        if variable not in by_variable:
-            # Without the prefix, which they share with every slip.
-            known = [name.removeprefix(_PREFIX) for name in (*by_variable, *NOT_SETTINGS)]
-            near = nearest(variable.removeprefix(_PREFIX), known, _PREFIX)
-            raise ConfigError(f"The environment variable {variable} is not a setting.{near}")
-        # Compose files and units set variables to nothing to mean "not set".
-        if value:
-            values[by_variable[variable]] = value
-    return values
-
-
-def _read(row: Setting, raw: object, origin: str, base: Path) -> object:
-    if raw == "" and row.default is None:
-        return None
-    try:
-        value = row.reader.parse(raw)
-    except ValueError:
-        seen = HIDDEN if row.is_secret else repr(raw)[:_SHOWN_VALUE_LENGTH]
-        raise ConfigError(f"{row.toml_name} is {seen} ({origin}); wanted {row.wanted}.") from None
-    return base / value if isinstance(value, Path) else value

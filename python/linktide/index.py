@@ -153,6 +153,8 @@ class Rows:
     """Table name → Arrow record batch."""
     rev: int
     clock_us: int | None
+    turns: pa.RecordBatch | None = None
+    """What is news of tracked domains; see `turns.rs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,9 @@ class LinkIndex:
         late_links = pa.record_batch(self._index.begin(batch))
         stored = observations_of(late_links).to_batches() if len(late_links) else []
         changes = self._index.finish(stored)
-        return Rows(changes.tables(), changes.rev, changes.clock_us)
+        turns = changes.turns()
+        news = None if turns is None else pa.record_batch(turns)
+        return Rows(changes.tables(), changes.rev, changes.clock_us, news)
 
     def settle(self) -> Rows | None:
         """Bring authority to its idle error; None if no shown score moved."""

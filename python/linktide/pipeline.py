@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from linktide.alert_desk import AlertDesk
     from linktide.index import Decoder, LinkIndex
     from linktide.memory_limit import MemoryLimit
     from linktide.metrics.batch import BatchReport
@@ -63,6 +64,7 @@ class Parts:
     writer: StoreWriter
     report: BatchReport
     counters: IndexCounters
+    alerts: AlertDesk
     memory: MemoryLimit
     stored: Mapping[Partition, Position]
     """Where the store stood when the session began."""
@@ -122,6 +124,7 @@ class Session:
             parts.writer,
             parts.report,
             parts.counters,
+            parts.alerts,
             parts.committer,
             now_us,
             self._note_stored,

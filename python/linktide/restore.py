@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from linktide.index import IndexOptions, LinkIndex, Seeds, SnapshotRefusedError, Stored
 from linktide.priors import read_priors
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from linktide.snapshot import KeptSnapshot
     from linktide.store.database import Database
 
-MOST_TRACKED: Final = 100
-"""Domains with metrics and stored contributions of their own; those named after them have none."""
-
 _LOG = logging.getLogger("linktide")
 
 
@@ -46,7 +43,7 @@ def index_options(config: Config, seed: int) -> IndexOptions:
         authority_min_domains=config.authority_min_domains,
         rel_weights=rel_weights(config),
         seeds=read_seeds(config),
-        tracked=(*config.tracked_domains, *config.rivals)[:MOST_TRACKED],
+        tracked=(*config.tracked_domains, *config.rivals)[: config.tracked_max],
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from linktide.alerting import Alerting
 from linktide.authority_desk import AuthorityDesk
 from linktide.backoff import Backoff
 from linktide.configured import (
@@ -33,7 +34,6 @@ from linktide.pipeline import Parts, Session
 from linktide.publisher import Publisher
 from linktide.recovery_desk import RecoveryDesk
 from linktide.restore import (
-    MOST_TRACKED,
     index_options,
     read_seeds,
     reseed_index,
@@ -103,8 +103,7 @@ class Service:
         self._stop = threading.Event()
         self._ends_by_itself = ends = stop_when_exhausted
         self.stopped_by: int | None = None
-        self._reload = reload
-        self._is_reload_asked = False
+        self._reload, self._is_reload_asked = reload, False
         self._has_begun = False
         self._supervisor = supervisor or Supervisor(None, None, time.monotonic)
         self._metrics = Metrics()
@@ -128,7 +127,7 @@ class Service:
             self._push,
             self._suffixes,
             authority=self._authority,
-            most_tracked=MOST_TRACKED,
+            most_tracked=config.tracked_max,
             snapshot=self._snapshots.told,
             segments=self._segments.told,
             recovery=self._recovery,
@@ -138,6 +137,7 @@ class Service:
         self._sql = SqlServing(config, self.state, self._metrics, PgServer, is_on=not ends)
         self._publisher = Publisher(config, self._recovery, self._metrics, is_on=not ends)
         self._counters = IndexCounters(self._metrics, self.state.tracked)
+        self._alerts = Alerting(config, self._metrics, self.state.tracked, now_us, is_calling=not ends)
 
     def run(self) -> None:
         """Run until a signal or `stop` ends it, or every source is exhausted.
@@ -146,8 +146,8 @@ class Service:
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         watching = self._suffixes.watching(is_on=not self._ends_by_itself)
-        watched = self._supervisor.watched(self.state.turned_at)
-        with self._signals(), watched, watching, self._http(), self._sql, self._publisher:
+        watched, sql = self._supervisor.watched(self.state.turned_at), self._sql
+        with self._signals(), watched, watching, self._http(), sql, self._publisher, self._alerts:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -220,6 +220,7 @@ class Service:
             session = Session(parts, pipeline_settings(config), stop=self._stop, now_us=now_us)
             for source in self._sources:
                 source.open(stored)
+            self._alerts.opened(session, database, index, readers)
             self.state.is_up(session, index, database, readers)
             self._recovery.opened(Workplace(database, writer, index, decoder))
             self._suffixes.served()
@@ -247,6 +248,7 @@ class Service:
             )
             self._suffixes.closed()
             self._authority.closed()
+            self._alerts.closed()
             self._snapshots.abandon()
             self._close_sources()
             self._segments.end()
@@ -265,6 +267,7 @@ class Service:
         )
         self._snapshots.opened(database, index, time.monotonic() - began_at)
         warn_of_unknown(index, options.seeds)
+        self._alerts.restored(database)
         self._suffixes.opened(database)
         self._authority.opened(database, index, options)
         self._look_at_domains(SuffixList(database.pins.psl_text))
@@ -286,11 +289,15 @@ class Service:
             writer,
             self._report,
             self._counters,
+            self._alerts.desk,
             self._memory,
             stored,
             between_batches=lambda: self._between_batches(writer, index),
             is_turn_wanted=lambda: (
-                self._is_reload_asked or self._snapshots.is_due or self._recovery.is_waiting
+                self._is_reload_asked
+                or self._snapshots.is_due
+                or self._recovery.is_waiting
+                or self._alerts.is_due
             ),
             upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
             pause_reason=self._pauses.reason,
@@ -310,6 +317,7 @@ class Service:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
+        self._alerts.step(writer)
         return is_reseeded | self._recovery.take_turn()
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:

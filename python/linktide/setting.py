@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import idna
 
@@ -303,6 +305,33 @@ def host() -> Reader[str]:
         return name
 
     return Reader("address", "an address such as 127.0.0.1, or a host name", parse)
+
+
+def time_zone() -> Reader[str]:
+    """Read the name of a time zone."""
+
+    def parse(value: object) -> str:
+        name = text().parse(value).strip()
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError):
+            raise ValueError from None
+        return name
+
+    return Reader("time zone", "a time zone such as Europe/Paris", parse)
+
+
+def web_address() -> Reader[str]:
+    """Read an http or https URL."""
+
+    def parse(value: object) -> str:
+        address = text().parse(value).strip()
+        parts = urlsplit(address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError
+        return address
+
+    return Reader("URL", "a URL such as https://example.org/hook", parse)
 
 
 def port() -> Reader[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from linktide.metrics.batch import StoredBatch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from linktide._core import EventBatch
+    from linktide.alert_desk import AlertDesk
     from linktide.index import LinkIndex
     from linktide.metrics.batch import BatchReport
     from linktide.metrics.index_counters import Counted, IndexCounters
@@ -59,6 +61,7 @@ class Storer:
     writer: StoreWriter
     report: BatchReport
     counters: IndexCounters
+    alerts: AlertDesk
     committer: Executor
     """Runs one commit at a time."""
     now_us: Callable[[], int]
@@ -90,7 +93,13 @@ class Storer:
         started = self.monotonic()
         rows = self.index.apply(batch.events, self._observations_of)
         applied = self._taken(batch, rows.rev, self.monotonic() - started)
-        stored = StoreBatch(rows.tables, batch.advances, writer_row_of(self.index, rows.rev, rows.clock_us))
+        news = self.alerts.taken(rows, self.index, batch.advances, is_catching_up=batch.is_catching_up)
+        stored = StoreBatch(
+            rows.tables,
+            batch.advances,
+            writer_row_of(self.index, rows.rev, rows.clock_us),
+            beside=partial(self.alerts.judge, news),
+        )
         self._is_settled = False
         self.finish()
         if self.is_next_waiting() and not self.is_turn_wanted():
@@ -145,6 +154,7 @@ class Storer:
     def _stored(self, applied: _Applied, timing: CommitTiming) -> None:
         self.stored_rev = applied.rev
         self.counters.stored(applied.counted)
+        self.alerts.stored()
         batch = applied.batch
         if batch is None:
             return

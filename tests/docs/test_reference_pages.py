@@ -9,7 +9,8 @@ import pytest
 
 from linktide.cli import main
 from linktide.cli.reference import commands_text, configuration_text, leaves
-from linktide.config import NOT_SETTINGS, settings
+from linktide.config import settings
+from linktide.config_layers import NOT_SETTINGS
 from linktide.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]

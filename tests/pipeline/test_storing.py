@@ -66,7 +66,13 @@ class Stage:
     def count(self, _index: object) -> int:
         return self.rev
 
-    def stored(self, what: object, *_: object) -> None:
+    def taken(self, *_: object, is_catching_up: bool) -> None:
+        """Be the alerts, too, which find nothing."""
+
+    def judge(self, *_: object) -> None:
+        """Be asked by nobody: no transaction runs."""
+
+    def stored(self, what: object = None, *_: object) -> None:
         if isinstance(what, int):
             self.done.append(f"counted {what}")
 
@@ -75,7 +81,7 @@ def storer_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Storer:
     monkeypatch.setattr("linktide.storing.writer_row_of", lambda *_: None)
     any_stage = cast("Any", stage)
     return Storer(
-        any_stage, any_stage, any_stage, any_stage, LateCommits(), lambda: 0, lambda _: None,
+        any_stage, any_stage, any_stage, any_stage, any_stage, LateCommits(), lambda: 0, lambda _: None,
         lambda is_catching_up: stage.done.append(f"after {is_catching_up}"), lambda: stage.is_turn_wanted,
         lambda: stage.is_next_waiting, lambda: 0.0,
     )  # fmt: skip

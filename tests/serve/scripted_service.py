@@ -45,16 +45,12 @@ class ScriptedPage:
     revisions: list[int | None] = field(default_factory=lambda: [1])
     """The last one stays."""
     met: dict[str, Mapping[str, object]] = field(default_factory=dict)
-    views: tuple[str, ...] = ()
     failure: Exception | None = None
     asked: list[str] = field(default_factory=list)
     troubles: dict[str, object] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return datetime(2026, 1, 2, tzinfo=UTC)
-
-    def has_view(self, name: str) -> bool:
-        return name in self.views
 
     def revision(self) -> int | None:
         return self.revisions.pop(0) if len(self.revisions) > 1 else self.revisions[0]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, cast
 
 import duckdb
 
+from linktide.alert_desk import AlertDesk
+from linktide.alert_watch import AlertWatch
 from linktide.errors import FenceError, RetryError
 from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport
@@ -100,6 +102,7 @@ class World:
             cast("StoreWriter", writer),
             BatchReport(metrics),
             IndexCounters(metrics, []),
+            AlertDesk(metrics, (), AlertWatch(metrics, lambda: self.clock_us, 0)),
             MemoryLimit(None, metrics, ends_by_itself=False),
             stored,
             committer=LateCommits(),

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 from sql_service import connected, needs_psql, port_of, psql, served
 
-from linktide.store.gate import MACROS, VIEWS
+from linktide.store.public_names import MACROS, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

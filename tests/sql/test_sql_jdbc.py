@@ -12,7 +12,7 @@ import pytest
 from kafka_jars import cache_folder, fetch_jars
 from sql_service import load_table, port_of, served
 
-from linktide.store.gate import MACROS, VIEWS
+from linktide.store.public_names import MACROS, VIEWS
 
 if TYPE_CHECKING:
     from pathlib import Path as Folder

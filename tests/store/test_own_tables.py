@@ -13,8 +13,9 @@ from linktide.errors import RefusedQueryError, UnknownNameError
 from linktide.store import own_tables
 from linktide.store.catalogue import Catalogue
 from linktide.store.database import Database, PinVersions, StoreSettings
-from linktide.store.gate import VIEWS, Role
+from linktide.store.gate import Role
 from linktide.store.own_tables import Loading, LoadRefusedError, Mode, checked_columns, unload
+from linktide.store.public_names import VIEWS
 from linktide.store.reader import ReaderPool, ReaderSettings
 from linktide.store.stopped import open_stopped
 from linktide.store.verify import read_whole

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hand_made_store import Store
 
-from linktide.store.gate import MACROS, VIEWS
+from linktide.store.public_names import MACROS, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linktide.store.fold import FOLD_POINTS, Folder, FoldRule
-from linktide.store.gate import VIEWS
 from linktide.store.parts import FAMILIES, Kind
+from linktide.store.public_names import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,8 @@ import pytest
 from hand_made_store import Store, Story, day
 
 from linktide.errors import RefusedQueryError
-from linktide.store.gate import MAX_STATEMENT_BYTES, VIEWS, Gate, Role
+from linktide.store.gate import MAX_STATEMENT_BYTES, Gate, Role
+from linktide.store.public_names import VIEWS
 from linktide.store.reader import QueryLimits, ReaderPool
 
 if TYPE_CHECKING:

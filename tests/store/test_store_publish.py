@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from linktide.errors import (
 )
 from linktide.store import publish as room
 from linktide.store.copying import FileCopy
-from linktide.store.gate import VIEWS
+from linktide.store.public_names import VIEWS
 from linktide.store.publish import Order, publish, published_path
 from linktide.store.segments import SegmentMover
 from linktide.store.stopped import open_stopped
@@ -72,6 +73,8 @@ def database(tmp_path: Path) -> Path:
         for file in (path, path.with_name("links.duckdb.wal")):
             shutil.copy(file, file.with_name(f"kept-{file.name}"))
     for file in list(path.parent.glob("kept-*")):
+        # Not of this instant: a copy looks again at what may just have been written.
+        os.utime(file, (EVENTS, EVENTS))
         file.replace(file.with_name(file.name.removeprefix("kept-")))
     return path
 

@@ -13,6 +13,7 @@ import click
 from linktide.cli.authority import authority
 from linktide.cli.check import check
 from linktide.cli.demo import demo
+from linktide.cli.digest import digest
 from linktide.cli.forget import forget
 from linktide.cli.import_files import import_files
 from linktide.cli.init import init
@@ -35,10 +36,11 @@ _NO_MEMORY = (
     "and catch_up_max_events. What is stored is sound."
 )
 _PAIRS = {
+    "top": ("digest", "Watch tracked domains live; tell what happened to them."),
     "load": ("unload", "Load CSV or Parquet as a table of your own; drop it."),
     "backup": ("restore", "Copy the database while the service writes; put it back."),
 }
-"""A command → the one that undoes it, and a sentence on both."""
+"""A command → the one shown beside it, and a sentence on both."""
 _HELP_WIDTH = 70
 _OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
@@ -83,15 +85,15 @@ class Commands(click.Group):
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show what undoes a command beside it: a row for each would fill more than a screen."""
+        """Show some in pairs: a row for each would fill more than a screen."""
         del ctx
-        undoing = {name for name, _ in _PAIRS.values()}
+        beside = {name for name, _ in _PAIRS.values()}
         rows = []
         for name, command in self.commands.items():
             if name in _PAIRS:
                 other, sentence = _PAIRS[name]
                 rows.append((f"{name}, {other}", sentence))
-            elif name not in undoing:
+            elif name not in beside:
                 rows.append((name, command.get_short_help_str(_HELP_WIDTH)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
@@ -130,6 +132,7 @@ def _version() -> str:
         import_files,
         produce,
         query,
+        digest,
         load,
         unload,
         sql_user,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from linktide.cli import INTERRUPTED, main
-from linktide.config import NOT_SETTINGS, settings
+from linktide.config import settings
+from linktide.config_layers import NOT_SETTINGS
 from linktide.errors import ExitCode
 
 if TYPE_CHECKING:

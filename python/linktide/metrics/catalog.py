@@ -44,6 +44,8 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -
     return Metric(name, Kind.HISTOGRAM, text, labels, buckets)
 
 
+_DOMAIN_VELOCITY = ("domain", "role", "change")
+
 CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
     _gauge(
@@ -149,6 +151,7 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "1 while the sources rest for this reason: free_space (min_free_bytes), dead_letters.",
         "reason",
     ),
+    _gauge("linktide_store_min_free_bytes", "The setting min_free_bytes."),
     _gauge("linktide_store_free_bytes", "Free space of the file system that holds the database."),
     _gauge("linktide_index_known_links", "Links ever heard of."),
     _gauge("linktide_index_live_links", "Links that live now, internal ones included."),
@@ -222,7 +225,7 @@ CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_authority_is_shown", "0 while the graph is too small for a score that means anything."),
     _gauge(
         "linktide_tracked_domains_dropped",
-        "Tracked domains and rivals beyond the cap of 100: without metrics.",
+        "Tracked domains and rivals beyond tracked_max: without metrics and alerts.",
     ),
     _gauge(
         "linktide_public_suffix_list_info",
@@ -250,6 +253,45 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "domain",
         "role",
     ),
+    _gauge(
+        "linktide_velocity_last_day",
+        "Links of a tracked domain that began or ended in the 24 hours up to the newest event.",
+        *_DOMAIN_VELOCITY,
+        "follow",
+    ),
+    _gauge(
+        "linktide_velocity_last_week",
+        "The same of seven times 24 hours.",
+        *_DOMAIN_VELOCITY,
+        "follow",
+    ),
+    _gauge(
+        "linktide_velocity_baseline_mean",
+        "Mean of a day, over the 28 that end 24 hours before the newest event.",
+        *_DOMAIN_VELOCITY,
+    ),
+    _gauge("linktide_velocity_baseline_sd", "Standard deviation of these days.", *_DOMAIN_VELOCITY),
+    _gauge(
+        "linktide_velocity_baseline_days",
+        "How many of these days there are: those since the domain was first heard of.",
+        "domain",
+        "role",
+    ),
+    _gauge(
+        "linktide_authority_score_week_ago",
+        "Authority of a tracked domain seven days before the newest event; absent while there was none.",
+        "domain",
+        "role",
+    ),
+    _gauge(
+        "linktide_alert_active",
+        "1 while an alert fires and no other one explains it; domain is empty for those of the service.",
+        "alert",
+        "domain",
+        "severity",
+    ),
+    _counter("linktide_alerts_total", "Alerts that began, those of the past left out.", "alert", "severity"),
+    _gauge("linktide_alert_notices_waiting", "Calls to the webhook that were not answered yet."),
     _counter("linktide_http_requests_total", "Answers by route and status class.", "route", "status"),
     _counter(
         "linktide_serve_queries_total",

@@ -30,7 +30,7 @@ scrape_configs:
 * Metrics without labels are there from the first scrape, and so are the counters of tracked domains; only
   the ages of the public suffix list and of the snapshot file may be absent.
 * `domain` is a label for the domains in `tracked_domains` (role `own`) and `rivals` (role `rival`) only, at
-  most 100 together; for the others ask by SQL.
+  most `tracked_max` together; for the others ask by SQL.
 * `topic` names a topic, pushed stream or file: the first {most_topics} that a source meets in the life of the
   process; the others are summed up, with `other` as `topic` and `partition`. Control characters are
   written out (`\\u001b`), names cut at {most_characters} characters. For single ones ask the view `sources`.
@@ -48,6 +48,7 @@ _TITLES = {
     "authority": "Authority",
     "public": "Public suffix list",
     _ABOUT_DOMAINS: "Tracked domains",
+    "alert": "Alerts",
     "http": "HTTP",
     "serve": "Queries",
     "sql": "SQL clients",
@@ -70,6 +71,8 @@ def metrics_text(catalog: Sequence[Metric] = CATALOG) -> str:
 
 
 def _room_of(metric: Metric) -> str:
+    if metric.name.startswith("linktide_alert"):
+        return "alert"
     if "domain" in metric.labels or metric.name.startswith("linktide_tracked_domains_"):
         return _ABOUT_DOMAINS
     room = metric.name.split("_")[_ROOM]

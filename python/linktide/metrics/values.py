@@ -108,6 +108,18 @@ class Metrics(Collector):
         with self._lock:
             return self._known(name, labels, Kind.GAUGE, Kind.COUNTER).numbers.get(labels, 0.0)
 
+    def total(self, name: str) -> float:
+        """Return the sum of a counter or gauge over all labels."""
+        with self._lock:
+            return sum(self._series[name].numbers.values())
+
+    def above(self, name: str, bound: float, *labels: str) -> tuple[int, int]:
+        """Return how many values of a histogram are above one of its bounds, and how many there are."""
+        with self._lock:
+            series = self._known(name, labels, Kind.HISTOGRAM)
+            counts = series.distributions.get(labels, series.empty()).counts
+            return sum(counts[series.metric.buckets.index(bound) + 1 :]), sum(counts)
+
     def quantile(self, name: str, share: float, *labels: str) -> float | None:
         """Return the upper bound of the bucket in which the quantile lies; None without values.
 

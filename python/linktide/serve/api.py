@@ -85,9 +85,6 @@ class PageApi(Protocol):
     def now(self) -> datetime:
         """Return the time, UTC."""
 
-    def has_view(self, name: str) -> bool:
-        """Tell whether the store has this documented view."""
-
     def revision(self) -> int | None:
         """Return the newest stored batch; 0 while the store is not open, None once the service ends."""
 

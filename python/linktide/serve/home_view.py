@@ -167,8 +167,6 @@ def _anchors(page: PageApi) -> list[Mapping[str, object]]:
     return rows
 
 
-def _alerts(page: PageApi) -> list[Mapping[str, object]] | None:
-    """Return the newest alerts; None if this store has no view of them."""
-    if not page.has_view("alerts"):
-        return None
+def _alerts(page: PageApi) -> list[Mapping[str, object]]:
+    """Return the newest alerts."""
     return shown_alerts(page.read(ALERTS_SQL, [SHOWN_ALERTS]).to_pylist())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from linktide.errors import RetryError
 from linktide.serve.live_view import authority_told
-from linktide.store.gate import VIEWS, Role
+from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,10 +48,6 @@ class PageState:
     def now(self) -> datetime:
         """Return the time, UTC."""
         return datetime.fromtimestamp(self._now_us() / 1e6, UTC)
-
-    def has_view(self, name: str) -> bool:
-        """Tell whether the store has this documented view."""
-        return name in VIEWS
 
     def revision(self) -> int | None:
         """Return the newest stored batch; 0 while the store is not open, None once the service ends."""

@@ -58,6 +58,14 @@ _OF_PAGES: Final = {
     "referrals": ("source_url", "target_url"),
 }
 """Tables of what is told of pages beside links → their columns of URLs."""
+# Evidence quotes URLs and names.
+_ALERTS: Final = (
+    """DELETE FROM internal.alert_changes WHERE domain_name = $name OR contains(lower(evidence), lower($name))
+    OR contains(lower(summary), lower($name))""",
+    "DELETE FROM internal.alert_notices WHERE contains(lower(body), lower($name))",
+    "DELETE FROM internal.tracked_hours WHERE domain_name = $name",
+    "DELETE FROM internal.tracked_scores WHERE domain_name = $name",
+)
 _LETTERS: Final = (
     "DELETE FROM internal.dead_letters WHERE contains(lower(CAST(bytes AS VARCHAR)), lower($name)) "
     "OR contains(lower(detail), lower($name))"
@@ -122,6 +130,8 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
     if not is_url:
         _forget_domain(database, name)
     letters = run(_LETTERS, has_name=True)
+    for statement in _ALERTS:
+        run(statement, has_name=True)
     connection.execute("UPDATE internal.writer SET rev = ?", [rev]).fetchall()
     connection.execute("DROP TABLE temp.moved_links").fetchall()
     return Forgotten(links, erased + more, letters, len(replaced)), replaced

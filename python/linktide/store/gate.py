@@ -18,32 +18,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from linktide.errors import RefusedQueryError, UnknownNameError
+from linktide.store.public_names import MACROS, VIEWS
 from linktide.store.reads import Reads, reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-VIEWS = (
-    "links",
-    "backlinks",
-    "outgoing_links",
-    "refdomains",
-    "domains",
-    "pages",
-    "anchors",
-    "new_lost",
-    "link_lives",
-    "link_velocity",
-    "authority_history",
-    "topical_authority",
-    "target_status",
-    "referrals",
-    "dead_letters",
-    "sources",
-)
-"""The documented views, as in docs/sql.md; all that a reader may name."""
-MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
-"""The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
 
 OWN_SCHEMA = "own"
 """Where the tables are that users load themselves; see own_tables.py."""

@@ -123,6 +123,8 @@ class StoreBatch:
     """(source id, offset) of dead letters that are events of this batch: they are marked, and counted so."""
     filled: Filled | None = None
     """What it stores below where its partition stands."""
+    beside: Callable[[duckdb.DuckDBPyConnection, datetime], None] = lambda _connection, _committed_at: None
+    """Writes what follows from the rows, once they are in the tables; takes the time of the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class StoreWriter:
             fenced = self.monotonic()
             rows = self._insert_tables(batch.tables)
             self._mark_replayed(batch, committed_at)
+            batch.beside(self.database.connection, committed_at)
             self.at("written")
             self._advance(batch, committed_at)
             self.at("advanced")

@@ -337,6 +337,11 @@ impl PyChanges {
         tables.map(|(name, rows)| (*name, PyRecordBatch::new(rows.clone()))).collect()
     }
 
+    /// Turns of links to tracked domains; None if there are none.
+    fn turns(&self) -> Option<PyRecordBatch> {
+        self.changes.turns.clone().map(PyRecordBatch::new)
+    }
+
     /// Revision of the batch.
     #[getter]
     fn rev(&self) -> u64 {

@@ -14,7 +14,8 @@ import duckdb
 from linktide.errors import ReadersBusyError, RefusedQueryError, UnknownNameError
 from linktide.store.catalogue.column_types import type_of
 from linktide.store.database import CLOSED_TO_EXTENSIONS
-from linktide.store.gate import MACROS, OWN_SCHEMA, VIEWS, Gate, Names, OwnNames
+from linktide.store.gate import OWN_SCHEMA, Gate, Names, OwnNames
+from linktide.store.public_names import MACROS, VIEWS
 from linktide.store.reader import ReaderPool, ReaderSettings, lock_readers
 
 if TYPE_CHECKING:

@@ -79,6 +79,66 @@ FROM (
 ) v
 WHERE v.new_links <> 0 OR v.restored_links <> 0 OR v.lost_links <> 0;
 
+-- By what the rel of the link says now. Turns of a link whose rel changes move to the other side.
+CREATE VIEW main.link_velocity_by_follow AS
+SELECT target_domain, hour, is_dofollow, new_links, restored_links, lost_links,
+       new_links + restored_links - lost_links AS net_links
+FROM (
+    SELECT a.target_domain, date_trunc('hour', t.changed_at) AS hour,
+           NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
+                OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
+           count(*) FILTER (t.change = 'new') AS new_links, count(*) FILTER (t.change = 'restored') AS restored_links,
+           count(*) FILTER (t.change = 'lost') AS lost_links
+    FROM internal.life_turns t
+    JOIN internal.link_attributes a
+        ON a.link_id = t.link_id AND a.target_domain = t.target_domain AND a.s_dom_key <> a.t_dom_key
+    GROUP BY a.target_domain, date_trunc('hour', t.changed_at), is_dofollow
+);
+
+CREATE VIEW main.link_velocity_daily AS
+SELECT target_domain, CAST(hour AS DATE) AS day, CAST(sum(new_links) AS BIGINT) AS new_links,
+       CAST(sum(restored_links) AS BIGINT) AS restored_links, CAST(sum(lost_links) AS BIGINT) AS lost_links,
+       CAST(sum(net_links) AS BIGINT) AS net_links
+FROM main.link_velocity
+GROUP BY target_domain, CAST(hour AS DATE);
+
+-- Whole hours before the hour of the clock make days of 24: day −1 ends now, days 0 to 27 are the baseline. A day counts
+-- for the baseline once the domain was heard of before it. One pass, so that a filter on the domain reaches the runs.
+CREATE VIEW main.link_velocity_baseline AS
+SELECT target_domain, gained_last_day, lost_last_day, gained_last_week, lost_last_week, baseline_days,
+       coalesce(list_sum(gained), 0) / baseline_days AS gained_mean,
+       sqrt(greatest(coalesce(list_sum(list_transform(gained, lambda x: x * x)), 0) / baseline_days
+                     - (coalesce(list_sum(gained), 0) / baseline_days) ** 2, 0)) AS gained_sd,
+       coalesce(list_sum(lost), 0) / baseline_days AS lost_mean,
+       sqrt(greatest(coalesce(list_sum(list_transform(lost, lambda x: x * x)), 0) / baseline_days
+                     - (coalesce(list_sum(lost), 0) / baseline_days) ** 2, 0)) AS lost_sd
+FROM (
+    SELECT target_domain, gained_last_day, lost_last_day, gained_last_week, lost_last_week,
+           nullif(oldest_days, 0) AS baseline_days,
+           list_transform(list_filter(told, lambda x: x.day_number < oldest_days), lambda x: x.gained) AS gained,
+           list_transform(list_filter(told, lambda x: x.day_number < oldest_days), lambda x: x.lost) AS lost
+    FROM (
+        SELECT target_domain,
+               CAST(coalesce(sum(gained) FILTER (day_number = -1), 0) AS BIGINT) AS gained_last_day,
+               CAST(coalesce(sum(lost) FILTER (day_number = -1), 0) AS BIGINT) AS lost_last_day,
+               CAST(coalesce(sum(gained) FILTER (day_number < 6), 0) AS BIGINT) AS gained_last_week,
+               CAST(coalesce(sum(lost) FILTER (day_number < 6), 0) AS BIGINT) AS lost_last_week,
+               least(greatest((max(oldest) - 23) // 24, 0), 28) AS oldest_days,
+               coalesce(list({'day_number': day_number, 'gained': gained, 'lost': lost}) FILTER (day_number >= 0), []) AS told
+        FROM (
+            SELECT target_domain, CAST(age // 24 AS INTEGER) - 1 AS day_number, max(age) AS oldest,
+                   CAST(sum(gained) AS DOUBLE) AS gained, CAST(sum(lost) AS DOUBLE) AS lost
+            FROM (
+                SELECT v.target_domain, v.new_links + v.restored_links AS gained, v.lost_links AS lost,
+                       date_diff('hour', v.hour, w.clock) AS age
+                FROM main.link_velocity v, internal.writer w
+            )
+            GROUP BY target_domain, CAST(age // 24 AS INTEGER) - 1
+        )
+        GROUP BY target_domain
+    )
+);
+
 -- The links between different domains that were live at an instant, by their lives. Of an instant after the clock nothing
 -- is known yet; it is refused.
 CREATE OR REPLACE MACRO main.backlinks_asof(at_time) AS TABLE

@@ -53,6 +53,14 @@ impl Index {
         }
     }
 
+    pub(super) fn has_tracked(&self) -> bool {
+        !self.tracked.days.is_empty()
+    }
+
+    pub(super) fn is_tracked(&self, domain_key: u64) -> bool {
+        self.tracked.days.contains_key(&domain_key)
+    }
+
     /// Take when contributions were last written: `domain_key`, `scored_at`.
     ///
     /// # Errors

@@ -8,9 +8,6 @@ use crate::links::flow::Passage;
 use crate::links::register::NEVER;
 use crate::links::table::Link;
 
-/// Age of a life's begin or end, against the clock, up to which counters take it, µs.
-const RECENT_US: i64 = 24 * 3600 * 1_000_000;
-
 impl Index {
     pub(super) fn take_effect(&mut self, pending: &Pending) -> Result<(), CoreError> {
         self.grow_pages()?;
@@ -129,7 +126,7 @@ impl Index {
         if touched.before.is_internal() || tally.sign < 0 || tally.is_moved {
             return;
         }
-        let is_recent = tally.is_prompt && tally.at >= self.clock.saturating_sub(RECENT_US);
+        let is_recent = self.is_recent(tally);
         let counters = &mut self.counters;
         let target = self.pages.get(touched.before.ends.target_page);
         let domain = target.and_then(|page| self.domains.get_mut(page.domain));

@@ -31,6 +31,7 @@ mod scores;
 mod seeds;
 mod stage;
 mod tables;
+mod turns;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -105,6 +106,8 @@ pub struct IndexCounters {
 pub struct Changes {
     /// Table name without schema, and its rows; only tables with rows.
     pub tables: Vec<(&'static str, RecordBatch)>,
+    /// What is news of tracked domains, for alerts; see `turns.rs`.
+    pub turns: Option<RecordBatch>,
     /// Revision of the batch.
     pub rev: u64,
     /// Greatest event time accepted so far, µs; none before the first event.
@@ -194,8 +197,9 @@ impl Index {
         self.authority_seconds += clock.seconds();
         let mut tables = self.tables(&pending, &scores)?;
         tables.extend(self.contribution_table()?);
+        let turns = self.turn_rows(&pending)?;
         self.links.close();
-        Ok(Changes { tables, rev: self.rev, clock: self.clock() })
+        Ok(Changes { tables, turns, rev: self.rev, clock: self.clock() })
     }
 
     /// Drain authority to the idle error; none if no score moved enough to be shown.
@@ -213,7 +217,7 @@ impl Index {
         }
         self.rev += 1;
         let tables = self.score_tables(&scores)?;
-        Ok(Some(Changes { tables, rev: self.rev, clock: self.clock() }))
+        Ok(Some(Changes { tables, turns: None, rev: self.rev, clock: self.clock() }))
     }
 
     /// Greatest event time accepted, µs.

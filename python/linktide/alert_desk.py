@@ -1,0 +1,386 @@
+"""Where alerts meet the store: judged in the transaction of their batch, told once it is stored."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from linktide.alert_gauges import tell_alerts, tell_domains
+from linktide.alerts.book import AlertBook
+from linktide.alerts.catalogue import BY_NAME
+from linktide.alerts.change import Change
+from linktide.alerts.facts import WEEK_HOURS, ServiceFacts
+from linktide.alerts.history import past_spikes
+from linktide.alerts.notice import notices_of
+from linktide.alerts.rule import Finding
+from linktide.alerts.service_rules import INDEX_WIDE_SHIFT
+from linktide.alerts.velocity import (
+    HOUR_US,
+    KEPT_HOURS,
+    DomainHours,
+)
+from linktide.store import alert_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from linktide.alert_watch import AlertWatch
+    from linktide.index import LinkIndex, Rows
+    from linktide.metrics.values import Metrics
+    from linktide.store.writer import Advance, StoreWriter
+
+_DAY_US: Final = 24 * HOUR_US
+_KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
+_TURN_COLUMNS: Final = {("gained", True): 0, ("gained", False): 1, ("lost", True): 2, ("lost", False): 3}
+_MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNews:
+    """What a batch tells the alerts; taken when the index has it, judged when the store does."""
+
+    clock_us: int | None
+    turns: Sequence[Mapping[str, Any]]
+    scores: Mapping[str, float]
+    advances: Sequence[Advance]
+    is_catching_up: bool = False
+    timed: frozenset[int] = frozenset()
+    """Links whose life time alone ended: while records wait, one of them may bring the sighting."""
+
+
+@dataclass(slots=True)
+class AlertDesk:
+    """Judges batches and the service, and tells metrics and the webhook of what was stored."""
+
+    metrics: Metrics
+    tracked: Sequence[tuple[str, str]]
+    """(domain, role) of those with alerts of their own."""
+    watch: AlertWatch
+    """Gathers what is known of the service itself."""
+    has_webhook: bool = False
+    on_notice: Callable[[], None] = lambda: None
+    """Called once calls are stored that wait to be made."""
+    _book: AlertBook = field(init=False)
+    _hour: int | None = None
+    """The newest hour that was judged."""
+    _changes: list[Change] = field(default_factory=list)
+    """Of the transaction under way."""
+    _moved: set[str] | None = field(default_factory=set)
+    """Domains with other figures since they were told; None: all."""
+    _struck: deque[str] = field(default_factory=deque)
+    _held: list[Mapping[str, Any]] = field(default_factory=list)
+    """Losses that time alone decided, told while catching up: they are judged once that is over."""
+    _waiting: int = 0
+    """Calls that wait."""
+
+    def __post_init__(self) -> None:
+        """Make every series there can be, at 0."""
+        self._book = AlertBook(self.tracked)
+        tell_alerts(self.metrics, self._book)
+        tell_domains(self.metrics, self._book, self._hour or 0, None)
+        for rule in BY_NAME.values():
+            self.metrics.set("linktide_alerts_total", 0.0, rule.name, rule.severity)
+
+    # --- the work thread -----------------------------------------------------------------------------------
+
+    def begin(self, connection: DuckDBPyConnection, clock_us: int | None) -> None:
+        """Hear that a session begins: what was judged by then is read from the tables."""
+        book = AlertBook(self.tracked)
+        names = {name for name, _ in self.tracked}
+        for name, hour, counts in alert_rows.read_hours(connection):
+            if name in names:
+                book.hours.setdefault(name, DomainHours()).add(hour, counts)
+        for name, hour, authority in alert_rows.read_scores(connection):
+            if name in names:
+                book.scores.setdefault(name, {})[hour] = authority
+        book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
+        self._book, self._hour, self._changes, self._moved = book, None, [], set()
+        self._held = []
+        self._waiting = alert_rows.count_waiting(connection)
+        self.metrics.set("linktide_alert_notices_waiting", self._waiting)
+        if clock_us is not None:
+            self._hour = clock_us // HOUR_US
+        tell_alerts(self.metrics, self._book)
+        tell_domains(self.metrics, self._book, self._hour or 0, None)
+        self.on_notice()
+
+    def taken(
+        self, rows: Rows, index: LinkIndex, advances: Sequence[Advance], *, is_catching_up: bool
+    ) -> BatchNews:
+        """Note what a batch tells, as the index leaves it."""
+        self.watch.arrived(one.partition for one in advances if one.events or one.dead_letters)
+        turns = () if rows.turns is None else rows.turns.to_pylist()
+        scores = {}
+        if rows.clock_us is not None and rows.clock_us // HOUR_US != self._hour:
+            names = [name for name, _ in self.tracked]
+            numbers = index.domain_numbers(names)
+            scores = {
+                name: one.authority
+                for name, one in zip(names, numbers, strict=True)
+                if one is not None and one.authority is not None
+            }
+        timed = _timed_losses(rows.tables.get("life_changes")) if is_catching_up and turns else frozenset()
+        return BatchNews(rows.clock_us, turns, scores, advances, is_catching_up, timed)
+
+    def judge(self, news: BatchNews, connection: DuckDBPyConnection, noted_at: datetime) -> None:
+        """Judge a batch in its own transaction, when its rows are in the tables."""
+        clock_us = news.clock_us
+        if clock_us is None:
+            return
+        hour = clock_us // HOUR_US
+        is_new_hour = hour != self._hour
+        touched = self._count(news.turns, hour, connection, is_new_hour=is_new_hour)
+        if is_new_hour and news.scores:
+            alert_rows.put_scores(connection, hour, news.scores, hour - _KEPT_SCORE_HOURS)
+            for name, authority in news.scores.items():
+                kept = self._book.scores.setdefault(name, {})
+                kept[hour] = authority
+                for old in [one for one in kept if one < hour - _KEPT_SCORE_HOURS]:
+                    del kept[old]
+        self._hour = hour
+        self._moved = None if is_new_hour or self._moved is None else self._moved | touched
+        gaps = [jump for one in news.advances for jump in one.jumps if jump.kind != "begun"]
+        turns = self._release(news)
+        names = {turn["domain_name"] for turn in self._held}
+        touched |= {turn["domain_name"] for turn in turns}
+        if not touched and not is_new_hour and not gaps:
+            return
+        offsets = offsets_of(news.advances)
+        changes = self._moments(turns, connection, offsets)
+        if touched or is_new_hour:
+            changes += self._with_sources(
+                self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets, names),
+                connection,
+            )
+            own = sum(role == "own" for _, role in self.tracked)
+            facts = ServiceFacts(tracked=own, tracked_in_spike=self._book.in_spike())
+            changes += self._book.judge_service(facts, [INDEX_WIDE_SHIFT], clock_us)
+        changes += self._gaps(news.advances, clock_us, offsets)
+        self._store(connection, changes, noted_at)
+
+    def stored(self) -> None:
+        """Hear that what was judged last is stored."""
+        changes, self._changes = self._changes, []
+        moved, self._moved = self._moved, set()
+        if moved is None or moved:
+            tell_domains(self.metrics, self._book, self._hour or 0, moved)
+        self.metrics.set("linktide_alert_notices_waiting", self._waiting)
+        if not changes:
+            return
+        for change in changes:
+            if change.ended_us is None and change.is_loud:
+                self.metrics.add("linktide_alerts_total", 1, change.alert, change.severity)
+        tell_alerts(self.metrics, self._book)
+        self.on_notice()
+
+    def tick(self, writer: StoreWriter) -> None:
+        """Judge the service itself, and strike off calls that were answered; between two batches.
+
+        Raises what a transaction does.
+        """
+        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        facts = self.watch.look()
+        changes = (
+            [] if facts is None else self._book.judge_service(facts, self.watch.rules, self.watch.now_us())
+        )
+        changes = self._book.explain(changes)
+        if not changes and not struck:
+            return
+        with writer.transaction("store alerts"):
+            noted_at = writer.now()
+            alert_rows.strike_notices(writer.database.connection, struck, noted_at)
+            self._waiting = alert_rows.count_waiting(writer.database.connection)
+            self._store(writer.database.connection, changes, noted_at)
+        self.stored()
+
+    # --- any thread ----------------------------------------------------------------------------------------
+
+    def answered(self, notice_id: str) -> None:
+        """Hear that a call was answered."""
+        self._struck.append(notice_id)
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether answered calls wait to be struck off."""
+        return bool(self._struck)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _count(
+        self,
+        turns: Iterable[Mapping[str, Any]],
+        hour: int,
+        connection: DuckDBPyConnection,
+        *,
+        is_new_hour: bool,
+    ) -> set[str]:
+        counted: dict[tuple[str, int], list[int]] = {}
+        for turn in turns:
+            if not turn["is_recent"] or turn["change"] == "unfollowed":
+                continue
+            side = "lost" if turn["change"] == "lost" else "gained"
+            key = (turn["domain_name"], alert_rows.at_us(turn["changed_at"]) // HOUR_US)
+            counted.setdefault(key, [0, 0, 0, 0])[_TURN_COLUMNS[side, turn["is_dofollow"]]] += 1
+        oldest = hour - KEPT_HOURS
+        is_due = is_new_hour and hour % 24 == 0
+        alert_rows.add_hours(connection, counted, oldest if is_due else None)
+        for (name, at), counts in counted.items():
+            self._book.hours.setdefault(name, DomainHours()).add(at, counts)
+        if is_new_hour:
+            for hours in self._book.hours.values():
+                hours.drop_before(oldest)
+        return {name for name, _ in counted}
+
+    def _release(self, news: BatchNews) -> list[Mapping[str, Any]]:
+        """Return the turns to judge: while catching up without those held back, then with them."""
+        is_held = [turn["change"] == "lost" and turn["link_id"] in news.timed for turn in news.turns]
+        turns = [turn for turn, held in zip(news.turns, is_held, strict=True) if not held]
+        self._held += [turn for turn, held in zip(news.turns, is_held, strict=True) if held]
+        if not news.is_catching_up:
+            turns += self._held
+            self._held = []
+        return turns
+
+    def _moments(
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        connection: DuckDBPyConnection,
+        offsets: Sequence[Mapping[str, object]],
+    ) -> list[Change]:
+        """Return alerts of single links, and of the past what would have been a spike."""
+        own = {name for name, role in self.tracked if role == "own"}
+        groups: dict[tuple[str, str, bool], list[Mapping[str, Any]]] = {}
+        past: dict[str, set[int]] = {}
+        for turn in turns:
+            name = turn["domain_name"]
+            if turn["change"] in _MOMENTS and name in own:
+                groups.setdefault((turn["change"], name, turn["is_recent"]), []).append(turn)
+            if not turn["is_recent"] and turn["change"] != "unfollowed":
+                past.setdefault(name, set()).add(alert_rows.at_us(turn["changed_at"]) // _DAY_US)
+        changes = []
+        for (change, name, is_recent), group in groups.items():
+            links = [turn["link_id"] for turn in group]
+            found = alert_rows.important_links(connection, name, links, is_lost=change == "lost")
+            if found:
+                best = found[0]
+                at = next(turn["changed_at"] for turn in group if turn["link_id"] == best["link_id"])
+                word = "lost" if change == "lost" else "not followed any more"
+                more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+                changes.append(
+                    self._book.begin_moment(
+                        _MOMENTS[change],
+                        name,
+                        at_us=alert_rows.at_us(at),
+                        mark=best["link_id"],
+                        finding=Finding(f"{word}: the link from {best['source_url']}{more}", found),
+                        offsets=offsets,
+                        is_historical=not is_recent,
+                    )
+                )
+        for name, days in past.items():
+            totals = alert_rows.day_totals(connection, name)
+            for alert, day, finding in past_spikes(totals, days, dict(self.tracked)[name]):
+                at = day * _DAY_US
+                changes.append(
+                    self._book.begin_moment(
+                        alert,
+                        name,
+                        at_us=at,
+                        mark="past",
+                        finding=finding,
+                        offsets=offsets,
+                        is_historical=True,
+                    )
+                )
+        # What was told before is not told again: history may come twice, by another feed.
+        known = alert_rows.known_ids(connection, [one.alert_id for one in changes])
+        return [one for one in changes if one.alert_id not in known]
+
+    def _with_sources(self, changes: list[Change], connection: DuckDBPyConnection) -> list[Change]:
+        """Put the source domains behind a spike among its evidence."""
+        told = []
+        for change in changes:
+            if (
+                change.ended_us is None
+                and change.domain_name is not None
+                and change.alert.endswith(("Spike", "Surge"))
+            ):
+                sources = alert_rows.spike_sources(
+                    connection,
+                    change.domain_name,
+                    change.started_us - _DAY_US,
+                    is_loss=change.alert == "LinkLossSpike",
+                )
+                change = replace(change, evidence=[*change.evidence, *sources])  # noqa: PLW2901 - the same, fuller
+                self._book.open[change.alert_id].change = change
+            told.append(change)
+        return told
+
+    def _gaps(
+        self, advances: Iterable[Advance], clock_us: int, offsets: Sequence[Mapping[str, object]]
+    ) -> list[Change]:
+        changes = []
+        for one in advances:
+            for jump in one.jumps:
+                if jump.kind == "begun":
+                    continue
+                row = {
+                    "source": str(one.partition),
+                    "kind": jump.kind,
+                    "left_offset": jump.left_offset,
+                    "resumed_offset": jump.resumed_offset,
+                }
+                finding = Finding(
+                    f"{one.partition} goes on at {jump.resumed_offset}, not {jump.left_offset}", [row]
+                )
+                mark = f"{one.source_id}-{jump.left_offset}"
+                changes.append(
+                    self._book.begin_moment(
+                        "SourceGap", None, at_us=clock_us, mark=mark, finding=finding, offsets=offsets
+                    )
+                )
+        return changes
+
+    def _store(self, connection: DuckDBPyConnection, changes: list[Change], noted_at: datetime) -> None:
+        changes = self._book.explain(changes)
+        if not changes:
+            return
+        alert_rows.append_changes(connection, changes, noted_at)
+        if self.has_webhook:
+            alert_rows.add_notices(connection, notices_of(changes), noted_at)
+            self._waiting = alert_rows.count_waiting(connection)
+        self._changes += changes
+
+
+def _timed_losses(lives: object) -> frozenset[int]:
+    """Return the links of life rows that time alone ended."""
+    if lives is None:
+        return frozenset()
+    rows = pa.record_batch(lives)
+    columns = zip(
+        rows["link_id"].to_pylist(),
+        rows["confirmed_at"].is_valid().to_pylist(),
+        rows["is_confirmed_by_event"].to_pylist(),
+        strict=True,
+    )
+    return frozenset(link for link, has_ended, by_event in columns if has_ended and not by_event)
+
+
+def offsets_of(advances: Iterable[Advance]) -> list[dict[str, object]]:
+    """Return the stretches of a batch as rows."""
+    return [
+        {
+            "source_name": one.partition.cluster,
+            "topic": one.partition.topic,
+            "source_partition": one.partition.number,
+            "first_offset": one.expected_offset or 0,
+            "end_offset": one.next_offset,
+        }
+        for one in advances
+    ]

@@ -1,0 +1,43 @@
+"""The gauges of alerts and of the velocity behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from linktide.alerts.catalogue import BY_NAME
+from linktide.alerts.velocity import DAY_HOURS, GAINED, LOST
+
+if TYPE_CHECKING:
+    from linktide.alerts.book import AlertBook
+    from linktide.metrics.values import Metrics
+
+_SIDES: Final = (("gained", GAINED), ("lost", LOST))
+_FOLLOWS: Final = ("dofollow", "nofollow")
+
+
+def tell_alerts(metrics: Metrics, book: AlertBook) -> None:
+    """Set the gauge of every alert there can be."""
+    for (name, domain), is_active in book.active().items():
+        labels = (name, domain or "", BY_NAME[name].severity)
+        metrics.set("linktide_alert_active", float(is_active), *labels)
+
+
+def tell_domains(metrics: Metrics, book: AlertBook, now: int, names: set[str] | None) -> None:
+    """Set the gauges of these tracked domains, or of all, as of an hour since 1970."""
+    for name, role in book.tracked:
+        if names is not None and name not in names:
+            continue
+        facts = book.facts(name, role, now)
+        hours = facts.hours
+        for side, columns in _SIDES:
+            for column, follow in zip(columns, _FOLLOWS, strict=True):
+                labels = (name, role, side, follow)
+                metrics.set("linktide_velocity_last_day", hours.last(DAY_HOURS, now, (column,)), *labels)
+                metrics.set("linktide_velocity_last_week", hours.last(7 * DAY_HOURS, now, (column,)), *labels)
+            usual = hours.usual(now, columns)
+            metrics.set("linktide_velocity_baseline_mean", usual.mean, name, role, side)
+            metrics.set("linktide_velocity_baseline_sd", usual.sd, name, role, side)
+            metrics.set("linktide_velocity_baseline_days", usual.days, name, role)
+        before = facts.score_a_week_ago()
+        if before is not None:
+            metrics.set("linktide_authority_score_week_ago", before, name, role)

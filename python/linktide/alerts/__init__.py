@@ -1,0 +1,1 @@
+"""Alerts: the rules, defined once, and what the service, Prometheus and docs/alerts.md make of them."""

@@ -1,0 +1,85 @@
+"""What rules look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from linktide.alerts.velocity import DAY_HOURS, GAINED, LOST, DomainHours, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WEEK_HOURS = 7 * DAY_HOURS
+_SCORE_SLACK_HOURS = 48
+"""A score that old or so stands for the one of a week ago: where no batch came in that hour there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """One tracked domain as of an hour of event time."""
+
+    name: str
+    role: str
+    now: int
+    """Hours since 1970."""
+    hours: DomainHours
+    scores: Mapping[int, float] = field(default_factory=dict)
+    """Hours since 1970 → authority."""
+
+    @property
+    def gained(self) -> Pace:
+        """Links that began."""
+        return self.hours.pace(self.now, GAINED)
+
+    @property
+    def lost(self) -> Pace:
+        """Links that ended."""
+        return self.hours.pace(self.now, LOST)
+
+    def score(self) -> float | None:
+        """Return the newest authority; None if none is shown."""
+        return self._score_before(self.now)
+
+    def score_a_week_ago(self) -> float | None:
+        """Return the authority of seven days ago; None if there was none about then."""
+        return self._score_before(self.now - WEEK_HOURS)
+
+    def _score_before(self, hour: int) -> float | None:
+        hours = [one for one in self.scores if hour - _SCORE_SLACK_HOURS < one <= hour]
+        return self.scores[max(hours)] if hours else None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """One partition of a source."""
+
+    name: str
+    silent_seconds: float
+    """Since records last came."""
+    usual_seconds: float | None
+    """Mean time between arrivals; None until there were enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """The service as of now; rates are of the last five minutes."""
+
+    lag: int = 0
+    """Records not yet fetched."""
+    commit_age_seconds: float = 0.0
+    slow_share: float | None = None
+    """Share of events that were not queryable within five seconds; None without events."""
+    events: int = 0
+    dead_letters: int = 0
+    free_bytes: int | None = None
+    min_free_bytes: int = 0
+    wal_bytes: int = 0
+    most_wal_bytes: int = 0
+    """Above it checkpoints must have failed."""
+    bound_shares: Mapping[str, float] = field(default_factory=dict)
+    """graph/vector → error bound of authority over its target."""
+    sources: tuple[SourceFacts, ...] = ()
+    tracked_in_spike: int = 0
+    tracked: int = 0
+    """Own tracked domains."""

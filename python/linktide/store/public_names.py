@@ -1,0 +1,29 @@
+"""The names that SQL from outside may say, as docs/sql.md explains them."""
+
+from __future__ import annotations
+
+VIEWS = (
+    "links",
+    "backlinks",
+    "outgoing_links",
+    "refdomains",
+    "domains",
+    "pages",
+    "anchors",
+    "new_lost",
+    "link_lives",
+    "link_velocity",
+    "link_velocity_by_follow",
+    "link_velocity_daily",
+    "link_velocity_baseline",
+    "authority_history",
+    "topical_authority",
+    "target_status",
+    "referrals",
+    "dead_letters",
+    "sources",
+    "alerts",
+)
+"""The documented views, as in docs/sql.md; all that a reader may name."""
+MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
+"""The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
