@@ -125,7 +125,8 @@ QUALITY: Final = Row(
             queries=(
                 Sql(
                     """
-                    SELECT coalesce(least(floor(domain_authority / 10), 9) * 10 || ' and more', 'not shown') AS authority,
+                    SELECT coalesce(least(floor(domain_authority / 10), 9) * 10 || ' and more', 'not shown')
+                               AS authority,
                            count(*) AS refdomains
                     FROM refdomains
                     WHERE target_domain IN (${domain:sqlstring})
