@@ -72,7 +72,7 @@ def as_promql(text: str, values: Mapping[str, str], *, step: int, scrape: int) -
     text = text.replace("$__rate_interval", f"{max(4 * scrape, step + scrape)}s")
     text = text.replace("$__interval", f"{step}s")
     for name, value in values.items():
-        text = re.sub(rf"\$\{{{name}\}}|\${name}\b", lambda _, value=value: value, text)
+        text = re.sub(rf"\$\{{{name}\}}|\${name}\b", value.replace("\\", r"\\"), text)
     return text
 
 
@@ -109,9 +109,22 @@ def findings(board: Board) -> list[str]:
 
 
 def _of_board(board: Board) -> Iterator[str]:
-    found = variables(board)
+    yield from _of_variables(variables(board))
     if board["editable"]:
         yield "a generated dashboard is not to be edited in place"
+    if not any(link.get("url") == ALERTS_PAGE for link in board["links"]):
+        yield "no link to the page of alerts"
+    every = list(panels(board))
+    if len({panel["id"] for panel in board["panels"]}) != len(board["panels"]):
+        yield "two panels have one id"
+    places = [place for panel in board["panels"] for place in _places(panel)]
+    if len(set(places)) != len(places):
+        yield "panels lie over one another"
+    if len({panel["title"] for panel in every}) != len(every):
+        yield "two panels have one title"
+
+
+def _of_variables(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if found.get("prometheus_datasource", {}).get("query") != "prometheus":
         yield "no variable for the Prometheus data source"
     for name in ("job", "instance"):
@@ -123,16 +136,6 @@ def _of_board(board: Board) -> Iterator[str]:
             yield f"{name} is not read anew as the time changes"
         if not one.get("label"):
             yield f"{name} has no label"
-    if not any(link.get("url") == ALERTS_PAGE for link in board["links"]):
-        yield "no link to the page of alerts"
-    every = list(panels(board))
-    if len({panel["id"] for panel in board["panels"]}) != len(board["panels"]):
-        yield "two panels have one id"
-    places = [place for panel in board["panels"] for place in _places(panel)]
-    if len(set(places)) != len(places):
-        yield "panels lie over one another"
-    if len({panel["title"] for panel in every}) != len(every):
-        yield "two panels have one title"
 
 
 def _places(panel: dict[str, Any]) -> Iterator[tuple[int, int]]:
@@ -146,14 +149,14 @@ def _places(panel: dict[str, Any]) -> Iterator[tuple[int, int]]:
 
 def _of_panel(panel: dict[str, Any]) -> Iterator[str]:
     title = panel.get("title") or "a panel"
-    if not panel.get("title"):
-        yield "a panel has no title"
-    if not panel.get("description"):
-        yield f"{title}: no description"
-    if not panel["fieldConfig"]["defaults"].get("unit"):
-        yield f"{title}: no unit"
-    if not panel.get("targets"):
-        yield f"{title}: asks nothing"
+    told = {
+        "no title": panel.get("title"),
+        "no description": panel.get("description"),
+        "no unit": panel["fieldConfig"]["defaults"].get("unit"),
+        "asks nothing": panel.get("targets"),
+    }
+    yield from (f"{title}: {slip}" for slip, is_there in told.items() if not is_there)
+    yield from _of_targets(title, panel)
     if panel["type"] not in ("timeseries", "stat", "bargauge", "table"):
         yield f"{title}: {panel['type']} may show strangers' text as markup"
     for override in panel["fieldConfig"]["overrides"]:
@@ -161,6 +164,9 @@ def _of_panel(panel: dict[str, Any]) -> Iterator[str]:
             links = row["value"] if row["id"] == "links" else ()
             if any(not link["url"].startswith(f"{ALERTS_PAGE}#") for link in links):
                 yield f"{title}: a link leads where data says"
+
+
+def _of_targets(title: str, panel: dict[str, Any]) -> Iterator[str]:
     for target in panel["targets"]:
         kind = target["datasource"]["type"]
         name = {PROMETHEUS: "prometheus_datasource", SQL: "sql_datasource"}.get(kind)
@@ -168,11 +174,11 @@ def _of_panel(panel: dict[str, Any]) -> Iterator[str]:
             yield f"{title}: its data source is no variable"
         if kind == PROMETHEUS:
             yield from (f"{title}: {told}" for told in _of_promql(target["expr"]))
-        elif target["format"] == "time_series" and '"time"' not in as_sql_names(target["rawSql"]):
+        elif target["format"] == "time_series" and '"time"' not in _named_time(target["rawSql"]):
             yield f"{title}: a time series without time"
 
 
-def as_sql_names(text: str) -> str:
+def _named_time(text: str) -> str:
     return re.sub(r"\$__timeGroupAlias\([^)]*\)|\bAS time\b", '"time"', text)
 
 

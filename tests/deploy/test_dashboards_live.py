@@ -10,6 +10,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from grafana_rules import PROMETHEUS, as_promql, as_sql, asked, boards, variables
 from watched_service import DOMAINS, SCRAPE_SECONDS, Watched, watched
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grafana_rules import Asked, Board
+    from kafka_broker import KafkaCluster
 
 SCRAPES = 20
 STEP_SECONDS = 2
@@ -26,18 +28,18 @@ QUERIES = [
     for name, board in boards().items()
     for number, one in enumerate(asked(board))
 ]
-NOTHING_WRONG: set[str] = set()
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.broker,
     pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed"),
-    pytest.mark.xdist_group("dashboards"),
+    pytest.mark.xdist_group("broker"),
 ]
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    with watched(tmp_path_factory.mktemp("watched"), SCRAPES) as one:
+def service(broker: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with watched(tmp_path_factory.mktemp("watched"), broker, SCRAPES) as one:
         yield one
 
 
@@ -59,7 +61,7 @@ def test_every_variable_has_values(service: Watched, name: str) -> None:
     values = chosen(service, board)
     assert values["job"] == values["instance"] == ".+"
     if "domain" in values:
-        assert set(service.label_values(f"label_values(linktide_live_links, domain)")) == set(DOMAINS)
+        assert set(service.label_values("label_values(linktide_live_links, domain)")) == set(DOMAINS)
 
 
 @pytest.mark.parametrize(("name", "number"), QUERIES)
@@ -97,7 +99,7 @@ def sql_rows(service: Watched, query: Asked) -> list[tuple[object, ...]]:
     if query.is_series:
         assert names[0] == "time"
         times = [row[0] for row in rows]
-        assert times == sorted(times)  # type: ignore[type-var]  # numbers or instants
+        assert times == sorted(times)
         assert any(value is not None for row in rows for value in row[1:])
     return rows
 
@@ -116,7 +118,5 @@ def test_a_hostile_name_stays_a_name(service: Watched) -> None:
 
 
 def test_nobody_writes_through_grafana(service: Watched) -> None:
-    import psycopg  # noqa: PLC0415 - of this test alone
-
     with service.connected() as connection, pytest.raises(psycopg.Error):
         connection.execute("CREATE TABLE x (n INTEGER)")

@@ -6,7 +6,8 @@ import re
 
 from deploy_files import DEPLOY, ROOT, UNIT_PROGRAM, compose, texts, unit_environment, unit_values
 
-from linktide.config import NOT_SETTINGS, Config, settings
+from linktide.config import Config, settings
+from linktide.config_layers import NOT_SETTINGS
 from linktide.errors import ExitCode
 from linktide.metrics.catalog import CATALOG
 

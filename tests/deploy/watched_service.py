@@ -1,4 +1,4 @@
-"""A real service with a month of past and live events, and a real Prometheus that scrapes it."""
+"""A real service with weeks of past and live events from Kafka, and a real Prometheus that scrapes it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psycopg
 from deploy_files import DEPLOY
+from kafka_topics import produce_to_all
 from linktide_process import COMMAND, LinktideProcess, wait_until
 
 from linktide.sources.memory import chunk_lines
@@ -23,6 +24,8 @@ from pipeline.whole import LINKS, memory_of, run
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from kafka_broker import KafkaCluster
 
 DOMAINS = (TRACKED_DOMAIN, *RIVALS)
 SCRAPE_SECONDS = 1
@@ -37,6 +40,7 @@ _SETTINGS = {
     "snapshot_every_seconds": "3",
 }
 _DOOMED = 60
+_TOPIC = "watched"
 
 
 def _doomed(kind: str, number: int, at: datetime) -> bytes:
@@ -86,9 +90,9 @@ def _begin(folder: Path, past: dict[int, list[bytes]]) -> None:
             LINKS, lines, lines_per_chunk=len(lines), received_at_us=at_us, first_offset=offset
         )
         offset += len(lines)
-    settings = {name.replace(".", "_"): value for name, value in _SETTINGS.items()}
-    # A batch a chunk: what a batch brings late is no news.
-    run(folder / "links.duckdb", [memory_of(chunks)], **settings | {"batch_max_events": 1})
+    settings: dict[str, Any] = {name.replace(".", "_"): value for name, value in _SETTINGS.items()}
+    # An hour or two a batch, and so a score every hour or two.
+    run(folder / "links.duckdb", [memory_of(chunks)], **settings, batch_max_events=24)
 
 
 def free_port() -> int:
@@ -105,13 +109,13 @@ class Watched:
     prometheus: str
     since: datetime
     live: list[bytes]
+    broker: KafkaCluster
     _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False))
 
     def stir(self) -> None:
         """Bring some traffic of every kind: events, a bad one, queries, a refused one, a SQL client."""
         lines, self.live = self.live[:20], self.live[20:]
-        body = b"\n".join([*lines, b"no event"])
-        self._client.post(f"{self.service.address}/api/v1/events", content=body).raise_for_status()
+        produce_to_all(self.broker, _TOPIC, [(0, line) for line in (*lines, b"no event")])
         self.service.query("SELECT count(*) AS links FROM backlinks")
         refused = {"sql": "DROP VIEW backlinks"}
         assert self._client.post(f"{self.service.address}/api/v1/query", json=refused).is_client_error
@@ -139,7 +143,8 @@ class Watched:
         return values
 
     def scrapes(self) -> int:
-        with suppress(httpx.HTTPError, AssertionError):
+        # It is starting: it does not listen yet, or answers in plain text.
+        with suppress(httpx.HTTPError, ValueError):
             for row in self.ask("query", query="count_over_time(linktide_build_info[10m])")["result"]:
                 return int(row["value"][1])
         return 0
@@ -171,14 +176,16 @@ def prometheus(folder: Path, config: str) -> Iterator[str]:
 
 
 @contextmanager
-def watched(folder: Path, scrapes: int) -> Iterator[Watched]:
+def watched(folder: Path, broker: KafkaCluster, scrapes: int) -> Iterator[Watched]:
     """Run both until so many scrapes saw traffic."""
+    broker.create_topic(_TOPIC)
     started = datetime.now(UTC) - _LIVE
     past, live = _past_and_live(started)
     _begin(folder, past)
     now = datetime.now(UTC)
     live[:0] = [_doomed("lost", number, now - timedelta(minutes=1)) for number in range(_DOOMED)]
     settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    settings += ["--brokers", broker.bootstrap_servers[0], "--topics", _TOPIC]
     arguments = (*COMMAND, "run", "--database", "links.duckdb", "--http-port", "0", *settings)
     with LinktideProcess(folder, *arguments) as service:
         service.wait_ready()
@@ -187,7 +194,7 @@ def watched(folder: Path, scrapes: int) -> Iterator[Watched]:
         config = (DEPLOY / "prometheus" / "prometheus.yaml").read_text("utf-8").replace(": 15s", ": 1s")
         config = config.replace("127.0.0.1:8640", str(service.address).removeprefix("http://"))
         with prometheus(folder, config) as address:
-            one = Watched(service, address, started - timedelta(days=HISTORY_DAYS), live)
+            one = Watched(service, address, started - timedelta(days=HISTORY_DAYS), live, broker)
             seen = 0
 
             def is_enough() -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from linktide_dashboards.board import Board, Row
 from linktide_dashboards.panels import Kind, Panel
-from linktide_dashboards.queries import Prom, Sql, of, quantiles, rate
+from linktide_dashboards.queries import Prom, Sql, by_instance, of, quantiles, rate
 
 _INSTANCE: Final = "{{instance}}"
 _OF_TOPIC: Final = "{{topic}} {{partition}}"
@@ -35,7 +35,7 @@ STATE: Final = Row(
             about="Not yet fetched, of all that is consumed.",
             kind=Kind.STAT,
             width=4,
-            queries=(Prom(f"sum by (instance) ({of('linktide_sources_lag_records')})", _INSTANCE),),
+            queries=(by_instance("linktide_sources_lag_records"),),
         ),
         Panel(
             title="Since the last commit",
@@ -59,7 +59,7 @@ STATE: Final = Row(
             kind=Kind.STAT,
             width=4,
             steps=((None, "green"), (1, "red")),
-            queries=(Prom(f"sum by (instance) ({of('linktide_sources_has_offset_gap')})", _INSTANCE),),
+            queries=(by_instance("linktide_sources_has_offset_gap"),),
         ),
     ),
 )

@@ -48,6 +48,12 @@ def _equal(labels: dict[str, str]) -> list[str]:
     return [f'{name}="{value}"' for name, value in labels.items()]
 
 
+def by_instance(metric: str) -> Prom:
+    """Return the sum over an instance; 0 where it has no such series, as a service without Kafka."""
+    none = f"0 * max by (instance) ({of('linktide_build_info')})"
+    return Prom(f"sum by (instance) ({of(metric)}) or on (instance) {none}", "{{instance}}")
+
+
 def rate(metric: str, *by: str, legend: str | None = None) -> Prom:
     """Return a counter a second, summed up by these labels beside the instance."""
     named = legend or " ".join(f"{{{{{label}}}}}" for label in by or ("instance",))
