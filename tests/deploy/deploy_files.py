@@ -22,10 +22,10 @@ UNIT_PROGRAM = "/opt/linktide/bin/linktide"
 
 
 def texts() -> Iterator[tuple[Path, str]]:
-    """Every text of deploy/ once, links left out."""
+    """Every text of deploy/ once; links and the generator of dashboards left out."""
     for path in sorted(DEPLOY.rglob("*")):
         parts = path.relative_to(DEPLOY).parts
-        if path.is_file() and not path.is_symlink() and "secrets" not in parts and "__pycache__" not in parts:
+        if path.is_file() and not path.is_symlink() and not {"secrets", "linktide_dashboards"} & {*parts}:
             yield path, path.read_text("utf-8")
 
 
