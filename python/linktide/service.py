@@ -103,14 +103,12 @@ class Service:
         self._stop = threading.Event()
         self._ends_by_itself = ends = stop_when_exhausted
         self.stopped_by: int | None = None
-        self._reload, self._is_reload_asked = reload, False
-        self._has_begun = False
+        self._reload, self._is_reload_asked, self._has_begun = reload, False, False
         self._supervisor = supervisor or Supervisor(None, None, time.monotonic)
         self._metrics = Metrics()
         self._memory = MemoryLimit(config.index_memory_limit, self._metrics, ends_by_itself=ends)
         self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=ends)
-        kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
-        given = [kafka] if sources is None else sources
+        given = [kafka_source(config, self._stop.is_set, self._metrics)] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
