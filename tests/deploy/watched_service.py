@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +13,7 @@ import psycopg
 from deploy_files import DEPLOY
 from kafka_topics import produce_to_all
 from linktide_process import COMMAND, LinktideProcess, wait_until
+from test_alerts_reach_people import free_port, running
 
 from linktide.sources.memory import chunk_lines
 from linktide.sources.synthetic import RIVALS, TRACKED_DOMAIN, Plan, SyntheticWeb
@@ -95,12 +93,6 @@ def _begin(folder: Path, past: dict[int, list[bytes]]) -> None:
     run(folder / "links.duckdb", [memory_of(chunks)], **settings, batch_max_events=24)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @dataclass
 class Watched:
     """The service, its Prometheus, and the events that are still to come."""
@@ -158,21 +150,14 @@ def prometheus(folder: Path, config: str) -> Iterator[str]:
     """Run a Prometheus with this configuration in the folder."""
     (folder / "prometheus.yaml").write_text(config, "utf-8")
     port = free_port()
-    program = shutil.which("prometheus")
-    assert program is not None
-    command = [
-        program,
+    command = (
+        "prometheus",
         "--config.file=prometheus.yaml",
         "--storage.tsdb.path=series",
         f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    )
+    with running(folder, *command):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
