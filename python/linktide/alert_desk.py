@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from linktide import alert_turns
 from linktide.alert_gauges import tell_alerts, tell_domains
+from linktide.alert_news import BatchNews, has_gaps, offsets_of
 from linktide.alerts.book import AlertBook
 from linktide.alerts.catalogue import BY_NAME
 from linktide.alerts.change import Change
@@ -23,6 +27,7 @@ from linktide.alerts.velocity import (
     DomainHours,
 )
 from linktide.store import alert_rows
+from linktide.store.important_links import SHOWN_ROWS, ImportantLinks, tell_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,21 +42,7 @@ if TYPE_CHECKING:
 
 _DAY_US: Final = 24 * HOUR_US
 _KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
-_TURN_COLUMNS: Final = {("gained", True): 0, ("gained", False): 1, ("lost", True): 2, ("lost", False): 3}
 _MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
-
-
-@dataclass(frozen=True, slots=True)
-class BatchNews:
-    """What a batch tells the alerts; taken when the index has it, judged when the store does."""
-
-    clock_us: int | None
-    turns: Sequence[Mapping[str, Any]]
-    scores: Mapping[str, float]
-    advances: Sequence[Advance]
-    is_catching_up: bool = False
-    timed: frozenset[int] = frozenset()
-    """Links whose life time alone ended: while records wait, one of them may bring the sighting."""
 
 
 @dataclass(slots=True)
@@ -74,8 +65,9 @@ class AlertDesk:
     _moved: set[str] | None = field(default_factory=set)
     """Domains with other figures since they were told; None: all."""
     _struck: deque[str] = field(default_factory=deque)
-    _held: list[Mapping[str, Any]] = field(default_factory=list)
+    _held: pa.Table = field(default_factory=alert_turns.SCHEMA.empty_table)
     """Losses that time alone decided, told while catching up: they are judged once that is over."""
+    _important: ImportantLinks = field(default_factory=ImportantLinks)
     _waiting: int = 0
     """Calls that wait."""
 
@@ -101,7 +93,8 @@ class AlertDesk:
                 book.scores.setdefault(name, {})[hour] = authority
         book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
         self._book, self._hour, self._changes, self._moved = book, None, [], set()
-        self._held = []
+        self._held = alert_rows.read_held(connection).cast(alert_turns.SCHEMA)
+        self._important = ImportantLinks()
         self._waiting = alert_rows.count_waiting(connection)
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if clock_us is not None:
@@ -115,7 +108,7 @@ class AlertDesk:
     ) -> BatchNews:
         """Note what a batch tells, as the index leaves it."""
         self.watch.arrived(one.partition for one in advances if one.events or one.dead_letters)
-        turns = () if rows.turns is None else rows.turns.to_pylist()
+        turns = alert_turns.turns_of(rows.turns)
         scores = {}
         if rows.clock_us is not None and rows.clock_us // HOUR_US != self._hour:
             names = [name for name, _ in self.tracked]
@@ -125,8 +118,13 @@ class AlertDesk:
                 for name, one in zip(names, numbers, strict=True)
                 if one is not None and one.authority is not None
             }
-        timed = _timed_losses(rows.tables.get("life_changes")) if is_catching_up and turns else frozenset()
+        may_be_held = is_catching_up and turns.num_rows
+        timed = alert_turns.timed_losses(rows.tables.get("life_changes") if may_be_held else None)
         return BatchNews(rows.clock_us, turns, scores, advances, is_catching_up, timed)
+
+    def past(self, rows: Rows) -> Callable[[DuckDBPyConnection, datetime], None]:
+        """Return what judges records that were stored long after they came: they are told as history."""
+        return partial(self._judge_past, alert_turns.turns_of(rows.turns, is_past=True))
 
     def judge(self, news: BatchNews, connection: DuckDBPyConnection, noted_at: datetime) -> None:
         """Judge a batch in its own transaction, when its rows are in the tables."""
@@ -135,6 +133,8 @@ class AlertDesk:
             return
         hour = clock_us // HOUR_US
         is_new_hour = hour != self._hour
+        if not (news.turns.num_rows or is_new_hour or self._held.num_rows or has_gaps(news.advances)):
+            return
         touched = self._count(news.turns, hour, connection, is_new_hour=is_new_hour)
         if is_new_hour and news.scores:
             alert_rows.put_scores(connection, hour, news.scores, hour - _KEPT_SCORE_HOURS)
@@ -145,17 +145,14 @@ class AlertDesk:
                     del kept[old]
         self._hour = hour
         self._moved = None if is_new_hour or self._moved is None else self._moved | touched
-        gaps = [jump for one in news.advances for jump in one.jumps if jump.kind != "begun"]
-        turns = self._release(news)
-        names = {turn["domain_name"] for turn in self._held}
-        touched |= {turn["domain_name"] for turn in turns}
-        if not touched and not is_new_hour and not gaps:
-            return
+        touched |= alert_turns.names_in(news.turns) | alert_turns.names_in(self._held)
+        turns = self._release(news, connection)
+        waiting = alert_turns.names_in(self._held)
         offsets = offsets_of(news.advances)
-        changes = self._moments(turns, connection, offsets)
+        changes = self._moments(turns, connection, offsets, hour)
         if touched or is_new_hour:
             changes += self._with_sources(
-                self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets, names),
+                self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets, waiting),
                 connection,
             )
             own = sum(role == "own" for _, role in self.tracked)
@@ -199,6 +196,13 @@ class AlertDesk:
             self._store(writer.database.connection, changes, noted_at)
         self.stored()
 
+    def strike(self, writer: StoreWriter) -> None:
+        """Strike off calls that were answered, at the end of a session. Raises what a transaction does."""
+        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        if struck:
+            with writer.transaction("strike off calls"):
+                alert_rows.strike_notices(writer.database.connection, struck, writer.now())
+
     # --- any thread ----------------------------------------------------------------------------------------
 
     def answered(self, notice_id: str) -> None:
@@ -214,19 +218,13 @@ class AlertDesk:
 
     def _count(
         self,
-        turns: Iterable[Mapping[str, Any]],
+        turns: pa.Table,
         hour: int,
         connection: DuckDBPyConnection,
         *,
         is_new_hour: bool,
     ) -> set[str]:
-        counted: dict[tuple[str, int], list[int]] = {}
-        for turn in turns:
-            if not turn["is_recent"] or turn["change"] == "unfollowed":
-                continue
-            side = "lost" if turn["change"] == "lost" else "gained"
-            key = (turn["domain_name"], alert_rows.at_us(turn["changed_at"]) // HOUR_US)
-            counted.setdefault(key, [0, 0, 0, 0])[_TURN_COLUMNS[side, turn["is_dofollow"]]] += 1
+        counted = alert_turns.counted(turns)
         oldest = hour - KEPT_HOURS
         is_due = is_new_hour and hour % 24 == 0
         alert_rows.add_hours(connection, counted, oldest if is_due else None)
@@ -237,70 +235,93 @@ class AlertDesk:
                 hours.drop_before(oldest)
         return {name for name, _ in counted}
 
-    def _release(self, news: BatchNews) -> list[Mapping[str, Any]]:
+    def _release(self, news: BatchNews, connection: DuckDBPyConnection) -> pa.Table:
         """Return the turns to judge: while catching up without those held back, then with them."""
-        is_held = [turn["change"] == "lost" and turn["link_id"] in news.timed for turn in news.turns]
-        turns = [turn for turn, held in zip(news.turns, is_held, strict=True) if not held]
-        self._held += [turn for turn, held in zip(news.turns, is_held, strict=True) if held]
-        if not news.is_catching_up:
-            turns += self._held
-            self._held = []
+        turns, held = alert_turns.split(news.turns, news.timed)
+        if held.num_rows:
+            alert_rows.hold(connection, held)
+            self._held = pa.concat_tables([self._held, held])
+        if not news.is_catching_up and self._held.num_rows:
+            # Those that a record took back meanwhile were none.
+            lost = pa.array(alert_rows.release(connection), pa.uint64())
+            still = self._held.filter(pc.is_in(self._held["link_id"], value_set=lost))
+            turns = pa.concat_tables([turns, still])
+            self._held = alert_turns.NONE
         return turns
 
     def _moments(
         self,
-        turns: Sequence[Mapping[str, Any]],
+        turns: pa.Table,
         connection: DuckDBPyConnection,
         offsets: Sequence[Mapping[str, object]],
+        hour: int,
     ) -> list[Change]:
         """Return alerts of single links, and of the past what would have been a spike."""
-        own = {name for name, role in self.tracked if role == "own"}
-        groups: dict[tuple[str, str, bool], list[Mapping[str, Any]]] = {}
-        past: dict[str, set[int]] = {}
-        for turn in turns:
-            name = turn["domain_name"]
-            if turn["change"] in _MOMENTS and name in own:
-                groups.setdefault((turn["change"], name, turn["is_recent"]), []).append(turn)
-            if not turn["is_recent"] and turn["change"] != "unfollowed":
-                past.setdefault(name, set()).add(alert_rows.at_us(turn["changed_at"]) // _DAY_US)
+        own = [name for name, role in self.tracked if role == "own"]
+        told = list(alert_turns.moments(turns, pa.array(own, pa.string())))
+        lost, flipped = (
+            {
+                link: (one.domain_name, *points)
+                for one in told
+                if (one.change == "lost") == is_loss
+                for link, points in one.points.items()
+            }
+            for is_loss in (True, False)
+        )
+        found = self._important.find(connection, hour, lost, flipped, own)
+        groups = [(one, [found[link] for link in found if link in one.at_us][:SHOWN_ROWS]) for one in told]
+        shown = {row["link_id"]: row for _, rows in groups for row in rows}
+        tell_more(connection, shown, lost)
+        changes = [self._moment_of(one, found, rows, offsets) for one, rows in groups if rows]
+        changes += self._past_spikes(turns, connection, offsets)
+        # What was told before is not told again: history may come twice, by another feed.
+        known = alert_rows.known_ids(connection, [one.alert_id for one in changes])
+        return [one for one in changes if one.alert_id not in known]
+
+    def _moment_of(
+        self,
+        moment: alert_turns.Moment,
+        found: Mapping[int, Mapping[str, Any]],
+        rows: list[dict[str, Any]],
+        offsets: Sequence[Mapping[str, object]],
+    ) -> Change:
+        best = rows[0]
+        word = "lost" if moment.change == "lost" else "not followed any more"
+        others = sum(link in found for link in moment.at_us) - 1
+        more = f" and {others} more" if others else ""
+        return self._book.begin_moment(
+            _MOMENTS[moment.change],
+            moment.domain_name,
+            at_us=moment.at_us[best["link_id"]],
+            mark=best["link_id"],
+            finding=Finding(f"{word}: the link from {best['source_url']}{more}", rows),
+            offsets=offsets,
+            is_historical=not moment.is_recent,
+        )
+
+    def _past_spikes(
+        self, turns: pa.Table, connection: DuckDBPyConnection, offsets: Sequence[Mapping[str, object]]
+    ) -> list[Change]:
         changes = []
-        for (change, name, is_recent), group in groups.items():
-            links = [turn["link_id"] for turn in group]
-            found = alert_rows.important_links(connection, name, links, is_lost=change == "lost")
-            if found:
-                best = found[0]
-                at = next(turn["changed_at"] for turn in group if turn["link_id"] == best["link_id"])
-                word = "lost" if change == "lost" else "not followed any more"
-                more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-                changes.append(
-                    self._book.begin_moment(
-                        _MOMENTS[change],
-                        name,
-                        at_us=alert_rows.at_us(at),
-                        mark=best["link_id"],
-                        finding=Finding(f"{word}: the link from {best['source_url']}{more}", found),
-                        offsets=offsets,
-                        is_historical=not is_recent,
-                    )
-                )
-        for name, days in past.items():
+        for name, days in alert_turns.past_days(turns).items():
             totals = alert_rows.day_totals(connection, name)
             for alert, day, finding in past_spikes(totals, days, dict(self.tracked)[name]):
-                at = day * _DAY_US
                 changes.append(
                     self._book.begin_moment(
                         alert,
                         name,
-                        at_us=at,
+                        at_us=day * _DAY_US,
                         mark="past",
                         finding=finding,
                         offsets=offsets,
                         is_historical=True,
                     )
                 )
-        # What was told before is not told again: history may come twice, by another feed.
-        known = alert_rows.known_ids(connection, [one.alert_id for one in changes])
-        return [one for one in changes if one.alert_id not in known]
+        return changes
+
+    def _judge_past(self, turns: pa.Table, connection: DuckDBPyConnection, noted_at: datetime) -> None:
+        if turns.num_rows:
+            self._store(connection, self._moments(turns, connection, (), self._hour or 0), noted_at)
 
     def _with_sources(self, changes: list[Change], connection: DuckDBPyConnection) -> list[Change]:
         """Put the source domains behind a spike among its evidence."""
@@ -356,31 +377,3 @@ class AlertDesk:
             alert_rows.add_notices(connection, notices_of(changes), noted_at)
             self._waiting = alert_rows.count_waiting(connection)
         self._changes += changes
-
-
-def _timed_losses(lives: object) -> frozenset[int]:
-    """Return the links of life rows that time alone ended."""
-    if lives is None:
-        return frozenset()
-    rows = pa.record_batch(lives)
-    columns = zip(
-        rows["link_id"].to_pylist(),
-        rows["confirmed_at"].is_valid().to_pylist(),
-        rows["is_confirmed_by_event"].to_pylist(),
-        strict=True,
-    )
-    return frozenset(link for link, has_ended, by_event in columns if has_ended and not by_event)
-
-
-def offsets_of(advances: Iterable[Advance]) -> list[dict[str, object]]:
-    """Return the stretches of a batch as rows."""
-    return [
-        {
-            "source_name": one.partition.cluster,
-            "topic": one.partition.topic,
-            "source_partition": one.partition.number,
-            "first_offset": one.expected_offset or 0,
-            "end_offset": one.next_offset,
-        }
-        for one in advances
-    ]

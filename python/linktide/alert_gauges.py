@@ -29,11 +29,12 @@ def tell_domains(metrics: Metrics, book: AlertBook, now: int, names: set[str] | 
             continue
         facts = book.facts(name, role, now)
         hours = facts.hours
+        day, week = hours.last_by_column(DAY_HOURS, now), hours.last_by_column(7 * DAY_HOURS, now)
         for side, columns in _SIDES:
             for column, follow in zip(columns, _FOLLOWS, strict=True):
                 labels = (name, role, side, follow)
-                metrics.set("linktide_velocity_last_day", hours.last(DAY_HOURS, now, (column,)), *labels)
-                metrics.set("linktide_velocity_last_week", hours.last(7 * DAY_HOURS, now, (column,)), *labels)
+                metrics.set("linktide_velocity_last_day", day[column], *labels)
+                metrics.set("linktide_velocity_last_week", week[column], *labels)
             usual = hours.usual(now, columns)
             metrics.set("linktide_velocity_baseline_mean", usual.mean, name, role, side)
             metrics.set("linktide_velocity_baseline_sd", usual.sd, name, role, side)

@@ -46,6 +46,9 @@ class Notifier:
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="linktide-webhook")
         self._done: set[str] = set()
+        self._is_resting = False
+        self._is_calling = threading.Lock()
+        """Held while calls are made."""
 
     def start(self) -> None:
         """Begin to make calls."""
@@ -54,7 +57,14 @@ class Notifier:
 
     def wake(self) -> None:
         """Hear that calls may wait; any thread."""
+        self._is_resting = False
         self._is_woken.set()
+
+    def rest(self) -> None:
+        """Make no call until woken; return once the one under way is over."""
+        self._is_resting = True
+        with self._is_calling:
+            pass
 
     def stop(self) -> None:
         """End; calls that were not answered wait for the next start."""
@@ -65,8 +75,12 @@ class Notifier:
 
     def step(self, client: httpx.Client) -> bool:
         """Make the calls that wait; false if one was not answered well, so that it is to be made again."""
+        with self._is_calling:
+            return self._call_all(client)
+
+    def _call_all(self, client: httpx.Client) -> bool:
         for notice_id, body in self._waiting():
-            if self._is_over.is_set():
+            if self._is_over.is_set() or self._is_resting:
                 return True
             if notice_id in self._done:
                 continue

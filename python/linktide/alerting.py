@@ -95,6 +95,15 @@ class Alerting:
         )
         self._notifier.wake()
 
+    def closing(self, writer: StoreWriter) -> None:
+        """Hear that the session ends well, while its store is open. Raises what a transaction does.
+
+        A call under way is waited for: what was answered must not be called again by the next session.
+        """
+        self._readers = None
+        self._notifier.rest()
+        self.desk.strike(writer)
+
     def closed(self) -> None:
         """Hear that the session is over."""
         self._watch.store = None

@@ -11,12 +11,19 @@ from linktide.errors import LinktideError, RetryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from linktide.index import Decoder, LinkIndex
+    from duckdb import DuckDBPyConnection
+
+    from linktide.index import Decoder, LinkIndex, Rows
     from linktide.store.database import Database
     from linktide.store.writer import StoreWriter
 
 T = TypeVar("T")
+
+
+def _nothing(connection: DuckDBPyConnection, committed_at: datetime) -> None:
+    """Judge nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class Workplace:
     writer: StoreWriter
     index: LinkIndex
     decoder: Decoder
+    past: Callable[[Rows], Callable[[DuckDBPyConnection, datetime], None]] = lambda _rows: _nothing
+    """Makes what judges the rows of records that were stored late; by itself it does nothing."""
 
 
 @dataclass(slots=True)

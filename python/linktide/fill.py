@@ -139,7 +139,7 @@ def fill_slice(place: Workplace, source_id: int, chunk: Chunk) -> Slice | None:
     rows = place.index.apply(events, place.writer.observations_of)
     filled = Filled(source_id, chunk.first_offset, done[0].next_offset, accepted, refused)
     row = writer_row_of(place.index, rows.rev, rows.clock_us)
-    place.writer.commit(StoreBatch(rows.tables, (), row, filled=filled))
+    place.writer.commit(StoreBatch(rows.tables, (), row, filled=filled, beside=place.past(rows)))
     return Slice(filled, rest[0] if rest else None)
 
 

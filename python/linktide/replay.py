@@ -103,7 +103,7 @@ def replay_slice(place: Workplace, wanted: Wanted, after: tuple[int, int]) -> Sl
     # What is refused again has its row already.
     tables = {name: data for name, data in rows.tables.items() if name != "dead_letters"}
     row = writer_row_of(place.index, rows.rev, rows.clock_us)
-    place.writer.commit(StoreBatch(tables, (), row, marked))
+    place.writer.commit(StoreBatch(tables, (), row, marked, beside=place.past(rows)))
     return Slice(len(letters), len(marked), last)
 
 

@@ -220,7 +220,7 @@ class Service:
                 source.open(stored)
             self._alerts.opened(session, database, index, readers)
             self.state.is_up(session, index, database, readers)
-            self._recovery.opened(Workplace(database, writer, index, decoder))
+            self._recovery.opened(Workplace(database, writer, index, decoder, self._alerts.desk.past))
             self._suffixes.served()
             if not self._ends_by_itself:
                 self._segments.begin(database)
@@ -346,6 +346,8 @@ class Service:
 
     def _close_store(self, writer: StoreWriter, index: LinkIndex) -> None:
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
+        with suppress(LinktideError):
+            self._alerts.closing(writer)
         with suppress(LinktideError):
             if not self._suffixes.is_asked:
                 self._snapshots.finish(writer, index)

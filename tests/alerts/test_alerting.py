@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +13,7 @@ import pytest
 from told_days import BURST_STORY, OWN, QUIET, alerts, link, take, usual_days
 
 from linktide.alerts.velocity import COLUMNS
-from pipeline.whole import opened
+from pipeline.whole import TESTS, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +84,52 @@ def test_a_failure_around_the_commit_neither_loses_nor_repeats_an_alert(tmp_path
         assert one.query("FROM internal.tracked_hours ORDER BY ALL") == other.query(
             "FROM internal.tracked_hours ORDER BY ALL"
         )
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from linktide.alert_desk import AlertDesk
+from told_days import BURST_STORY, take
+
+folder, point = Path(sys.argv[1]), sys.argv[2]
+marker, store = folder / "was-killed", AlertDesk._store
+has_raised = []
+
+def kill():
+    marker.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def judge(desk, connection, changes, noted_at):
+    store(desk, connection, changes, noted_at)
+    if changes and not marker.exists():
+        has_raised.append(point)
+        if point == "judged":
+            kill()
+
+AlertDesk._store = judge
+take(folder / "a.duckdb", BURST_STORY, at=lambda at, _: at in has_raised and kill(),
+     alerts_webhook_url="http://127.0.0.1:9/")
+"""
+
+
+@pytest.mark.parametrize("point", ["judged", "written", "advanced", "committed"])
+def test_a_kill_in_the_batch_that_raises_an_alert_neither_loses_nor_repeats_it(
+    tmp_path: Path, point: str
+) -> None:
+    command = [sys.executable, "-c", _KILLED, str(tmp_path), point]
+    folders = os.pathsep.join(str(TESTS / folder) for folder in ("", "alerts", "store"))
+    environ = os.environ | {"PYTHONPATH": folders}
+    ends = [subprocess.run(command, env=environ, check=False).returncode for _ in range(2)]
+    assert ends == [-signal.SIGKILL, 0]
+    (row,) = named(alerts(tmp_path / "a.duckdb"), "LinkLossSpike")
+    assert row["state"] == "firing"
+    with opened(tmp_path / "a.duckdb") as stopped:
+        of_it = f"WHERE alert_id = '{row['alert_id']}'"
+        calls = stopped.query(f"SELECT state FROM internal.alert_notices {of_it}")  # noqa: S608
+        changes = stopped.query(f"FROM internal.alert_changes {of_it}")
+    assert calls == [("firing",)]
+    assert len(changes) == 1
 
 
 def test_the_hours_of_news_are_the_velocity_of_what_came_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -12,7 +13,9 @@ from hand_made_store import Store, Story, domain_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linktide.alerts.domain_rules import LEAST_DAYS, is_spike, spread
 from linktide.alerts.velocity import GAINED, LOST, DomainHours
+from linktide.web.tables import table_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +24,8 @@ CLOCK = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 HOUR = CLOCK.replace(minute=0)
 NOW = int(HOUR.timestamp()) // 3600
 TOLD = st.lists(st.tuples(st.integers(0, 40 * 24), st.integers(0, 9), st.integers(0, 9)), max_size=60)
+NEAR = 1e-6
+"""Closer to the mark than rounding is, either answer will do."""
 names = count()
 
 
@@ -80,6 +85,46 @@ def test_the_baseline_is_that_of_28_days_by_hand_and_by_the_alerts(
             assert row[f"{word}_sd"] == pytest.approx(sd, abs=1e-6)
             assert pace.usual.mean == pytest.approx(mean)
             assert pace.usual.sd == pytest.approx(sd, abs=1e-6)
+            assert row[f"{word}_spread"] == pytest.approx(spread(pace.usual), abs=1e-6)
+        above = row[f"{word}_spike_above"]
+        assert (above is not None) == (days >= LEAST_DAYS)
+        if above is None or abs(last - above) > NEAR:
+            assert is_spike(pace) == (above is not None and last > above)
+
+
+@given(TOLD)
+def test_the_page_shows_each_day_beside_the_28_before_it(
+    store: Store, told: list[tuple[int, int, int]]
+) -> None:
+    name = f"d{next(names)}.com"
+    tell(store, name, told)
+    table = table_named("velocity")
+    assert table is not None
+    rows = store.dicts(table.sql.replace("$1", f"'{name}'").replace("$2", "1000"))
+    by_day: dict[datetime, list[int]] = {}
+    for age, gained, lost in told:
+        day = by_day.setdefault((HOUR - timedelta(hours=age)).replace(hour=0), [0, 0])
+        day[0] += gained
+        day[1] += lost
+    first = min((day for day, totals in by_day.items() if any(totals)), default=None)
+    if first is None:
+        assert rows == []
+        return
+    days = [first + timedelta(days=at) for at in range((HOUR.replace(hour=0) - first).days + 1)]
+    gained = [by_day.get(day, (0, 0))[0] for day in days]
+    assert [row["day"] for row in rows] == days[::-1]
+    for at, row in enumerate(reversed(rows)):
+        before = gained[max(at - 28, 0) : at]
+        lost = by_day.get(days[at], (0, 0))[1]
+        assert (row["gained"], row["lost"], row["net"]) == (gained[at], lost, gained[at] - lost)
+        if len(before) < LEAST_DAYS:
+            assert (row["usual_gained"], row["usual_low"], row["usual_high"]) == (None, None, None)
+        else:
+            mean = statistics.fmean(before)
+            width = max(statistics.pstdev(before), math.sqrt(mean))
+            wanted = (mean, max(mean - width, 0), mean + width)
+            found = (row["usual_gained"], row["usual_low"], row["usual_high"])
+            assert found == pytest.approx(wanted, abs=1e-6)
 
 
 def test_days_are_those_of_utc(store: Store) -> None:

@@ -81,6 +81,12 @@ class DomainHours:
         found = (self.hours.get(hour) for hour in range(now - hours + 1, now + 1))
         return sum(counts[at] for counts in found if counts is not None for at in columns)
 
+    def last_by_column(self, hours: int, now: int) -> tuple[int, ...]:
+        """Return the sum of each column over so many hours, the last one being `now`."""
+        kept = self.hours
+        found = [kept[hour] for hour in range(now - hours + 1, now + 1) if hour in kept]
+        return tuple(map(sum, zip(*found, strict=True))) if found else (0,) * len(COLUMNS)
+
     def pace(self, now: int, columns: tuple[int, ...]) -> Pace:
         """Return the pace as of an hour since 1970."""
         return Pace(self.last(DAY_HOURS, now, columns), self.usual(now, columns))

@@ -8,17 +8,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
-
+from linktide.metrics import text_format
 from linktide.metrics.catalog import CATALOG, Kind, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from prometheus_client.metrics_core import Metric as Family
+    from collections.abc import Callable, Iterator, Sequence
 
 Labels = tuple[str, ...]
 
@@ -37,11 +31,24 @@ class _Series:
     numbers: dict[Labels, float] = field(default_factory=dict)
     distributions: dict[Labels, _Distribution] = field(default_factory=dict)
 
+    names: dict[Labels, str] = field(default_factory=dict)
+    """As a scrape reads them, kept: to write labels takes longest."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of a scrape."""
+        metric = self.metric
+        yield text_format.head(metric)
+        for labels in self.numbers.keys() - self.names.keys():
+            self.names[labels] = text_format.series_name(metric.name, metric.labels, labels)
+        yield from text_format.samples(self.names, self.numbers)
+        for labels, told in self.distributions.items():
+            yield from text_format.distribution(metric, labels, told.counts, told.sum)
+
     def empty(self) -> _Distribution:
         return _Distribution([0] * (len(self.metric.buckets) + 1))
 
 
-class Metrics(Collector):
+class Metrics:
     """All values, safe for many threads.
 
     A name the catalogue lacks raises KeyError; a wrong number of labels, or telling a metric what its kind
@@ -53,8 +60,6 @@ class Metrics(Collector):
         self._lock = threading.Lock()
         self._series = {metric.name: _Series(metric) for metric in catalog}
         self._refreshers: list[Callable[[], None]] = []
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
         for series in self._series.values():
             if series.metric.labels:
                 continue
@@ -84,6 +89,7 @@ class Metrics(Collector):
         """Forget one series of a gauge."""
         with self._lock:
             self._known(name, labels, Kind.GAUGE).numbers.pop(labels, None)
+            self._series[name].names.pop(labels, None)
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Put one value into a histogram."""
@@ -134,16 +140,12 @@ class Metrics(Collector):
             reached = next(at for at, seen in enumerate(accumulate(distribution.counts)) if seen >= wanted)
             return (*series.metric.buckets, float("inf"))[reached]
 
-    def collect(self) -> Iterable[Family]:
-        """Yield all metrics for a scrape."""
+    def exposition(self) -> bytes:
+        """Return the Prometheus text format."""
         for refresh in tuple(self._refreshers):
             refresh()
         with self._lock:
-            return [_family(series) for series in self._series.values()]
-
-    def exposition(self) -> bytes:
-        """Return the Prometheus text format."""
-        return generate_latest(self._registry)
+            return "".join(line for series in self._series.values() for line in series.lines()).encode()
 
     def _known(self, name: str, labels: Labels, *kinds: Kind) -> _Series:
         series = self._series[name]
@@ -152,27 +154,3 @@ class Metrics(Collector):
         if len(labels) != len(series.metric.labels):
             raise ValueError(f"{name} has the labels {series.metric.labels}, given {labels}")
         return series
-
-
-def _family(series: _Series) -> Family:
-    metric = series.metric
-    if metric.kind is Kind.HISTOGRAM:
-        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-        bounds = [*(str(float(bound)) for bound in metric.buckets), "+Inf"]
-        for labels, distribution in series.distributions.items():
-            buckets = list(zip(bounds, accumulate(distribution.counts), strict=True))
-            histogram.add_metric(_encodable(labels), buckets, distribution.sum)
-        return histogram
-    family: CounterMetricFamily | GaugeMetricFamily
-    if metric.kind is Kind.COUNTER:
-        family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-    else:
-        family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, number in series.numbers.items():
-        family.add_metric(_encodable(labels), number)
-    return family
-
-
-def _encodable(labels: Labels) -> Labels:
-    """Return labels that UTF-8 can hold: the name of a file may not, and would break every scrape."""
-    return tuple(label.encode("utf-8", "replace").decode("utf-8") for label in labels)

@@ -13,13 +13,11 @@ from linktide.serve.live_view import (
     newest_since_sql,
 )
 from linktide.web.alerts import ALERTS_SQL, shown_alerts
-from linktide.web.velocity import BASELINE_DAYS, LEAST_DAYS, last_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from linktide.serve.api import PageApi
-    from linktide.web.velocity import LastDay
 
     Facts = dict[str, object]
 
@@ -27,7 +25,24 @@ SHOWN_ANCHORS: Final = 10
 SHOWN_ALERTS: Final = 20
 SHOWN_SOURCES: Final = 20
 
-_VELOCITY: Final = """
+BASELINE_DAYS: Final = 28
+LEAST_DAYS: Final = 7
+"""Of the view link_velocity_baseline: days that it looks at, and those it wants to tell a spike."""
+_BASELINE: Final = """
+SELECT target_domain, gained_last_day AS gained, lost_last_day AS lost,
+       coalesce(baseline_days, 0) AS usual_days, gained_spread AS usual_width,
+       CASE WHEN gained_spike_above IS NOT NULL THEN gained_mean END AS usual_gained,
+       CASE WHEN lost_spike_above IS NOT NULL THEN lost_mean END AS usual_lost,
+       coalesce(gained_last_day > gained_spike_above, false) AS is_gain_spike,
+       coalesce(lost_last_day > lost_spike_above, false) AS is_loss_spike
+FROM link_velocity_baseline
+WHERE {among}
+"""
+_NO_DAY: Final = {
+    "gained": 0, "lost": 0, "usual_days": 0, "usual_width": None, "usual_gained": None, "usual_lost": None,
+    "is_gain_spike": False, "is_loss_spike": False,
+}  # fmt: skip
+_DAYS: Final = """
 SELECT v.target_domain, CAST(date_diff('hour', v.hour, w.now_hour) // 24 AS INTEGER) AS days_ago,
        CAST(sum(v.new_links + v.restored_links) AS BIGINT) AS gained,
        CAST(sum(v.lost_links) AS BIGINT) AS lost
@@ -119,41 +134,37 @@ def _domains(page: PageApi, found: Mapping[str, Any]) -> list[Facts]:
             "authority": None if counted is None else counted["authority"],
             "authority_note": "not met yet" if counted is None else counted["authority_note"],
             "refdomains": None if refdomains is None else refdomains.get(name, 0),
-            "last_day": None if velocity is None else told_of(velocity[name]),
+            "last_day": None if velocity is None else velocity[name],
         }
         for (name, role), counted in zip(page.tracked, found["counted"], strict=True)
     ]
 
 
-def last_days(page: PageApi, names: Sequence[str]) -> dict[str, LastDay]:
+def last_days(page: PageApi, names: Sequence[str]) -> dict[str, Facts]:
     """Return the last 24 hours of each domain beside its baseline; they end with the newest event."""
-    sql = _VELOCITY.format(among=among("v.target_domain", len(names), 1), days=BASELINE_DAYS + 1)
-    by_days_ago: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in names}
-    for row in page.read(sql, list(names)).to_pylist():
-        by_days_ago[row["target_domain"]][row["days_ago"]] = row["gained"], row["lost"]
-    return {name: last_day(days) for name, days in by_days_ago.items()}
+    wanted = among("target_domain", len(names), 1)
+    usual = page.read(_BASELINE.format(among=wanted), list(names)).to_pylist()
+    days = page.read(_DAYS.format(among=f"v.{wanted}", days=BASELINE_DAYS + 1), list(names)).to_pylist()
+    facts: dict[str, Facts] = {name: dict(_NO_DAY) for name in names}
+    for row in usual:
+        facts[row.pop("target_domain")] = row
+    for name, told in facts.items():
+        told["spark"] = _spark(
+            {row["days_ago"]: (row["gained"], row["lost"]) for row in days if row["target_domain"] == name}
+        )
+    return facts
 
 
-def told_of(day: LastDay) -> Facts:
-    """Return a last day as the pages show it."""
-    usual = day.usual_gained
+def _spark(by_days_ago: Mapping[int, tuple[int, int]]) -> Facts:
+    days = range(max(by_days_ago, default=0), -1, -1)
+    pairs = [by_days_ago.get(ago, (0, 0)) for ago in days]
     return {
-        "gained": day.gained,
-        "lost": day.lost,
-        "usual_gained": usual.mean if usual.is_known else None,
-        "usual_lost": day.usual_lost.mean if day.usual_lost.is_known else None,
-        "usual_width": usual.width,
-        "usual_days": usual.days,
-        "is_gain_spike": usual.is_spike(day.gained),
-        "is_loss_spike": day.usual_lost.is_spike(day.lost),
-        "spark": {
-            "x": list(range(1 - len(day.by_day), 1)),
-            "series": [
-                {"label": "Gained", "kind": "bars", "tone": "gain", "values": [one for one, _ in day.by_day]},
-                {"label": "Lost", "kind": "bars", "tone": "loss", "values": [-one for _, one in day.by_day]},
-            ],
-            "is_spark": True,
-        },
+        "x": [-ago for ago in days],
+        "series": [
+            {"label": "Gained", "kind": "bars", "tone": "gain", "values": [one for one, _ in pairs]},
+            {"label": "Lost", "kind": "bars", "tone": "loss", "values": [-one for _, one in pairs]},
+        ],
+        "is_spark": True,
     }
 
 

@@ -17,13 +17,13 @@ from starlette.routing import Route
 from linktide.errors import AbandonedQueryError, LinktideError, RetryError
 from linktide.json_rows import json_pieces
 from linktide.serve.answers import JSON_TYPE, PiecesAnswer, hung_up, made_in_threads
-from linktide.serve.home_view import home, home_calls, last_days, told_of
+from linktide.serve.home_view import home, home_calls, last_days
 from linktide.serve.live_feed import EVENTS_TYPE, LiveFeed, health_texts
 from linktide.setting import parse_domain
 from linktide.web.assets import assets
 from linktide.web.csv_text import csv_pieces
 from linktide.web.render import Pages, domain_path
-from linktide.web.tables import SHOWN_ROWS, TABLES, rows_to_read, shaped, table_named
+from linktide.web.tables import SHOWN_ROWS, TABLES, table_named
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -113,7 +113,7 @@ class PageRoutes:
         found = await self._read(
             {
                 "counted": lambda: page.domains([name])[0],
-                "last_day": lambda: told_of(last_days(page, [name])[name]),
+                "last_day": lambda: last_days(page, [name])[name],
             }
             | calls,
             needed=("counted", "last_day"),
@@ -163,8 +163,7 @@ class PageRoutes:
         most = days if table.is_by_day else SHOWN_ROWS if table.plot is None else 500
         # One row more tells whether there are more.
         asked = most if table.is_by_day else most + 1
-        read = self._page.read(table.sql, [name, rows_to_read(table, asked)])
-        rows = shaped(table, read, asked).to_pylist()
+        rows = self._page.read(table.sql, [name, asked]).to_pylist()
         return {
             "table": table,
             "rows": rows[:SHOWN_ROWS],
@@ -184,9 +183,7 @@ class PageRoutes:
         _only(request, "rows")
         most = _number(request, "rows", MOST_ROWS, 1, MOST_ROWS)
         name = await self._known(request)
-        read: pa.Table = await self._call(
-            lambda: shaped(table, self._page.read_all(table.sql, [name, rows_to_read(table, most)]), most)
-        )
+        read: pa.Table = await self._call(lambda: self._page.read_all(table.sql, [name, most]))
         texts = csv_pieces(read) if form == "csv" else json_pieces(read)
         pieces = made_in_threads((text.encode("utf-8") for text in texts), self._call)
         media_type = "text/csv; charset=utf-8" if form == "csv" else JSON_TYPE

@@ -6,17 +6,18 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from linktide.store.important_links import SHOWN_ROWS
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from linktide.alerts.change import Change
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
-SHOWN_ROWS: Final = 20
-"""Most rows of evidence."""
 
 _ADD_HOURS: Final = """
 INSERT INTO internal.tracked_hours
@@ -32,8 +33,8 @@ _DROP_HOURS: Final = """
 DELETE FROM internal.tracked_hours h WHERE hour < ? AND hour > (
     SELECT min(f.hour) FROM internal.tracked_hours f WHERE f.domain_name = h.domain_name)
 """
-_PUT_SCORE: Final = """
-INSERT INTO internal.tracked_scores VALUES (?, ?, ?)
+_PUT_SCORES: Final = """
+INSERT INTO internal.tracked_scores SELECT unnest(?), ?, unnest(?)
 ON CONFLICT (domain_name, hour) DO UPDATE SET authority = excluded.authority
 """
 _OPEN: Final = """
@@ -41,45 +42,13 @@ SELECT alert_id, alert, domain_name, severity, started_at, inhibited_by, summary
        CAST(offsets AS VARCHAR)
 FROM main.alerts WHERE ended_at IS NULL AND NOT is_historical
 """
-# What a link is worth beside the others of its target: the page against the best pages, the domain against
-# the referring domains, of the live links and those asked for.
-_IMPORTANT: Final = """
-WITH asked AS (
-    SELECT l.link_id, l.source_key, l.s_dom_key, l.source_url, l.target_url, l.source_domain, l.anchor, l.rel
-    FROM internal.link_attributes l
-    WHERE l.target_domain = $domain AND list_contains($links, l.link_id)
-), live AS (
-    SELECT source_domain, domain_authority, page_authority
-    FROM main.backlinks WHERE target_domain = $domain
-), scored AS (
-    SELECT a.*, s.domain_authority,
-           CASE WHEN w.is_authority_shown THEN coalesce(p.page_authority, 0) END AS page_authority,
-           (SELECT count(*) FROM live v WHERE v.source_domain = a.source_domain) AS links_left
-    FROM asked a
-    CROSS JOIN internal.writer w
-    LEFT JOIN internal.shown_scores s ON s.domain_key = a.s_dom_key
-    LEFT JOIN internal.shown_page_scores p ON p.page_key = a.source_key
-), everyone AS (
-    SELECT source_domain, domain_authority, page_authority FROM live
-    UNION ALL SELECT source_domain, domain_authority, page_authority FROM scored WHERE NOT $is_live
-), referring AS (
-    SELECT source_domain, max(domain_authority) AS domain_authority FROM everyone GROUP BY source_domain
-), marks AS (
-    SELECT (SELECT quantile_disc(domain_authority, 0.9) FROM referring) AS domain_mark,
-           (SELECT count(*) FROM everyone) AS links,
-           (SELECT list(page_authority ORDER BY page_authority DESC) FROM everyone) AS pages
+_CHANGE_TYPES: Final = (
+    *("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN", "TIMESTAMPTZ", "TIMESTAMPTZ"),
+    *("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "TIMESTAMPTZ", "UBIGINT"),
 )
-SELECT s.link_id, s.source_url, s.target_url, s.source_domain, s.anchor, s.rel, s.domain_authority,
-       s.page_authority, s.links_left,
-       s.page_authority > 0 AND s.page_authority >= m.pages[
-           least(greatest(5, CAST(ceil(m.links / 100) AS BIGINT)), len(m.pages))] AS is_best_page,
-       s.domain_authority > 0 AND s.domain_authority >= m.domain_mark AS is_top_domain
-FROM scored s CROSS JOIN marks m
-"""
-_ENDS: Final = """
-SELECT link_id, arg_max(lost_reason, started_at) AS lost_reason
-FROM internal.lives WHERE target_domain = $domain AND list_contains($links, link_id) GROUP BY link_id
-"""
+_APPEND: Final = "INSERT INTO internal.alert_changes SELECT " + ", ".join(
+    f"unnest(CAST(? AS {kind}[]))" for kind in _CHANGE_TYPES
+)
 _SOURCES: Final = """
 SELECT l.source_domain, count(*) AS links, mode(t.lost_reason) AS lost_reason,
        min(l.source_url) AS example_url
@@ -98,6 +67,16 @@ WAITING_NOTICES: Final = """
 SELECT notice_id, body FROM internal.alert_notices WHERE delivered_at IS NULL ORDER BY noted_at, notice_id
 """
 """The calls not answered yet, the oldest first."""
+_TURN_TYPES: Final = (
+    "UBIGINT",
+    "VARCHAR",
+    "VARCHAR",
+    "TIMESTAMPTZ",
+    "BOOLEAN",
+    "BOOLEAN",
+    "DOUBLE",
+    "DOUBLE",
+)
 _KEPT_NOTICES: Final = timedelta(days=30)
 
 
@@ -143,8 +122,7 @@ def put_scores(
     connection: DuckDBPyConnection, hour: int, scores: Mapping[str, float], drop_before: int
 ) -> None:
     """Store the scores of an hour, and drop those before another one."""
-    for name, authority in scores.items():
-        connection.execute(_PUT_SCORE, [name, _hour(hour), authority]).fetchall()
+    connection.execute(_PUT_SCORES, [list(scores), _hour(hour), list(scores.values())]).fetchall()
     connection.execute("DELETE FROM internal.tracked_scores WHERE hour < ?", [_hour(drop_before)]).fetchall()
 
 
@@ -169,10 +147,14 @@ def read_open(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
     ]
 
 
-def known_ids(connection: DuckDBPyConnection, ids: Iterable[str]) -> set[str]:
+def known_ids(connection: DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
     """Return which of these alerts were told before."""
+    if not ids:
+        return set()
     rows = connection.execute(
-        "SELECT DISTINCT alert_id FROM internal.alert_changes WHERE list_contains(?, alert_id)", [list(ids)]
+        "SELECT DISTINCT c.alert_id FROM internal.alert_changes c "
+        "SEMI JOIN (SELECT unnest(?) AS alert_id) a ON a.alert_id = c.alert_id",
+        [list(ids)],
     ).fetchall()
     return {alert_id for (alert_id,) in rows}
 
@@ -180,50 +162,24 @@ def known_ids(connection: DuckDBPyConnection, ids: Iterable[str]) -> set[str]:
 def append_changes(connection: DuckDBPyConnection, changes: Sequence[Change], noted_at: datetime) -> None:
     """Store changes of alerts in order."""
     rows = connection.execute("SELECT coalesce(max(change_number), 0) FROM internal.alert_changes").fetchall()
-    for number, one in enumerate(changes, int(rows[0][0]) + 1):
-        ended = None if one.ended_us is None else time_of(one.ended_us)
-        connection.execute(
-            "INSERT INTO internal.alert_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
+    columns = zip(
+        *(
+            (
                 one.alert_id, one.alert, one.domain_name, one.severity, one.is_historical,
-                time_of(one.started_us),
-                ended, one.inhibited_by, one.summary, as_json(one.evidence), as_json(one.offsets),
+                time_of(one.started_us), None if one.ended_us is None else time_of(one.ended_us),
+                one.inhibited_by, one.summary, as_json(one.evidence), as_json(one.offsets),
                 noted_at, number,
-            ],
-        ).fetchall()  # fmt: skip
+            )
+            for number, one in enumerate(changes, int(rows[0][0]) + 1)
+        ),
+        strict=True,
+    )  # fmt: skip
+    connection.execute(_APPEND, [list(column) for column in columns]).fetchall()
 
 
 def as_json(value: object) -> str:
     """Write rows as JSON; times as text."""
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def important_links(
-    connection: DuckDBPyConnection, domain: str, links: Sequence[int], *, is_lost: bool
-) -> list[dict[str, Any]]:
-    """Return those of the links that matter to their target, the best first.
-
-    Lost ones matter if their page was among the best, or if they were the last of a domain in the top tenth;
-    live ones if either the page or the domain is.
-    """
-    if not connection.execute("SELECT is_authority_shown FROM internal.writer").fetchall()[0][0]:
-        return []
-    wanted = {"domain": domain, "links": list(links), "is_live": not is_lost}
-    found: list[dict[str, Any]] = []
-    for row in _dicts(connection, _IMPORTANT, wanted):
-        is_best, is_top = row.pop("is_best_page"), row.pop("is_top_domain")
-        if is_best or (is_top and not (is_lost and row["links_left"])):
-            found.append(row)
-    found.sort(
-        key=lambda row: (-(row["page_authority"] or 0), -(row["domain_authority"] or 0), row["link_id"])
-    )
-    found = found[:SHOWN_ROWS]
-    if is_lost and found:
-        parameters = {"domain": domain, "links": [row["link_id"] for row in found]}
-        reasons = dict(connection.execute(_ENDS, parameters).fetchall())
-        for row in found:
-            row["lost_reason"] = reasons.get(row["link_id"])
-    return found
 
 
 def spike_sources(
@@ -246,13 +202,15 @@ def _dicts(connection: DuckDBPyConnection, sql: str, parameters: dict[str, objec
 
 
 def add_notices(
-    connection: DuckDBPyConnection, notices: Iterable[tuple[str, str, str, str]], noted_at: datetime
+    connection: DuckDBPyConnection, notices: Sequence[tuple[str, str, str, str]], noted_at: datetime
 ) -> None:
     """Store calls to make: (notice id, alert id, state, body)."""
-    for notice in notices:
+    if notices:
+        columns = [list(column) for column in zip(*notices, strict=True)]
         connection.execute(
-            "INSERT INTO internal.alert_notices VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT DO NOTHING",
-            [*notice, noted_at],
+            "INSERT INTO internal.alert_notices SELECT unnest(?), unnest(?), unnest(?), unnest(?), ?, NULL "
+            "ON CONFLICT DO NOTHING",
+            [*columns, noted_at],
         ).fetchall()
 
 
@@ -264,13 +222,38 @@ def count_waiting(connection: DuckDBPyConnection) -> int:
     return int(rows[0][0])
 
 
-def strike_notices(connection: DuckDBPyConnection, ids: Iterable[str], delivered_at: datetime) -> None:
-    """Note that calls were answered."""
-    for notice_id in ids:
+def strike_notices(connection: DuckDBPyConnection, ids: Sequence[str], delivered_at: datetime) -> None:
+    """Note that calls were answered, and forget those answered long ago."""
+    if ids:
         connection.execute(
-            "UPDATE internal.alert_notices SET delivered_at = ? WHERE notice_id = ?",
-            [delivered_at, notice_id],
+            "UPDATE internal.alert_notices SET delivered_at = ? WHERE list_contains(?, notice_id)",
+            [delivered_at, list(ids)],
         ).fetchall()
         connection.execute(
             "DELETE FROM internal.alert_notices WHERE delivered_at < ?", [delivered_at - _KEPT_NOTICES]
         ).fetchall()
+
+
+def read_held(connection: DuckDBPyConnection) -> pa.Table:
+    """Return the turns that wait to be judged."""
+    return connection.sql("FROM internal.held_turns").to_arrow_table()
+
+
+def hold(connection: DuckDBPyConnection, turns: pa.Table) -> None:
+    """Let turns wait to be judged, whatever comes."""
+    columns = [turns[name].to_pylist() for name in turns.column_names]
+    connection.execute(
+        "INSERT INTO internal.held_turns SELECT "
+        + ", ".join(f"unnest(CAST(? AS {kind}[]))" for kind in _TURN_TYPES),
+        columns,
+    ).fetchall()
+
+
+def release(connection: DuckDBPyConnection) -> set[int]:
+    """Let turns wait no more; return the links among them that are lost still."""
+    rows = connection.execute(
+        "SELECT h.link_id FROM internal.held_turns h JOIN internal.lives v "
+        "ON v.link_id = h.link_id AND v.target_domain = h.domain_name AND v.confirmed_at = h.changed_at"
+    ).fetchall()
+    connection.execute("DELETE FROM internal.held_turns").fetchall()
+    return {link_id for (link_id,) in rows}

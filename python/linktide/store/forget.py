@@ -65,6 +65,7 @@ _ALERTS: Final = (
     "DELETE FROM internal.alert_notices WHERE contains(lower(body), lower($name))",
     "DELETE FROM internal.tracked_hours WHERE domain_name = $name",
     "DELETE FROM internal.tracked_scores WHERE domain_name = $name",
+    "DELETE FROM internal.held_turns WHERE domain_name = $name",
 )
 _LETTERS: Final = (
     "DELETE FROM internal.dead_letters WHERE contains(lower(CAST(bytes AS VARCHAR)), lower($name)) "

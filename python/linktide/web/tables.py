@@ -9,15 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-
-from linktide.web.velocity import BASELINE_DAYS, daily
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
-
-    from linktide.web.velocity import Baseline
 
     Row = Mapping[str, Any]
     Plot = Mapping[str, object]
@@ -46,8 +40,6 @@ class DomainTable:
     sql: str
     columns: tuple[Column, ...]
     plot: Callable[[Sequence[Row]], Plot | None] | None = None
-    shape: Callable[[pa.Table, int], pa.Table] | None = None
-    """Makes the rows to show of those read; the most of them is told."""
     is_by_day: bool = False
     """The most rows are days: the page shows as many as it is asked for."""
     is_wide: bool = False
@@ -59,27 +51,6 @@ class DomainTable:
     def shares(self) -> list[str]:
         """The columns whose numbers are also shown beside the greatest of them."""
         return [column.key for column in self.columns if column.kind == "share"]
-
-
-def _velocity_rows(read: pa.Table, most_days: int) -> pa.Table:
-    rows = read.to_pylist()
-    counts = {row["day"]: (row["gained"], row["lost"]) for row in rows}
-    days = daily(counts, rows[0]["today"], most_days) if rows else []
-
-    def usual(figure: Callable[[Baseline], float]) -> pa.Array:
-        return pa.array([figure(one.usual) if one.usual.is_known else None for one in days], pa.float64())
-
-    return pa.table(
-        {
-            "day": pa.array([one.day for one in days], pa.timestamp("us", "UTC")),
-            "gained": pa.array([one.gained for one in days], pa.int64()),
-            "lost": pa.array([one.lost for one in days], pa.int64()),
-            "net": pa.array([one.gained - one.lost for one in days], pa.int64()),
-            "usual_gained": usual(lambda baseline: baseline.mean),
-            "usual_low": usual(lambda baseline: baseline.low),
-            "usual_high": usual(lambda baseline: baseline.high),
-        }
-    ).sort_by([("day", "descending")])
 
 
 def _times(rows: Sequence[Row], key: str) -> list[int]:
@@ -140,14 +111,32 @@ def _authority_plot(rows: Sequence[Row]) -> Plot | None:
     return {"x": _times(told, "scored_at"), "series": series, "has_time": True}
 
 
+# Days without a change are days too, from the first one told of to the clock's.
 _VELOCITY: Final = """
-SELECT date_trunc('day', v.hour) AS day, CAST(sum(v.new_links + v.restored_links) AS BIGINT) AS gained,
-       CAST(sum(v.lost_links) AS BIGINT) AS lost,
-       (SELECT date_trunc('day', w.clock) FROM internal.writer w) AS today
-FROM internal.velocity_delta v
-WHERE v.target_domain = $1
-GROUP BY day
-HAVING gained <> 0 OR lost <> 0
+WITH told AS (
+    SELECT date_trunc('day', v.hour) AS day, sum(v.new_links + v.restored_links) AS gained,
+           sum(v.lost_links) AS lost
+    FROM internal.velocity_delta v
+    WHERE v.target_domain = $1
+    GROUP BY day
+    HAVING gained <> 0 OR lost <> 0
+), bounds AS (
+    SELECT min(day) AS first_day, greatest(max(day), max(w.clock)) AS last_at
+    FROM told CROSS JOIN internal.writer w
+), days AS (
+    SELECT d.day FROM bounds b, generate_series(b.first_day, b.last_at, INTERVAL 1 DAY) d(day)
+), usual AS (
+    SELECT d.day, CAST(coalesce(t.gained, 0) AS BIGINT) AS gained,
+           CAST(coalesce(t.lost, 0) AS BIGINT) AS lost, count(*) OVER before AS days,
+           avg(coalesce(t.gained, 0)) OVER before AS mean,
+           stddev_pop(coalesce(t.gained, 0)) OVER before AS sd
+    FROM days d LEFT JOIN told t ON t.day = d.day
+    WINDOW before AS (ORDER BY d.day ROWS BETWEEN 28 PRECEDING AND 1 PRECEDING)
+)
+SELECT day, gained, lost, gained - lost AS net, CASE WHEN days >= 7 THEN mean END AS usual_gained,
+       CASE WHEN days >= 7 THEN greatest(mean - greatest(sd, sqrt(mean)), 0) END AS usual_low,
+       CASE WHEN days >= 7 THEN mean + greatest(sd, sqrt(mean)) END AS usual_high
+FROM usual
 ORDER BY day DESC
 LIMIT $2
 """
@@ -205,7 +194,7 @@ TABLES: Final = (
         "velocity",
         "Velocity",
         "Links that began and ended, by day (UTC). The band is what is usual: the mean of the links gained "
-        f"on the {BASELINE_DAYS} days before, give or take one width. Late events revise past days.",
+        "on the 28 days before, give or take one width. Late events revise past days.",
         _VELOCITY,
         (
             Column("day", "Day", "day"),
@@ -215,7 +204,6 @@ TABLES: Final = (
             Column("usual_gained", "Usually gained", "usual"),
         ),
         _velocity_plot,
-        _velocity_rows,
         is_by_day=True,
         is_wide=True,
         plot_label="Links gained and lost a day, beside what is usual",
@@ -315,13 +303,3 @@ TABLES: Final = (
 def table_named(name: str) -> DomainTable | None:
     """Return a table by its name."""
     return next((table for table in TABLES if table.name == name), None)
-
-
-def rows_to_read(table: DomainTable, most_rows: int) -> int:
-    """Return how many rows the statement of a table is asked for to show so many."""
-    return most_rows + BASELINE_DAYS if table.shape is not None else most_rows
-
-
-def shaped(table: DomainTable, read: pa.Table, most_rows: int) -> pa.Table:
-    """Return the rows of a table of those that its statement returned."""
-    return read if table.shape is None else table.shape(read, most_rows)

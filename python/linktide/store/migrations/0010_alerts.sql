@@ -28,3 +28,9 @@ CREATE TABLE internal.tracked_scores (
 CREATE TABLE internal.alert_notices (
     notice_id VARCHAR PRIMARY KEY, alert_id VARCHAR NOT NULL, state VARCHAR NOT NULL, body VARCHAR NOT NULL,
     noted_at TIMESTAMPTZ NOT NULL, delivered_at TIMESTAMPTZ);
+
+-- Losses that time alone decided while records waited, one of which may take them back: judged once none waits.
+CREATE TABLE internal.held_turns (
+    link_id UBIGINT NOT NULL, domain_name VARCHAR NOT NULL, change VARCHAR NOT NULL, changed_at TIMESTAMPTZ NOT NULL,
+    is_dofollow BOOLEAN NOT NULL, is_recent BOOLEAN NOT NULL, page_authority DOUBLE NOT NULL,
+    domain_authority DOUBLE NOT NULL);

@@ -102,9 +102,22 @@ SELECT target_domain, CAST(hour AS DATE) AS day, CAST(sum(new_links) AS BIGINT) 
 FROM main.link_velocity
 GROUP BY target_domain, CAST(hour AS DATE);
 
+-- By how much a day differs from the mean: few links come by chance, so never less than its root.
+CREATE OR REPLACE MACRO internal.spread(mean, sd) AS greatest(sd, sqrt(mean));
+
+-- What a day must exceed to be far above what is usual; null: too few days to tell.
+CREATE OR REPLACE MACRO internal.spike_above(days, mean, sd) AS
+    CASE WHEN days >= 7 THEN greatest(mean + 5 * internal.spread(mean, sd), 4) END;
+
 -- Whole hours before the hour of the clock make days of 24: day −1 ends now, days 0 to 27 are the baseline. A day counts
 -- for the baseline once the domain was heard of before it. One pass, so that a filter on the domain reaches the runs.
 CREATE VIEW main.link_velocity_baseline AS
+SELECT target_domain, gained_last_day, lost_last_day, gained_last_week, lost_last_week, baseline_days,
+       gained_mean, gained_sd, lost_mean, lost_sd,
+       internal.spread(gained_mean, gained_sd) AS gained_spread, internal.spread(lost_mean, lost_sd) AS lost_spread,
+       internal.spike_above(baseline_days, gained_mean, gained_sd) AS gained_spike_above,
+       internal.spike_above(baseline_days, lost_mean, lost_sd) AS lost_spike_above
+FROM (
 SELECT target_domain, gained_last_day, lost_last_day, gained_last_week, lost_last_week, baseline_days,
        coalesce(list_sum(gained), 0) / baseline_days AS gained_mean,
        sqrt(greatest(coalesce(list_sum(list_transform(gained, lambda x: x * x)), 0) / baseline_days
@@ -137,6 +150,7 @@ FROM (
         )
         GROUP BY target_domain
     )
+)
 );
 
 -- The links between different domains that were live at an instant, by their lives. Of an instant after the clock nothing

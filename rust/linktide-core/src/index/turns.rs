@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{BooleanArray, RecordBatch, StringArray};
+use arrow_array::{BooleanArray, Float64Array, RecordBatch, StringArray};
 use rustc_hash::FxHashMap;
 
 use super::Index;
@@ -35,7 +35,8 @@ impl Index {
     }
 
     /// Begins and ends of lives, and links that passed authority and do so no more, of tracked domains; none if
-    /// there are none. Revisions of what was told before are not news.
+    /// there are none. Revisions of what was told before are not news. The authority of source page and domain is
+    /// as it was last written, whether it is shown or not.
     pub(super) fn turn_rows(&self, pending: &Pending) -> Result<Option<RecordBatch>, CoreError> {
         if !self.has_tracked() {
             return Ok(None);
@@ -56,6 +57,14 @@ impl Index {
         let texts = |of: &dyn for<'t> Fn(&'t Turn<'_>) -> &'t str| -> StringArray {
             turns.iter().map(|turn| Some(of(turn))).collect()
         };
+        let page_points = |turn: &Turn<'_>| self.page_graph.citation().shown(turn.link.ends.source_page);
+        let domain_points = |turn: &Turn<'_>| {
+            let node = self
+                .pages
+                .get(turn.link.ends.source_page)
+                .and_then(|page| self.domains.get(page.domain)?.node());
+            node.map_or(0.0, |node| self.domain_graph.citation().shown(node))
+        };
         let columns = vec![
             ("link_id", u64s(turns.iter().map(|turn| turn.link.link_id))),
             ("s_dom_key", u64s(turns.iter().map(|turn| domain_key(turn.link.ends.source_page)))),
@@ -64,6 +73,8 @@ impl Index {
             ("changed_at", times(turns.iter().map(|turn| Some(turn.at)))),
             ("is_dofollow", Arc::new(flags(&|turn| turn.link.rel_class == WeightClass::FIRST)) as _),
             ("is_recent", Arc::new(flags(&|turn| turn.is_recent)) as _),
+            ("page_authority", Arc::new(Float64Array::from_iter_values(turns.iter().map(page_points)))),
+            ("domain_authority", Arc::new(Float64Array::from_iter_values(turns.iter().map(domain_points)))),
         ];
         rows("turns", columns).map(Some)
     }
