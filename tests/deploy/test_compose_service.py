@@ -34,7 +34,7 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def settings(secrets: Path) -> list[str]:
-    """Return the variables of the service in the compose file, but for Kafka's and with ports that are free."""
+    """Return the service's variables in the compose file, without Kafka's and with free ports."""
     told = compose()["services"]["linktide"]["environment"]
     here = str(secrets)
     told = {name: value.replace(SECRETS, here) for name, value in told.items() if "KAFKA" not in name}
