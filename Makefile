@@ -52,7 +52,8 @@ bench-page: build ## The page on the ten million links of bench-store; BENCH_FLA
 bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
 	$(BIN)/python benches/sql.py $(BENCH_FLAGS)
 
-bench-alerts: build ## False alarms and detection of the spike alerts on simulated days
+bench-alerts: build ## What alerts cost beside ingest; false alarms and detection on simulated days
+	$(BIN)/python benches/alert_cost.py --results benches/results
 	$(BIN)/python benches/alerts.py $(BENCH_FLAGS)
 
 sql-flood: build ## Ten thousand attempts to connect as a SQL client; LINKTIDE_SQL_ATTEMPTS=N for N

@@ -1,8 +1,9 @@
 """What alerts cost beside ingest: the same events with and without tracked domains, in turns.
 
 `usual`: the domains watched get about one event in a hundred. `all`: every event is of one of them, the worst
-there is. Each run is a process of its own on the memory source into a new file; its CPU seconds count, start
-and end of the service included. Also the time of a scrape with all domains tracked.
+there is. Both begin with links among the sources, a twentieth of all events, so that these have authority.
+Each run is a process of its own on the memory source into a new file; its CPU seconds count, start and end of
+the service included. Also the time of a scrape with all domains tracked.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ SCRAPES = 50
 _SHARES = {"usual": 0.01, "all": 1.0}
 _SEED = 19
 _LOST_SHARE, _SEEN_SHARE = 0.1, 0.2
-_OTHERS, _SOURCES = 20_000, 20_000
+_OTHERS, _SOURCES, _PAGES = 20_000, 5_000, 100
+_LINKED_SHARE = 0.05
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 _RECENT = 5_000
 
@@ -63,10 +65,13 @@ def lines(stream: str, plan: Plan) -> list[tuple[datetime, bytes]]:
             source, target = recent[chance.randrange(len(recent))]
             kind = "lost" if turn < _LOST_SHARE else "seen"
         else:
-            is_tracked = chance.random() < _SHARES[stream]
-            domain = f"own{chance.randrange(TRACKED)}" if is_tracked else f"o{chance.randrange(_OTHERS)}"
-            source = f"https://s{int(_SOURCES * chance.random() ** 2)}.example/p{number}"
-            target = f"https://{domain}.test/{chance.randrange(50)}"
+            source = _page(chance)
+            if number < _LINKED_SHARE * plan.events:
+                target = _page(chance)
+            elif chance.random() < _SHARES[stream]:
+                target = f"https://own{chance.randrange(TRACKED)}.test/{chance.randrange(50)}"
+            else:
+                target = f"https://o{chance.randrange(_OTHERS)}.test/{chance.randrange(50)}"
             recent.append((source, target))
             if len(recent) > _RECENT:
                 recent.pop(chance.randrange(_RECENT))
@@ -80,6 +85,12 @@ def lines(stream: str, plan: Plan) -> list[tuple[datetime, bytes]]:
             event |= {"anchor": f"text {number % 97}", "rel": ["nofollow"] if number % 5 == 0 else []}
         told.append((at, json.dumps(event).encode()))
     return told
+
+
+def _page(chance: Random) -> str:
+    """Return a page that links, of few sites more often; some are linked to themselves."""
+    site = int(_SOURCES * chance.random() ** 2)
+    return f"https://s{site}.example/p{chance.randrange(_PAGES)}"
 
 
 def child(stream: str, *, is_alerting: bool, plan: Plan) -> dict[str, float]:
@@ -187,8 +198,9 @@ def report(plan: Plan, runs: dict[str, list[dict[str, float]]], streams: list[st
         f"# What alerts cost, {datetime.now(UTC):%Y-%m-%d}\n\n"
         f"`make bench-alerts`: {plan.events:,} events in batches of {plan.batch:,}, "
         f"{plan.events_per_second:g} a second of event time, {TRACKED} tracked domains; "
-        f"{plan.rounds} pairs in turns on {os.cpu_count()} cores. CPU seconds of the process, medians; more: of each pair.\n"
-        "usual: one event in a hundred is of a tracked domain; all: every one.\n\n"
+        f"{plan.rounds} pairs in turns on {os.cpu_count()} cores. CPU seconds of the process, medians; "
+        "more: of each pair.\nusual: one event in a hundred is of a tracked domain; all: every one. "
+        "The first twentieth are links among sources.\n\n"
         "| stream | without | with | more | from, to | scrape ms |\n|---|---|---|---|---|---|\n"
     )
     goals = f"Goals: at most {MOST_SHARE:.0%} more, a scrape in {1e3 * MOST_SCRAPE_SECONDS:g} ms: "

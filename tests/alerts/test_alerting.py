@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -10,15 +11,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from told_days import BURST_STORY, OWN, QUIET, alerts, link, take, usual_days
+from told_days import BURST, BURST_STORY, OWN, QUIET, alerts, chunks, link, take, usual_days
 
+from linktide import recovery
+from linktide.alert_desk import AlertDesk
+from linktide.alert_watch import AlertWatch
 from linktide.alerts.velocity import COLUMNS
-from pipeline.whole import TESTS, opened
+from linktide.config import load
+from linktide.metrics.values import Metrics
+from linktide.replay import Wanted, replay
+from linktide.sources.source import GapKind, OffsetGap
+from pipeline.whole import TESTS, memory_of, opened, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from linktide.index import LinkIndex
+    from linktide.sources.source import Chunk
 
 
 def named(rows: list[dict[str, object]], name: str) -> list[dict[str, object]]:
@@ -84,6 +93,46 @@ def test_a_failure_around_the_commit_neither_loses_nor_repeats_an_alert(tmp_path
         assert one.query("FROM internal.tracked_hours ORDER BY ALL") == other.query(
             "FROM internal.tracked_hours ORDER BY ALL"
         )
+
+
+def gapped(before: list[Chunk], gap: OffsetGap) -> list[Chunk]:
+    """Return the chunks, and those that are left once one in their midst is gone."""
+    middle = len(before) // 2
+    gone, after = before[middle], before[middle + 1]
+    assert gone.next_offset == after.first_offset
+    return [*before[:middle], dataclasses.replace(after, gap=gap), *before[middle + 2 :]]
+
+
+def test_records_that_are_gone_upstream_are_told_once(tmp_path: Path) -> None:
+    told = chunks(QUIET)
+    at = told[len(told) // 2]
+    gap = OffsetGap(GapKind.BELOW_START, at.first_offset, at.next_offset)
+    path = tmp_path / "a.duckdb"
+    run(path, [memory_of(gapped(told, gap))], tracked_domains=(OWN,), batch_max_events=4)
+    (row,) = alerts(path)
+    assert (row["alert"], row["domain_name"], row["severity"]) == ("SourceGap", None, "warning")
+    assert f'"resumed_offset": {at.next_offset}' in str(row["evidence"])
+
+
+def test_letters_that_are_replayed_raise_rows_of_the_past_alone(tmp_path: Path) -> None:
+    path, long = tmp_path / "a.duckdb", {"note": "x" * 1_100}
+    told = [one | long if one in BURST else one for one in BURST_STORY]
+    assert take(path, told, max_event_bytes=1_024) == []
+    flags = {"database": path, "tracked_domains": (OWN,)}
+    metrics = Metrics()
+    desk = AlertDesk(metrics, [(OWN, "own")], AlertWatch(metrics, lambda: 0, 0), has_webhook=True)
+    with recovery._workplace(load(flags=flags, environ={}, folder=tmp_path)) as place:  # noqa: SLF001
+        desk.begin(place.database.connection, None)
+        done = replay(lambda run: run(dataclasses.replace(place, past=desk.past)), Wanted())
+    assert done.events == len(BURST)
+    rows = alerts(path)
+    assert [(row["alert"], row["is_historical"], row["state"]) for row in rows] == [
+        ("LinkLossSpike", True, "resolved")
+    ]
+    with opened(path) as stopped:
+        assert stopped.query("FROM internal.alert_notices") == []
+        (lost,) = stopped.query("SELECT sum(lost_dofollow + lost_nofollow) FROM internal.tracked_hours")
+    assert lost == (sum(one["event"] == "lost" for one in QUIET),)
 
 
 _KILLED = """

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from told_days import BURST_STORY, OWN, START, link, take
@@ -55,6 +56,39 @@ def test_the_digest_has_alerts_first_and_at_most_twenty_rows(tmp_path: Path) -> 
     assert CliRunner().invoke(main, ["digest", *flags]).output.count("\n") > MOST_ROWS
     page = CliRunner().invoke(main, ["digest", *flags, "--format", "html"]).output
     assert page.count("<tr>") == MOST_ROWS + 1
+
+
+def test_the_digest_goes_to_the_webhook_and_says_what_became_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(tmp_path / "a.duckdb", BURST_STORY)
+    told: list[tuple[str, dict[str, object], str]] = []
+    answers = [200, 500]
+
+    def post(url: str, *, content: str, headers: dict[str, str], timeout: float) -> httpx.Response:
+        assert timeout > 0
+        told.append((url, json.loads(content), headers["Content-Type"]))
+        return httpx.Response(answers[len(told) - 1], request=httpx.Request("POST", url))
+
+    monkeypatch.setattr(httpx, "post", post)
+    flags = ["digest", "--database", str(tmp_path / "a.duckdb"), "--since", START.replace(day=12).isoformat()]
+    flags += ["--set", f"tracked_domains={OWN}", "--webhook"]
+    unset = CliRunner().invoke(main, flags)
+    assert unset.exit_code != 0
+    assert "alerts.webhook_url" in unset.output
+    flags += ["--set", "alerts.webhook_url=https://hook.example/secret-token"]
+    sent = CliRunner().invoke(main, flags)
+    assert (sent.exit_code, sent.output) == (0, "")
+    url, body, kind = told[0]
+    assert (url, kind) == ("https://hook.example/secret-token", "application/json")
+    rows = body["digest"]
+    assert isinstance(rows, list)
+    assert rows[0]["what"] == "alert: LinkLossSpike"
+    assert len(rows) <= MOST_ROWS
+    failed = CliRunner().invoke(main, flags)
+    assert failed.exit_code != 0
+    assert "does not take the digest" in failed.output
+    assert "secret-token" not in failed.output
 
 
 def test_html_escapes_what_strangers_wrote() -> None:

@@ -50,7 +50,7 @@ def body_of(change: Change, state: str) -> str:
         "ended_at": None if change.ended_us is None else _time(change.ended_us),
         "evidence": list(change.evidence),
         "offsets": list(change.offsets),
-        "runbook": f"docs/alerts.md#{change.alert.lower()}",
+        "runbook": rule.runbook,
     }
     return json.dumps(_shown(told), ensure_ascii=True, default=str)
 

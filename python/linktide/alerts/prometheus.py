@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from linktide.alerts.rule import PromCase, Rule
 
 _HEAD: Final = "# Written by `python -m linktide.alerts.prometheus deploy/prometheus`; do not edit.\n"
-_RUNBOOK: Final = "https://github.com/linktide/linktide/blob/main/docs/alerts.md#"
 _ALERTMANAGER: Final = """\
 # Where alerts of Prometheus go. Put your own receivers in the place of the webhooks.
 route:
@@ -117,7 +116,7 @@ def _alert(rule: Rule) -> Iterator[str]:
     whom = "{{ $labels.domain }}" if rule.role is not None else "{{ $labels.instance }}"
     yield f"          summary: {json.dumps(f'{whom}: {rule.about}', ensure_ascii=False)}"
     yield from _block("          ", "description", description(rule))
-    yield f"          runbook_url: {_RUNBOOK}{rule.name.lower()}"
+    yield f"          runbook_url: {rule.runbook}"
 
 
 def _test(rule: Rule, case: PromCase, *, is_firing: bool) -> Iterator[str]:

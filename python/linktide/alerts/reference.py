@@ -39,12 +39,20 @@ One of the two, not both:
   the header `Idempotency-Key`: keep the last ids if that matters to you. Texts of others (URLs, anchors)
   stand in it as JSON strings: escape them where you show them.
 
+`runbook_url` of the rules and `runbook` of the calls are paths from the root of this repository. If your
+people follow links, put the address of your copy before them, in the rules by
+`sed -i 's|runbook_url: |&https://wiki.example/linktide/|' linktide-rules.yaml`.
+
 ## Of what time
 
 Alerts of domains go by event time, up to the newest event: a service that was away for an hour judges that
 hour when it reads it. News is what began or ended within 24 hours of the newest event and came within 48
 hours of having happened. Anything else (imports, late feeds) raises rows with `is_historical` only, and
-nobody is called.
+nobody is called. So do dead letters that are replayed and offsets that are filled later, whatever their time;
+they are no news and no baseline. Without a running service these are stored and raise nothing.
+
+What time alone decided (a page that failed for 72 hours) waits while the service catches up, since a record
+that waits may bring the sighting. It waits in the database and is judged once no more than usual waits.
 
 ## Baseline
 

@@ -71,3 +71,8 @@ class Rule:
     """Of the service: fires while it returns something."""
     is_momentary: bool = False
     """It is told by an event, not a state: it ends by itself a day after, and nobody hears of the end."""
+
+    @property
+    def runbook(self) -> str:
+        """Where its entry is, from the root of the repository or of a release: there is no host to name."""
+        return f"docs/alerts.md#{self.name.lower()}"
