@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 from deploy_files import DEPLOY, ROOT, UNIT_PROGRAM, compose, texts, unit_environment, unit_values
+from grafana_rules import ALERTS_PAGE
 
 from linktide.config import Config, settings
 from linktide.config_layers import NOT_SETTINGS
 from linktide.errors import ExitCode
 from linktide.metrics.catalog import CATALOG
+from linktide_dashboards.panels import RUNBOOK
 
 VARIABLES = {row.env_name for row in settings()} | NOT_SETTINGS.keys()
 METRICS = {
@@ -46,6 +49,14 @@ def test_every_route_exists() -> None:
     found = {route for _, text in texts() for route in re.findall(r"(?<![\w<])/-/[a-z]+", text)}
     assert found == {"/-/healthy", "/-/ready"}
     assert found | {"/metrics"} <= routes
+
+
+def test_links_lead_to_the_repository() -> None:
+    manifest = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))
+    repository = manifest["workspace"]["package"]["repository"]
+    assert {RUNBOOK, ALERTS_PAGE} == {f"{repository}/blob/main/docs/alerts.md"}
+    found = {url for _, text in texts() for url in re.findall(r"https://github\.com/[\w-]+/[\w-]+", text)}
+    assert found == {repository}
 
 
 def test_exit_codes_that_a_restart_does_not_heal() -> None:
