@@ -117,7 +117,7 @@ class Session:
         self._is_catching_up = False
         self._has_upkeep = False
         self.turned_at: float | None = None
-        """When the work thread last came round; None where it may take its time, as between two batches."""
+        """When the work thread last came round; None where it may take its time (errands, settling)."""
         self._settled_at = monotonic()
         self._storer = Storer(
             parts.index,
@@ -363,6 +363,7 @@ class Session:
 
     def _settle(self) -> None:
         """Nothing to do: bring authority to its idle error."""
+        self.turned_at = None  # a whole graph may be solved
         self._storer.settle()
         self._settled_at = self._monotonic()
 

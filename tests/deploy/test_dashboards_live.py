@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,22 @@ def sql_rows(service: Watched, query: Asked) -> list[tuple[object, ...]]:
         assert times == sorted(times)
         assert any(value is not None for row in rows for value in row[1:])
     return rows
+
+
+def test_what_is_wrong_is_seen(service: Watched) -> None:
+    board = boards()["linktide-velocity"]
+    queries = list(asked(board))
+    promql = next(one for one in queries if one.kind == PROMETHEUS)
+    sql = next(one for one in queries if one.kind != PROMETHEUS)
+    assert promql_numbers(service, board, replace(promql, text="linktide_nothing{}")) == []
+    nan = promql_numbers(service, board, replace(promql, text="0 * linktide_build_info / 0"))
+    assert all(math.isnan(one) for one in nan)
+    with pytest.raises(AssertionError, match="parse error"):
+        promql_numbers(service, board, replace(promql, text="sum by ("))
+    with pytest.raises(psycopg.Error, match="no_such_column"):
+        sql_rows(service, replace(sql, text=sql.text.replace("lost_links", "no_such_column")))
+    with pytest.raises(AssertionError, match="no macro"):
+        sql_rows(service, replace(sql, text="SELECT $__timeSlip(hour)"))
 
 
 def test_a_hostile_name_stays_a_name(service: Watched) -> None:

@@ -71,7 +71,7 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
 def test_the_unit_speaks_as_the_service_does() -> None:
     assert unit_values("Type") == ["notify"]
     assert unit_values("ExecReload") == ["/bin/kill -HUP $MAINPID"]
-    assert unit_values("WatchdogSec") == ["5min"]
+    assert unit_values("WatchdogSec") == ["10min"]
 
 
 def test_the_sample_has_every_setting_and_is_accepted() -> None:

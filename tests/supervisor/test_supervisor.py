@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from linktide_process import COMMAND, LinktideProcess, wait_until
+from open_service import found_link, running
 
 from linktide.supervisor import Supervisor
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PID = 42
+HUNG_AT = "written"
 SECONDS = 60
 
 
@@ -159,3 +161,28 @@ def test_a_service_tells_its_whole_life(tmp_path: Path, monkeypatch: pytest.Monk
         listener.join(SECONDS)
     assert states.count("READY") == 2
     assert states[-1] == "STOPPING"
+
+
+def test_a_work_thread_that_hangs_stands_still(tmp_path: Path) -> None:
+    """What the signs of life go by: in the midst of a batch the time of the last turn is told, and stays."""
+    is_hanging, may_go_on = threading.Event(), threading.Event()
+
+    def hang(point: str) -> None:
+        if point == HUNG_AT:
+            is_hanging.set()
+            assert may_go_on.wait(SECONDS)
+
+    with running(tmp_path, hang) as service:
+        pushing = threading.Thread(
+            target=service.state.push,
+            args=(found_link(1),),
+            kwargs={"topic": "push", "topic_id": "", "first_offset": None},
+        )
+        pushing.start()
+        assert is_hanging.wait(SECONDS)
+        stuck = service.state.turned_at()
+        may_go_on.set()
+        pushing.join(SECONDS)
+        assert stuck is not None
+        wait_until(lambda: service.state.turned_at() != stuck, "it comes round again")
+    assert service.state.turned_at() is None
