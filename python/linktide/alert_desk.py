@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _DAY_US: Final = 24 * HOUR_US
 _KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
+_TELL_SECONDS: Final = 1.0
 _MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
 
 
@@ -64,6 +65,7 @@ class AlertDesk:
     """Of the transaction under way."""
     _moved: set[str] | None = field(default_factory=set)
     """Domains with other figures since they were told; None: all."""
+    _told_at: float = float("-inf")
     _struck: deque[str] = field(default_factory=deque)
     _held: pa.Table = field(default_factory=alert_turns.SCHEMA.empty_table)
     """Losses that time alone decided, told while catching up: they are judged once that is over."""
@@ -164,9 +166,7 @@ class AlertDesk:
     def stored(self) -> None:
         """Hear that what was judged last is stored."""
         changes, self._changes = self._changes, []
-        moved, self._moved = self._moved, set()
-        if moved is None or moved:
-            tell_domains(self.metrics, self._book, self._hour or 0, moved)
+        self._tell_domains()
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if not changes:
             return
@@ -176,12 +176,20 @@ class AlertDesk:
         tell_alerts(self.metrics, self._book)
         self.on_notice()
 
+    def _tell_domains(self) -> None:
+        """Tell the figures of the domains that moved, once a second at most: scrapes are rarer."""
+        now = self.watch.monotonic()
+        if now - self._told_at >= _TELL_SECONDS and (self._moved is None or self._moved):
+            tell_domains(self.metrics, self._book, self._hour or 0, self._moved)
+            self._moved, self._told_at = set(), now
+
     def tick(self, writer: StoreWriter) -> None:
         """Judge the service itself, and strike off calls that were answered; between two batches.
 
         Raises what a transaction does.
         """
         struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        self._tell_domains()
         facts = self.watch.look()
         changes = (
             [] if facts is None else self._book.judge_service(facts, self.watch.rules, self.watch.now_us())
@@ -259,23 +267,18 @@ class AlertDesk:
         """Return alerts of single links, and of the past what would have been a spike."""
         own = [name for name, role in self.tracked if role == "own"]
         told = list(alert_turns.moments(turns, pa.array(own, pa.string())))
-        lost, flipped = (
-            {
-                link: (one.domain_name, *points)
-                for one in told
-                if (one.change == "lost") == is_loss
-                for link, points in one.points.items()
-            }
-            for is_loss in (True, False)
-        )
-        found = self._important.find(connection, hour, lost, flipped, own)
+        # A link that is lost is told as lost alone.
+        asked = {one.link_id: one for moment in told for one in moment.asked if not one.is_lost}
+        asked |= {one.link_id: one for moment in told for one in moment.asked if one.is_lost}
+        found = self._important.find(connection, hour, list(asked.values()), own)
         groups = [(one, [found[link] for link in found if link in one.at_us][:SHOWN_ROWS]) for one in told]
         shown = {row["link_id"]: row for _, rows in groups for row in rows}
-        tell_more(connection, shown, lost)
+        tell_more(connection, shown, {link for link, one in asked.items() if one.is_lost})
         changes = [self._moment_of(one, found, rows, offsets) for one, rows in groups if rows]
         changes += self._past_spikes(turns, connection, offsets)
         # What was told before is not told again: history may come twice, by another feed.
-        known = alert_rows.known_ids(connection, [one.alert_id for one in changes])
+        past = [one.alert_id for one in changes if one.is_historical]
+        known = alert_rows.known_ids(connection, past)
         return [one for one in changes if one.alert_id not in known]
 
     def _moment_of(

@@ -9,14 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from linktide.alerts.velocity import DAY_HOURS, HOUR_US
+from linktide.store.important_links import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _STAMP: Final = pa.timestamp("us", tz="UTC")
 SCHEMA: Final = pa.schema(
     [
         ("link_id", pa.uint64()),
+        ("s_dom_key", pa.uint64()),
         ("domain_name", pa.string()),
         ("change", pa.string()),
         ("changed_at", _STAMP),
@@ -27,6 +29,7 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """What of them alerts look at; `change` is new, restored, lost or unfollowed, authority is of the source."""
+_ASKED: Final = ("s_dom_key", "page_authority", "domain_authority")
 NONE: Final = SCHEMA.empty_table()
 _COLUMN: Final = {(False, True): 0, (False, False): 1, (True, True): 2, (True, False): 3}
 """(is lost, is dofollow) → its place among the counts of an hour; see `velocity.COLUMNS`."""
@@ -41,8 +44,8 @@ class Moment:
     is_recent: bool
     at_us: Mapping[int, int]
     """Link → µs since 1970."""
-    points: Mapping[int, tuple[float, float]]
-    """Link → authority of its page and of its domain, as last written."""
+    asked: Sequence[Asked]
+    """The same links."""
 
 
 def turns_of(batch: object, *, is_past: bool = False) -> pa.Table:
@@ -112,14 +115,17 @@ def moments(turns: pa.Table, own: pa.Array) -> Iterator[Moment]:
     told = told.set_column(told.column_names.index("changed_at"), "at", told["changed_at"].cast(pa.int64()))
     keys = ["change", "domain_name", "is_recent"]
     groups = told.group_by(keys, use_threads=False).aggregate(
-        [(name, "list") for name in ("link_id", "at", "page_authority", "domain_authority")]
+        [(name, "list") for name in ("link_id", "at", *_ASKED)]
     )
     for one in groups.sort_by([("is_recent", "descending")]).to_pylist():
         links = one["link_id_list"]
         at_us = dict(zip(links, one["at_list"], strict=True))
-        points = zip(one["page_authority_list"], one["domain_authority_list"], strict=True)
-        points_of = dict(zip(links, points, strict=True))
-        yield Moment(one["change"], one["domain_name"], one["is_recent"], at_us, points_of)
+        columns = (one[f"{name}_list"] for name in _ASKED)
+        asked = [
+            Asked(link, one["domain_name"], key, page, domain, is_lost=one["change"] == "lost")
+            for link, key, page, domain in zip(links, *columns, strict=True)
+        ]
+        yield Moment(one["change"], one["domain_name"], one["is_recent"], at_us, asked)
 
 
 def past_days(turns: pa.Table) -> dict[str, set[int]]:

@@ -143,6 +143,7 @@ def turns_of(change: str, at: datetime, links: int, names: Sequence[str]) -> pa.
     rows = [
         {
             "link_id": number * 1000 + link,
+            "s_dom_key": link,
             "domain_name": name,
             "change": change,
             "changed_at": at,

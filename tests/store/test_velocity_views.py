@@ -111,12 +111,12 @@ def test_the_page_shows_each_day_beside_the_28_before_it(
         assert rows == []
         return
     days = [first + timedelta(days=at) for at in range((HOUR.replace(hour=0) - first).days + 1)]
-    gained = [by_day.get(day, (0, 0))[0] for day in days]
+    gains = [by_day.get(day, (0, 0))[0] for day in days]
     assert [row["day"] for row in rows] == days[::-1]
     for at, row in enumerate(reversed(rows)):
-        before = gained[max(at - 28, 0) : at]
-        lost = by_day.get(days[at], (0, 0))[1]
-        assert (row["gained"], row["lost"], row["net"]) == (gained[at], lost, gained[at] - lost)
+        before = gains[max(at - 28, 0) : at]
+        ended = by_day.get(days[at], (0, 0))[1]
+        assert (row["gained"], row["lost"], row["net"]) == (gains[at], ended, gains[at] - ended)
         if len(before) < LEAST_DAYS:
             assert (row["usual_gained"], row["usual_low"], row["usual_high"]) == (None, None, None)
         else:

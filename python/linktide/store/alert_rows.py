@@ -69,6 +69,7 @@ SELECT notice_id, body FROM internal.alert_notices WHERE delivered_at IS NULL OR
 """The calls not answered yet, the oldest first."""
 _TURN_TYPES: Final = (
     "UBIGINT",
+    "UBIGINT",
     "VARCHAR",
     "VARCHAR",
     "TIMESTAMPTZ",

@@ -25,7 +25,7 @@ WITH everyone AS (
     UNION ALL
     SELECT l.target_domain, l.source_domain, coalesce(s.authority, 0), coalesce(p.authority, 0)
     FROM internal.links l
-    SEMI JOIN (SELECT unnest($lost) AS link_id) a ON a.link_id = l.link_id
+    SEMI JOIN (SELECT unnest(CAST($lost AS UBIGINT[])) AS link_id) a ON a.link_id = l.link_id
     LEFT JOIN internal.newest_domain_scores s ON s.domain_key = l.s_dom_key
     LEFT JOIN internal.newest_page_scores p ON p.page_key = l.source_key
     WHERE l.target_domain IN ({names})
@@ -44,39 +44,59 @@ WITH everyone AS (
 SELECT target_domain, any_value(p.page_mark), quantile_disc(r.domain_authority, 0.9)
 FROM referring r JOIN pages p USING (target_domain) GROUP BY target_domain
 """
-_ASKED: Final = """
-SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.target_domain,
-       coalesce(s.authority, 0) AS domain_authority, coalesce(p.authority, 0) AS page_authority,
-       page_authority > 0 AND page_authority >= m.page_mark AS is_best_page
-FROM internal.links l
-SEMI JOIN (SELECT unnest($links) AS link_id) a ON a.link_id = l.link_id
-JOIN (SELECT unnest($marked) AS target_domain, unnest($page_marks) AS page_mark,
-             unnest($domain_marks) AS domain_mark) m ON m.target_domain = l.target_domain
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = l.s_dom_key
-LEFT JOIN internal.newest_page_scores p ON p.page_key = l.source_key
-WHERE l.target_domain IN ({names})
-      AND (page_authority > 0 AND page_authority >= m.page_mark
-           OR domain_authority > 0 AND domain_authority >= m.domain_mark)
-ORDER BY page_authority DESC, domain_authority DESC, l.link_id
-"""
+# The few links asked for are folded here: the views of state and attributes would fold all of the target.
 _LEFT: Final = """
-SELECT target_domain, source_domain, count(*) FROM main.backlinks
-WHERE target_domain IN ({names}) AND list_contains($sources, source_domain) GROUP BY ALL
+WITH linked AS (
+    SELECT l.link_id, l.target_domain, l.s_dom_key
+    FROM internal.links l
+    SEMI JOIN (SELECT unnest(CAST($sources AS UBIGINT[])) AS s_dom_key) a ON a.s_dom_key = l.s_dom_key
+    WHERE l.target_domain IN ({names})
+), state AS (
+    SELECT k.target_domain, k.s_dom_key, arg_max(c.status, c.rev) AS status
+    FROM linked k JOIN internal.link_changes c ON c.link_id = k.link_id AND c.target_domain = k.target_domain
+    WHERE c.target_domain IN ({names})
+    GROUP BY k.target_domain, k.s_dom_key, k.link_id
+)
+SELECT target_domain, s_dom_key, count(*) FROM state WHERE status IN (1, 2) GROUP BY ALL
 """
 _TOLD: Final = """
-SELECT a.link_id, a.anchor, a.rel, e.lost_reason
-FROM internal.link_attributes a
-LEFT JOIN (
-    SELECT link_id, arg_max(lost_reason, started_at) AS lost_reason
-    FROM internal.lives WHERE target_domain IN ({names}) AND list_contains($links, link_id) GROUP BY link_id
-) e ON e.link_id = a.link_id
-WHERE a.target_domain IN ({names}) AND list_contains($links, a.link_id)
+SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.anchor, l.rel
+FROM internal.links l
+SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = l.link_id
+WHERE l.target_domain IN ({names})
+"""
+_SAID_LATER: Final = """
+SELECT c.link_id, c.field, arg_max(c.value, {{'at': c.observed_at, 'rev': c.rev}}) AS value
+FROM internal.attribute_changes c
+SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = c.link_id
+WHERE c.target_domain IN ({names}) AND c.field IN ('anchor', 'rel') AND NOT c.is_void
+GROUP BY c.link_id, c.field
+"""
+_ENDS: Final = """
+SELECT c.link_id, arg_max(c.lost_reason, c.rev) AS lost_reason
+FROM internal.life_changes c
+SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = c.link_id
+WHERE c.target_domain IN ({names}) AND c.confirmed_at IS NOT NULL AND NOT c.is_void
+GROUP BY c.link_id
 """
 
 Row = dict[str, Any]
-Asked = tuple[str, float, float]
-"""Target of a link, authority of its page and of its domain as the core has them."""
 _ROUNDED: Final = 1e-3
+"""The core holds the scores that were written in fewer digits than the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A link that was lost, or is followed no more."""
+
+    link_id: int
+    target: str
+    source_key: int
+    """Of its domain."""
+    page_authority: float
+    domain_authority: float
+    """As the core wrote them last."""
+    is_lost: bool
 
 
 @dataclass(slots=True)
@@ -89,59 +109,44 @@ class ImportantLinks:
     """Target → least authority of its best pages and of its foremost domains."""
 
     def find(
-        self,
-        connection: DuckDBPyConnection,
-        hour: int,
-        lost: Mapping[int, Asked],
-        live: Mapping[int, Asked],
-        own: Sequence[str],
+        self, connection: DuckDBPyConnection, hour: int, asked: Sequence[Asked], own: Sequence[str]
     ) -> dict[int, Row]:
-        """Return those of the links that matter to their targets, which are some of the own, the best first.
+        """Return by link those that matter to their targets, which are some of the own, the best first.
 
         Lost ones matter if their page was among the best, max(5, 1 %), or if they were the last of a domain
         in the top tenth; live ones if either the page or the domain is.
         """
-        asked = {**live, **lost}
         if not asked or not _is_authority_shown(connection):
             return {}
-        self._look(connection, hour, list(lost), {one[0] for one in asked.values()}, own)
-        links = [link for link, one in asked.items() if self._may_matter(*one)]
-        if not links:
-            return {}
-        known = sorted({asked[link][0] for link in links})
-        marks = [self._marks[name] for name in known]
-        found = _rows(
-            connection,
-            _ASKED,
-            known,
-            {
-                "links": links,
-                "marked": known,
-                "page_marks": [one[0] for one in marks],
-                "domain_marks": [one[1] for one in marks],
-            },
-        )
-        return {row["link_id"]: row for row in _with_links_left(connection, found, lost)}
+        self._look(connection, hour, asked, own)
+        marks = {one.link_id: self._reaches(one) for one in asked}
+        is_doubtful = {link: mark.is_top and not mark.is_best for link, mark in marks.items()}
+        doubtful = [one for one in asked if one.is_lost and is_doubtful[one.link_id]]
+        left = _links_left(connection, doubtful)
+        found = [
+            one
+            for one in asked
+            if marks[one.link_id].is_best
+            or (marks[one.link_id].is_top and not left.get((one.target, one.source_key)))
+        ]
+        found.sort(key=lambda one: (-one.page_authority, -one.domain_authority, one.link_id))
+        return {one.link_id: _row_of(one) for one in found}
 
-    def _may_matter(self, target: str, page: float, domain: float) -> bool:
-        """Tell whether to ask the tables; the core holds scores in fewer digits than these."""
-        found = self._marks.get(target)
-        if found is None:
-            return False
-        return page > max(found[0] - _ROUNDED, 0) or domain > max(found[1] - _ROUNDED, 0)
+    def _reaches(self, one: Asked) -> _Marks:
+        page, domain = self._marks.get(one.target, (math.inf, math.inf))
+        return _Marks(
+            one.page_authority > 0 and one.page_authority >= page - _ROUNDED,
+            one.domain_authority > 0 and one.domain_authority >= domain - _ROUNDED,
+        )
 
     def _look(
-        self,
-        connection: DuckDBPyConnection,
-        hour: int,
-        lost: Sequence[int],
-        names: set[str],
-        own: Sequence[str],
+        self, connection: DuckDBPyConnection, hour: int, asked: Sequence[Asked], own: Sequence[str]
     ) -> None:
         """Find the marks anew if they are too old, those of all own domains by one statement."""
-        is_known = names <= self._marks.keys()
+        is_known = {one.target for one in asked} <= self._marks.keys()
         if is_known and self._hour is not None and 0 <= hour - self._hour < KEPT_HOURS:
             return
+        lost = [one.link_id for one in asked if one.is_lost]
         told = connection.execute(*_bound(_MARKS, own, {"lost": lost})).fetchall()
         self._hour = hour
         # A domain without a link has no mark, and none of its links can matter.
@@ -150,40 +155,46 @@ class ImportantLinks:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    is_best: bool
+    is_top: bool
+
+
 def _is_authority_shown(connection: DuckDBPyConnection) -> bool:
     return bool(connection.execute("SELECT is_authority_shown FROM internal.writer").fetchall()[0][0])
 
 
-def _with_links_left(connection: DuckDBPyConnection, found: Sequence[Row], lost: Container[int]) -> list[Row]:
-    """Leave out lost links whose page is none of the best and whose domain links here still."""
-    asked = {(row["target_domain"], row["source_domain"]) for row in found if row["link_id"] in lost}
-    left: dict[tuple[str, str], int] = {}
-    if asked:
-        sources = sorted({source for _, source in asked})
-        targets = sorted({target for target, _ in asked})
-        told = connection.execute(*_bound(_LEFT, targets, {"sources": sources})).fetchall()
-        left = {(target, source): count for target, source, count in told}
-    kept = []
-    for row in found:
-        is_best = row.pop("is_best_page")
-        if row["link_id"] in lost:
-            row["links_left"] = left.get((row["target_domain"], row["source_domain"]), 0)
-            if not is_best and row["links_left"]:
-                continue
-        kept.append(row)
-    return kept
+def _row_of(one: Asked) -> Row:
+    return {
+        "link_id": one.link_id,
+        "target_domain": one.target,
+        "page_authority": round(one.page_authority, 3),
+        "domain_authority": round(one.domain_authority, 3),
+    }
+
+
+def _links_left(connection: DuckDBPyConnection, asked: Sequence[Asked]) -> dict[tuple[str, int], int]:
+    """Return by target and source domain how many links are live."""
+    if not asked:
+        return {}
+    targets, sources = sorted({one.target for one in asked}), sorted({one.source_key for one in asked})
+    told = connection.execute(*_bound(_LEFT, targets, {"sources": sources})).fetchall()
+    return {(target, source): count for target, source, count in told}
 
 
 def tell_more(connection: DuckDBPyConnection, found: Mapping[int, Row], lost: Container[int]) -> None:
-    """Add to rows what links say, and to the lost ones why they were lost."""
+    """Add to rows what links are and say, and to the lost ones why they were lost."""
     if not found:
         return
     targets = sorted({row["target_domain"] for row in found.values()})
     for row in _rows(connection, _TOLD, targets, {"links": list(found)}):
-        one = found[row["link_id"]]
-        one |= {"anchor": row["anchor"], "rel": row["rel"]}
-        if row["link_id"] in lost:
-            one["lost_reason"] = row["lost_reason"]
+        found[row["link_id"]].update(row)
+    for row in _rows(connection, _SAID_LATER, targets, {"links": list(found)}):
+        found[row["link_id"]][row["field"]] = row["value"]
+    gone = [link for link in found if link in lost]
+    for row in _rows(connection, _ENDS, targets, {"links": gone}) if gone else ():
+        found[row["link_id"]].update(row)
 
 
 def _bound(sql: str, names: Sequence[str], parameters: Mapping[str, object]) -> tuple[str, dict[str, object]]:

@@ -31,6 +31,6 @@ CREATE TABLE internal.alert_notices (
 
 -- Losses that time alone decided while records waited, one of which may take them back: judged once none waits.
 CREATE TABLE internal.held_turns (
-    link_id UBIGINT NOT NULL, domain_name VARCHAR NOT NULL, change VARCHAR NOT NULL, changed_at TIMESTAMPTZ NOT NULL,
+    link_id UBIGINT NOT NULL, s_dom_key UBIGINT NOT NULL, domain_name VARCHAR NOT NULL, change VARCHAR NOT NULL, changed_at TIMESTAMPTZ NOT NULL,
     is_dofollow BOOLEAN NOT NULL, is_recent BOOLEAN NOT NULL, page_authority DOUBLE NOT NULL,
     domain_authority DOUBLE NOT NULL);
