@@ -116,6 +116,8 @@ class Session:
         self._fetchers = [_Fetcher(source) for source in parts.sources]
         self._is_catching_up = False
         self._has_upkeep = False
+        self.turned_at: float | None = None
+        """When the work thread last came round; None where it may take its time (errands, settling)."""
         self._settled_at = monotonic()
         self._storer = Storer(
             parts.index,
@@ -151,6 +153,7 @@ class Session:
         except BaseException as error:  # noqa: BLE001 - raised again below, once the threads are gone
             self._fail(error)
         finally:
+            self.turned_at = None
             self._storer.close()
             self._is_over.set()
             self._queue.close()
@@ -324,8 +327,10 @@ class Session:
                 stopped_at = self._monotonic()
             if stopped_at is not None and self._monotonic() - stopped_at > _DRAIN_SECONDS:
                 return
+            self.turned_at = None
             if not self._storer.is_ahead and self._parts.between_batches():
                 self._storer.unsettle()
+            self.turned_at = self._monotonic()
             if self._parts.memory.is_over(self._parts.index):
                 self._storer.finish()  # who hears of a pause sees all that was stored before it
             if self._parts.memory.is_reached(self._parts.index):
@@ -358,6 +363,7 @@ class Session:
 
     def _settle(self) -> None:
         """Nothing to do: bring authority to its idle error."""
+        self.turned_at = None  # a whole graph may be solved
         self._storer.settle()
         self._settled_at = self._monotonic()
 

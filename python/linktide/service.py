@@ -56,6 +56,7 @@ from linktide.store.writer import StoreWriter
 from linktide.suffix_desk import SuffixDesk
 from linktide.suffix_watch import SuffixWatch
 from linktide.suffixes import misplaced
+from linktide.supervisor import Supervisor
 from linktide.upkeep import PAUSES, Upkeep
 
 if TYPE_CHECKING:
@@ -85,12 +86,13 @@ class Service:
         on_stored: Callable[[Totals], None] | None = None,
         at_fail_point: Callable[[str], None] | None = None,
         reload: Callable[[], Config] | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         """Name the parts; nothing is opened before `run`.
 
         `sources` replace the configured Kafka source; with `stop_when_exhausted` no pushes are taken and
         `run` returns when all of them are stored. `at_fail_point` is the kill tests' bomb. `reload`
-        reads the configuration again at SIGHUP.
+        reads the configuration again at SIGHUP. `supervisor` speaks to who started the process.
         """
         self._config = config
         self._has_http = config.http_enabled if has_http is None else has_http
@@ -101,13 +103,12 @@ class Service:
         self._stop = threading.Event()
         self._ends_by_itself = ends = stop_when_exhausted
         self.stopped_by: int | None = None
-        self._reload, self._is_reload_asked = reload, False
-        self._has_begun = False
+        self._reload, self._is_reload_asked, self._has_begun = reload, False, False
+        self._supervisor = supervisor or Supervisor(None, None, time.monotonic)
         self._metrics = Metrics()
         self._memory = MemoryLimit(config.index_memory_limit, self._metrics, ends_by_itself=ends)
         self._pauses = PauseDesk(self._metrics, PAUSES, ends_by_itself=ends)
-        kafka = kafka_source(config, self._stop.is_set, self._metrics) if sources is None else None
-        given = [kafka] if sources is None else sources
+        given = [kafka_source(config, self._stop.is_set, self._metrics)] if sources is None else sources
         self._sources: list[Source] = [source for source in (*given, self._push) if source is not None]
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
@@ -143,7 +144,8 @@ class Service:
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
         watching = self._suffixes.watching(is_on=not self._ends_by_itself)
-        with self._signals(), watching, self._http(), self._sql, self._publisher, self._alerts:
+        watched, sql = self._supervisor.watched(self.state.turned_at), self._sql
+        with self._signals(), watched, watching, self._http(), sql, self._publisher, self._alerts:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -226,11 +228,13 @@ class Service:
                 # Only who holds the database may say that it serves it.
                 self._server.announce(datetime.now(UTC), version(), self._sql.address)
                 _LOG.info("Serving %s on port %d.", config.database, self._server.port)
+            self._supervisor.ready()
             yield session
             self._recovery.closing()
             self._close_store(writer, index)
         except LinktideError as error:
             self.state.is_down(str(error))
+            self._supervisor.down(str(error))
             raise
         finally:
             self._recovery.closing()
@@ -319,19 +323,20 @@ class Service:
         if not self._is_reload_asked or self._reload is None:
             return False
         self._is_reload_asked = False
-        try:
-            config = self._reload()
-            seeds = read_seeds(config)
-            self._sql.reload(config)
-        except ConfigError as error:
-            _LOG.error("The configuration is not taken again: %s", error)
-            return False
-        self._config = with_seeds(self._config, config)
-        self._memory.take(config.index_memory_limit)
-        reseed_index(database, index, seeds)
-        self._authority.reseeded(index_options(self._config, database.pins.hash_seed))
-        warn_of_unknown(index, seeds)
-        _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
+        with self._supervisor.reloading():
+            try:
+                config = self._reload()
+                seeds = read_seeds(config)
+                self._sql.reload(config)
+            except ConfigError as error:
+                _LOG.error("The configuration is not taken again: %s", error)
+                return False
+            self._config = with_seeds(self._config, config)
+            self._memory.take(config.index_memory_limit)
+            reseed_index(database, index, seeds)
+            self._authority.reseeded(index_options(self._config, database.pins.hash_seed))
+            warn_of_unknown(index, seeds)
+            _LOG.info("Took the seeds of authority again: %d trusted domains.", len(seeds.trusted))
         return True
 
     def _close_sources(self) -> None:
@@ -388,3 +393,4 @@ class Service:
         # No lock may be taken here: the interrupted thread may hold it.
         self.stopped_by = number
         self._stop.set()
+        self._supervisor.stopping()

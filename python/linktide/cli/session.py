@@ -5,6 +5,7 @@ The rooms behind it are imported when first needed, so that `init`, `top` and `-
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -218,7 +219,8 @@ def check_brokers(config: Config) -> str:
 def run_service(config: Config, reload: Callable[[], Config]) -> None:
     """Run the service in this process until it is told to stop; `reload` reads the configuration again."""
     import_module("linktide.logs").set_up(config)
-    _service_room().Service(config, reload=reload).run()
+    supervisor = import_module("linktide.supervisor").Supervisor.of(os.environ, os.getpid(), time.monotonic)
+    _service_room().Service(config, reload=reload, supervisor=supervisor).run()
 
 
 def build_demo(config: Config, source: Source) -> DemoService:

@@ -298,6 +298,11 @@ class ServiceState:
             open_now, reason = self._open, self._down_because
         return open_now.session.trouble() if open_now is not None else reason
 
+    def turned_at(self) -> float | None:
+        """Return when the work thread last came round, None while it need not."""
+        open_now = self._open
+        return None if open_now is None else open_now.session.turned_at
+
     def count_request(self, route: str, status: int) -> None:
         """Hear of one answer."""
         self._metrics.add("linktide_http_requests_total", 1, route, f"{status // 100}xx")

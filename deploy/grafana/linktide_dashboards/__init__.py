@@ -1,0 +1,1 @@
+"""Makes the dashboards of deploy/grafana/dashboards; no part of the service."""
