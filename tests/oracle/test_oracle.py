@@ -10,7 +10,8 @@ from oracle.events import HOUR_US
 from oracle.graph import domain_edges, known_domains
 from oracle.model import Link, Status, derive
 from oracle.shown import Settings
-from oracle.views import domains, link_velocity, links, new_lost
+from oracle.turns import new_lost
+from oracle.views import domains, link_velocity, links
 from oracle.written import at, event, history
 
 if TYPE_CHECKING:
