@@ -59,7 +59,8 @@ def check_as_of(query: Query, events: Sequence[AnyEvent], chance: Random) -> Non
             live = {pair for pair, link in state.links.items() if link.is_live and not link.is_internal}
             shown = query(f"SELECT source_url, target_url FROM backlinks_asof(make_timestamptz({asked}))")  # noqa: S608
             assert sorted(shown) == sorted(live)
-    if query("SELECT 1 FROM link_lives LIMIT 1"):
+    # Of no link at all DuckDB need not look at the time.
+    if query("SELECT 1 FROM link_lives WHERE NOT is_internal LIMIT 1"):
         with pytest.raises(duckdb.InvalidInputException, match="is after the newest event"):
             query(f"FROM backlinks_asof(make_timestamptz({times[-1] + 1}))")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from linktide.store.reads import Reads
 
-_FILE: Final = "30_links.sql"
+_FILES: Final = ("30_links.sql", "52_new_lost.sql", "65_profiles.sql")
 _TAG: Final = re.compile(r"\s*--\| (?P<word>\w+)$")
 _NAMED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(?:VIEW|MACRO) (?P<name>\S+?)[ (]", re.MULTILINE)
 _OTHER: Final = re.compile(r"\b(?:main|internal)\.\w+")
@@ -103,11 +103,12 @@ class Binder:
 
 def narrow_sql(words: frozenset[str], schema: str) -> str:
     """Return the text that makes the copies with only what the words name, in memory."""
-    text = resources.files(__package__).joinpath("views", _FILE).read_text(encoding="utf-8")
+    folder = resources.files(__package__).joinpath("views")
+    text = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _FILES)
     statements = [kept for one in text.split(";\n") if (kept := _without_others(one, words))]
     for word, (view, stand_in) in _STAND_INS.items():
         if word not in words:
-            statements = [one.replace(f"FROM {view} ", f"FROM {stand_in} ") for one in statements]
+            statements = [re.sub(rf"(FROM|JOIN) {view} ", rf"\1 {stand_in} ", one) for one in statements]
     own = {found["name"] for one in statements for found in _NAMED.finditer(one)}
 
     def home_of(found: re.Match[str]) -> str:
