@@ -73,6 +73,20 @@ def test_history_raises_rows_of_the_past_alone(tmp_path: Path) -> None:
         assert stopped.query("FROM internal.tracked_hours") == []
 
 
+@pytest.mark.parametrize(("late", "lost"), [(timedelta(days=400), 0), (timedelta(), 5)])
+def test_what_time_decides_is_news_if_the_events_that_pass_it_are(
+    tmp_path: Path, late: timedelta, lost: int
+) -> None:
+    told = [link("discovered", 1, number) for number in range(5)]
+    told += [link("lost", 2, number, lost_reason="pageerror") for number in range(5)]
+    told += [link("discovered", hour, 9, target="other.example") for hour in range(70, 90)]
+    take(tmp_path / "a.duckdb", told, late=late)
+    with opened(tmp_path / "a.duckdb") as stopped:
+        ended = stopped.query("SELECT count(*) FROM new_lost WHERE change = 'lost'")
+        counted = stopped.query("SELECT coalesce(sum(lost_dofollow), 0) FROM internal.tracked_hours")
+    assert (ended, counted) == ([(5,)], [(lost,)])
+
+
 @pytest.mark.parametrize("point", ["fenced", "written", "advanced", "committed"])
 def test_a_failure_around_the_commit_neither_loses_nor_repeats_an_alert(tmp_path: Path, point: str) -> None:
     wanted = take(tmp_path / "whole.duckdb", BURST_STORY)

@@ -101,6 +101,19 @@ pub struct Arrival {
     pub record_at: i64,
 }
 
+impl EventBatch {
+    /// How long after the newest event its record came, µs; of several at that instant the soonest.
+    pub(crate) fn newest_delay(&self) -> Option<i64> {
+        let newest = self.newest?;
+        let links = self.observed_at.iter().copied().zip(self.record_at.iter().copied());
+        let arrivals = (self.pages.iter().map(|page| page.arrival))
+            .chain(self.targets.iter().map(|target| target.arrival))
+            .chain(self.referrals.iter().map(|referral| referral.arrival))
+            .map(|arrival| (arrival.observed_at, arrival.record_at));
+        links.chain(arrivals).filter(|(at, _)| *at == newest).map(|(at, record_at)| record_at - at).min()
+    }
+}
+
 /// One accepted `page` event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageAnswer {

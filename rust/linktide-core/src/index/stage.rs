@@ -260,6 +260,8 @@ impl Index {
 
     /// Confirm the suspicions whose time has come.
     pub(super) fn time_out(&mut self, pending: &mut Pending) {
+        // Time passes by the newest event: if that is history when it comes, so is what it makes certain.
+        let mut is_prompt = None;
         while let Some(&Reverse((due, index))) = self.timers.peek() {
             if due > self.clock {
                 break;
@@ -273,7 +275,9 @@ impl Index {
                 continue;
             }
             let ended = self.links.get_mut(index).and_then(|link| link.registers.time_out(due));
-            pending.note(at_touched, Step { ended, started: None }, true);
+            let is_prompt = *is_prompt
+                .get_or_insert_with(|| pending.batch.newest_delay().is_none_or(|delay| delay <= PROMPT_US));
+            pending.note(at_touched, Step { ended, started: None }, is_prompt);
         }
     }
 }
