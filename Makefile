@@ -49,7 +49,7 @@ bench-store: build ## The store alone at ten million links; BENCH_FLAGS="--links
 bench-page: build ## The page on the ten million links of bench-store; BENCH_FLAGS="--database FILE" for others
 	$(BIN)/python benches/page.py $(BENCH_FLAGS)
 
-bench-sql: build ## SQL clients while the service writes, beside PostgreSQL 15; BENCH_FLAGS="--links 10000000"
+bench-sql: build $(VENV)/bench $(VENV)/duckdb-1.5 ## SQL clients while the service writes, beside PostgreSQL 15 and buenavista; BENCH_FLAGS="--links 10000000"
 	$(BIN)/python benches/sql.py $(BENCH_FLAGS)
 
 bench-alerts: build ## What alerts cost beside ingest; false alarms and detection on simulated days
