@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from oracle.graph import citation
-from oracle.views import VIEWS, Form, Row, Settings, View, changes
+from oracle.shown import SHARE_DIGITS, Form, Row, Settings, View
+from oracle.turns import changes
+from oracle.views import VIEWS
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,6 +86,7 @@ def select(view: View) -> str:
     """Write the SELECT of a view's compared columns: times as Unix µs, JSON as text."""
     forms = {Form.PLAIN: "{}", Form.TIME: "epoch_us({})", Form.JSON: "CAST({} AS VARCHAR)"}
     forms[Form.TEXT] = forms[Form.JSON]
+    forms[Form.SHARE] = f"round({{}}, {SHARE_DIGITS})"
     return f"SELECT {', '.join(forms[form].format(name) for name, form in view.columns)} FROM {view.name}"  # noqa: S608
 
 

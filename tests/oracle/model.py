@@ -80,6 +80,8 @@ class Run:
     field: str
     observed_at: int
     value: str
+    told_by: frozenset[Origin]
+    """The sightings any of which may be named as the one that told it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +322,8 @@ def attribute_runs(sightings: Iterable[Event]) -> tuple[Run, ...]:
             value = merge(name, [fields[name] for fields in carried if name in fields])
             if current.get(name) != value:
                 current[name] = value
-                runs.append(Run(name, at, value))
+                told_by = frozenset(event.origin for event in same if event.carried.get(name) == value)
+                runs.append(Run(name, at, value, told_by))
     return tuple(runs)
 
 

@@ -20,7 +20,9 @@ from oracle.graph import citation
 from oracle.histories import histories
 from oracle.model import State, derive
 from oracle.page_events import ReferralEvent, TargetEvent
-from oracle.views import VIEWS, Form, Settings, View, changes
+from oracle.shown import Form, Settings, View
+from oracle.turns import changes
+from oracle.views import VIEWS
 from oracle.written import event
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ NOT_COMPARED = {
     "referrals": {"topic_id"},
     "pages": {"page_authority", "authority_percentile", "trust", "citation"},
     "refdomains": {"domain_authority", "trust"},
+    "linked_domains": {"domain_authority", "trust"},
+    "backlink_profiles": {"strong_share"},
+    "broken_backlinks": {"domain_authority"},
+    "broken_targets": {"best_authority"},
     "backlinks": {"domain_authority", "page_authority", "trust"},
     "outgoing_links": {"domain_authority", "page_authority", "trust"},
     "dead_letters": {
@@ -95,6 +101,7 @@ def test_each_documented_column_is_compared_or_named_here() -> None:
 def fill(connection: duckdb.DuckDBPyConnection, state: State) -> None:
     """Make a table of each view, with exactly the rows that the model expects."""
     types = {Form.PLAIN: "VARCHAR", Form.TIME: "TIMESTAMPTZ", Form.JSON: "JSON", Form.TEXT: "VARCHAR"}
+    types[Form.SHARE] = "DOUBLE"
     pairs = {pair: number for number, pair in enumerate(sorted(state.links))}
     for view in VIEWS:
         rows = view.rows(state, Settings())
@@ -164,10 +171,12 @@ def rich() -> State:
         event("s400", 5, source="https://b.org/", target="https://c.net/"),
         event("d400", 6, target="https://a.com/2"),
         event("l400", 7, source="https://c.net/", target="https://d.de/"),
+        event("s5", 9, target="https://c.net/", anchor="three", rel=""),
     ]
     origin = Origin("memory", "links", 0, 8)
     others: list[AnyEvent] = [
         TargetEvent(0, "https://b.org/", origin, 0, http_code=404),
+        TargetEvent(0, "https://c.net/", origin, 0, http_code=410),
         ReferralEvent(0, "https://a.com/", "https://b.org/", date(2026, 1, 31), 3, origin, 0),
     ]
     return derive([*events, *others], LETTERS)
@@ -175,7 +184,8 @@ def rich() -> State:
 
 def test_the_rich_state_is_rich(rich: State) -> None:
     decided = {(found.name, bool(found.deciders)) for found in changes(rich)}
-    assert decided == {("new", True), ("restored", True), ("lost", True), ("lost", False)}
+    turned = {("new", True), ("restored", True), ("lost", True), ("lost", False)}
+    assert decided == turned | {("followed", True), ("anchor_changed", True)}
     assert all(view.rows(rich, Settings()) for view in VIEWS)
 
 

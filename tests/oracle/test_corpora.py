@@ -21,7 +21,8 @@ from oracle.corpora import (
 from oracle.graph import citation
 from oracle.model import State, Status, derive
 from oracle.registers import registers_of
-from oracle.views import VIEWS, Settings
+from oracle.shown import Settings
+from oracle.views import VIEWS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

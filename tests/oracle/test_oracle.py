@@ -9,7 +9,9 @@ import pytest
 from oracle.events import HOUR_US
 from oracle.graph import domain_edges, known_domains
 from oracle.model import Link, Status, derive
-from oracle.views import Settings, domains, link_velocity, links, new_lost
+from oracle.shown import Settings
+from oracle.turns import new_lost
+from oracle.views import domains, link_velocity, links
 from oracle.written import at, event, history
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from oracle.graph import ALPHA, solve
 from oracle.histories import histories
 from oracle.model import Link, State, Status, derive, derive_as_of
 from oracle.registers import registers_of
-from oracle.views import VIEWS, Settings
+from oracle.shown import Settings
+from oracle.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 def without_origins(link: Link) -> Link:
     lives = tuple(replace(life, begun_by=frozenset(), ended_by=frozenset()) for life in link.lives)
-    return replace(link, lives=lives)
+    runs = tuple(replace(run, told_by=frozenset()) for run in link.runs)
+    return replace(link, lives=lives, runs=runs)
 
 
 def links_of(state: State) -> dict[tuple[str, str], Link]:

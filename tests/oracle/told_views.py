@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from oracle.model import State
     from oracle.page_events import ReferralEvent, TargetEvent
-    from oracle.views import Row, Settings
+    from oracle.shown import Row, Settings
 
 
 def target_status(state: State, _settings: Settings) -> list[Row]:

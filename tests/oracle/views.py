@@ -1,99 +1,35 @@
 """The rows that every documented view must show for a state; scores are left out.
 
-A row is a tuple in the order of its view's columns. Times are Unix µs, JSON is a dict, null is None.
-`link_id` and what names the deciding event are checked apart, in `compare.py`.
+What a row is says `shown.py`. `link_id` and what names the deciding event are checked apart, in `compare.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from oracle.events import DAY_US, HOUR_US, is_followed
 from oracle.graph import known_domains, known_pages
+from oracle.profile_views import (
+    backlink_profiles,
+    broken_backlinks,
+    broken_targets,
+    linked_domains,
+    live_external,
+)
+from oracle.shown import View, columns
 from oracle.told_views import referrals, target_status
+from oracle.turns import attribute_changes, life_changes, new_lost, refdomains_new_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from oracle.events import Origin
-    from oracle.model import Life, Link, State
+    from oracle.model import Link, State
+    from oracle.shown import Row, Settings
 
-Row = tuple[object, ...]
 Key = TypeVar("Key")
 
 NAMED_FIELDS = frozenset({"anchor", "rel", "link_type"})
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings of the product that change what a view shows."""
-
-    unverified_after_days: int = 90
-
-
-class Form(StrEnum):
-    """How a column is read from SQL."""
-
-    PLAIN = "plain"
-    TIME = "time"
-    JSON = "json"
-    TEXT = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What of a view is compared: its columns, how many of them are its key, and its rows."""
-
-    name: str
-    columns: tuple[tuple[str, Form], ...]
-    key_length: int
-    rows: Callable[[State, Settings], list[Row]]
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A link between different domains began (`new`, `restored`) or ended (`lost`)."""
-
-    name: str
-    changed_at: int
-    link: Link
-    life: Life
-
-    @property
-    def deciders(self) -> frozenset[Origin]:
-        """The events any of which may be named as the one that decided it; none if time did."""
-        return self.life.ended_by if self.name == "lost" else self.life.begun_by
-
-    @property
-    def row(self) -> Row:
-        """The row of `new_lost`, without what names the deciding event."""
-        is_lost = self.name == "lost"
-        return (
-            self.name,
-            self.changed_at,
-            self.link.source_url,
-            self.link.target_url,
-            self.link.source_domain,
-            self.link.target_domain,
-            self.link.values.get("anchor"),
-            self.link.values.get("rel"),
-            is_dofollow(self.link),
-            self.life.lost_at if is_lost else None,
-            self.life.lost_reason if is_lost else None,
-        )
-
-
-def columns(text: str) -> tuple[tuple[str, Form], ...]:
-    """Read column names; `@` marks a time, `{}` marks JSON, `'` what is read as text."""
-    forms = {"@": Form.TIME, "{": Form.JSON, "'": Form.TEXT}
-    return tuple((word.strip("@{}'"), forms.get(word[0], Form.PLAIN)) for word in text.split())
 
 
 def is_unverified(link: Link, state: State, settings: Settings) -> bool:
@@ -104,10 +40,6 @@ def is_unverified(link: Link, state: State, settings: Settings) -> bool:
 
 def is_dofollow(link: Link) -> bool:
     return is_followed(link.values.get("rel"))
-
-
-def live_external(state: State) -> list[Link]:
-    return [link for link in state.links.values() if link.is_live and not link.is_internal]
 
 
 def attribute_cells(link: Link) -> Row:
@@ -255,21 +187,6 @@ def anchors(state: State, _settings: Settings) -> list[Row]:
     ]
 
 
-def changes(state: State) -> list[Change]:
-    """List every beginning and ending of a life of a link between different domains."""
-    found: list[Change] = []
-    for link in state.links.values():
-        for index, life in enumerate(() if link.is_internal else link.lives):
-            found.append(Change("restored" if index else "new", life.started_at, link, life))
-            if life.confirmed_at is not None:
-                found.append(Change("lost", life.confirmed_at, link, life))
-    return found
-
-
-def new_lost(state: State, _settings: Settings) -> list[Row]:
-    return [found.row for found in changes(state)]
-
-
 def link_lives(state: State, _settings: Settings) -> list[Row]:
     return [
         (
@@ -293,7 +210,7 @@ def link_lives(state: State, _settings: Settings) -> list[Row]:
 
 def link_velocity(state: State, _settings: Settings) -> list[Row]:
     counts: Counter[tuple[str, int, str]] = Counter()
-    for found in changes(state):
+    for found in life_changes(state):
         hour = found.changed_at - found.changed_at % HOUR_US
         counts[found.link.target_domain, hour, found.name] += 1
     hours = {(target_domain, hour) for target_domain, hour, _ in counts}
@@ -350,10 +267,56 @@ VIEWS = (
         "new_lost",
         columns(
             "change @changed_at source_url target_url source_domain target_domain anchor rel is_dofollow"
-            " @lost_at lost_reason"
+            " @lost_at lost_reason old_value new_value"
         ),
         4,
         new_lost,
+    ),
+    View(
+        "attribute_changes",
+        columns("@changed_at source_url target_url field source_domain target_domain old_value new_value"),
+        4,
+        attribute_changes,
+    ),
+    View(
+        "refdomains_new_lost",
+        columns("change @changed_at target_domain source_domain backlinks"),
+        4,
+        refdomains_new_lost,
+    ),
+    View(
+        "linked_domains",
+        columns(
+            "source_domain target_domain outgoing_links dofollow_links source_pages target_pages"
+            " @first_seen @last_seen"
+        ),
+        2,
+        linked_domains,
+    ),
+    View(
+        "backlink_profiles",
+        columns(
+            "target_domain backlinks dofollow_backlinks nofollow_backlinks ugc_backlinks sponsored_backlinks"
+            " %follow_ratio refdomains dofollow_refdomains %refdomain_follow_ratio %effective_refdomains"
+            " %top_refdomain_share @first_seen"
+        ),
+        1,
+        backlink_profiles,
+    ),
+    View(
+        "broken_backlinks",
+        columns(
+            "source_url target_url source_domain target_domain http_code @observed_at anchor is_dofollow"
+            " @first_seen @last_seen"
+        ),
+        2,
+        broken_backlinks,
+    ),
+    View(
+        "broken_targets",
+        columns("target_domain target_url http_code @observed_at backlinks dofollow_backlinks refdomains"),
+        2,
+        broken_targets,
     ),
     View(
         "link_lives",

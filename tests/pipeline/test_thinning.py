@@ -30,7 +30,8 @@ from oracle.events import DAY_US, HOUR_US, PAGE_ERROR, Event, Kind, Origin
 from oracle.histories import BASE_US
 from oracle.model import derive
 from oracle.page_events import PageEvent
-from oracle.views import VIEWS, Settings
+from oracle.shown import Settings
+from oracle.views import VIEWS
 from pipeline import whole
 from pipeline.arrivals import Arrival, arrivals, side_by_side
 from pipeline.test_restart import Bomb

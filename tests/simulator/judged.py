@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from oracle.compare import check_citation, compare, query_of
 from oracle.graph import citation
 from oracle.model import State, Status, derive
-from oracle.views import Settings, link_velocity
+from oracle.shown import Settings
+from oracle.views import link_velocity
 from simulator.fake_store import FakeStore, current, newest
 
 if TYPE_CHECKING:

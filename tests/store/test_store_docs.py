@@ -25,7 +25,7 @@ def sections() -> dict[str, str]:
 def table_of(text: str) -> Columns:
     """Return (column, type) of every row of the section's table."""
     found = []
-    for names, kind in re.findall(r"^\| ([a-z_, ]+) \| ([A-Z]+) \|", text, flags=re.MULTILINE):
+    for names, kind in re.findall(r"^\| ([a-z_, ]+) \| ([A-Z]+(?:\[\])?) \|", text, flags=re.MULTILINE):
         found += [(name.strip(), TYPES.get(kind, kind)) for name in names.split(",")]
     return found
 
@@ -73,9 +73,15 @@ def test_the_gate_knows_just_the_documented_macros(store: Store) -> None:
 @pytest.mark.parametrize("view", VIEWS + MACROS)
 def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
     called = {
+        "backlink_gap": "('a.com', ['b.com'], 1)",
         "backlinks_asof": "('2026-01-01')",
+        "backlinks_to": "('a.com', grouping := 'similar')",
+        "broken_link_opportunities": "('a.com')",
+        "competitors": "('a.com')",
         "explain_authority": "('a.com', now(), now())",
+        "link_intersect": "(['a.com'], 1)",
         "links_of": "('a.com')",
+        "reclaim": "('a.com')",
         "what_if": "('a.com', ['b.com'], [])",
     }
     relation = store.database.connection.sql(f"FROM {view}{called.get(view, '')}")

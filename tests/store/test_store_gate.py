@@ -259,6 +259,11 @@ SELECT version(), current_database(), pg_typeof(1)
 FROM what_if('b.com', ['a.com', 'c.com'], NULL)
 SELECT * FROM main.WHAT_IF('b.com', (SELECT list(source_domain) FROM refdomains), [])
 SELECT part, sum(contribution) FROM explain_authority('b.com', '2026-10-01', now()) GROUP BY part
+SELECT link_group_count FROM backlinks_to('b.com', place := 'https://b.com/', link_mode := 'prefix')
+FROM reclaim('b.com')
+FROM link_intersect((SELECT list(domain_name) FROM domains), 1)
+SELECT * FROM backlink_gap('b.com', ['c.com'], 1) JOIN competitors('b.com') ON true
+FROM broken_link_opportunities('b.com')
 """
 
 

@@ -10,7 +10,13 @@ VIEWS = (
     "domains",
     "pages",
     "anchors",
+    "linked_domains",
+    "backlink_profiles",
+    "refdomains_new_lost",
+    "broken_backlinks",
+    "broken_targets",
     "new_lost",
+    "attribute_changes",
     "link_lives",
     "link_velocity",
     "link_velocity_by_follow",
@@ -25,5 +31,16 @@ VIEWS = (
     "alerts",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
-MACROS = ("links_of", "explain_authority", "what_if", "backlinks_asof")
+MACROS = (
+    "links_of",
+    "explain_authority",
+    "what_if",
+    "backlinks_asof",
+    "backlinks_to",
+    "reclaim",
+    "broken_link_opportunities",
+    "link_intersect",
+    "backlink_gap",
+    "competitors",
+)
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""

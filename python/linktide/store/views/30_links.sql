@@ -25,8 +25,7 @@ SELECT link_id, source_key, target_key, s_dom_key, t_dom_key, source_url, target
        CASE WHEN status = 3 THEN lost_reason END AS lost_reason, --| lives
        coalesce(times_lost, 0) AS times_lost, --| lives
        anchor, rel, link_type, --| attributes
-       NOT (internal.has_token(rel, 'nofollow') OR internal.has_token(rel, 'ugc') --| attributes
-            OR internal.has_token(rel, 'sponsored')) AS is_dofollow, --| attributes
+       internal.is_followed(rel) AS is_dofollow, --| attributes
        internal.has_token(rel, 'nofollow') AS is_nofollow, --| attributes
        internal.has_token(rel, 'ugc') AS is_ugc, --| attributes
        internal.has_token(rel, 'sponsored') AS is_sponsored, --| attributes

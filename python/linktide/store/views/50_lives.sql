@@ -20,28 +20,43 @@ SELECT link_id, target_domain, 'lost', confirmed_at, lost_at, lost_reason, is_co
 FROM internal.numbered_lives
 WHERE confirmed_at IS NOT NULL;
 
+-- What becomes of a link: its lives turn, its rel or its anchor changes.
+CREATE VIEW internal.link_turns AS
+SELECT link_id, target_domain, change, changed_at, lost_at, lost_reason, CAST(NULL AS VARCHAR) AS old_value,
+       CAST(NULL AS VARCHAR) AS new_value, is_by_event, is_loss
+FROM internal.life_turns
+UNION ALL
+SELECT link_id, target_domain, change, changed_at, NULL, NULL, old_value, new_value, true, false
+FROM internal.attribute_turns
+WHERE change IS NOT NULL;
+
+-- Whether one sighting says what a turn made of the link; one of lives needs no more than the sighting.
+CREATE OR REPLACE MACRO internal.says(change, new_value, anchor, rel) AS
+    new_value IS NULL OR coalesce(CASE change WHEN 'anchor_changed' THEN anchor ELSE rel END = new_value, false);
+
 -- The event that decided a turn: of those at its instant the one with its reason, then the one stored first.
 CREATE VIEW internal.turn_events AS
 WITH page_turns AS (
-    SELECT t.link_id, t.target_domain, t.change, t.changed_at, t.is_loss, t.lost_reason, s.set_id, s.source_id, s.off, s.rev,
+    SELECT t.link_id, t.target_domain, t.change, t.changed_at, t.is_loss, t.lost_reason, t.new_value, s.set_id, s.source_id, s.off, s.rev,
            s.loss_reason
-    FROM internal.life_turns t
+    FROM internal.link_turns t
     JOIN internal.links l ON l.link_id = t.link_id AND l.target_domain = t.target_domain
     JOIN internal.page_snapshots s ON s.page_key = l.source_key AND s.observed_at = t.changed_at
     WHERE t.is_by_event AND (NOT t.is_loss OR (s.accepts_losses AND s.loss_reason IS NOT NULL))
 ), told AS (
     SELECT t.link_id, t.target_domain, t.change, t.changed_at, t.is_loss, t.lost_reason, e.source_id, e.off, e.rev,
            coalesce(e.lost_reason, 'removedfromhtml') AS told_reason
-    FROM internal.life_turns t
+    FROM internal.link_turns t
     JOIN internal.domain_keys k ON k.domain_name = t.target_domain
     JOIN internal.link_events e
         ON e.t_dom_key = k.domain_key AND e.link_id = t.link_id AND e.observed_at = t.changed_at
-        AND CASE WHEN t.is_loss THEN e.kind = 3 ELSE e.kind IN (1, 2) END
+        AND CASE WHEN t.is_loss THEN e.kind = 3
+                 ELSE e.kind IN (1, 2) AND internal.says(t.change, t.new_value, e.anchor, e.rel) END
     WHERE t.is_by_event
     UNION ALL
     SELECT p.link_id, p.target_domain, p.change, p.changed_at, false, NULL, p.source_id, p.off, p.rev, NULL
     FROM page_turns p JOIN internal.page_sets g ON g.set_id = p.set_id AND g.link_id = p.link_id
-    WHERE NOT p.is_loss
+    WHERE NOT p.is_loss AND internal.says(p.change, p.new_value, g.anchor, g.rel)
     UNION ALL
     SELECT p.link_id, p.target_domain, p.change, p.changed_at, true, p.lost_reason, p.source_id, p.off, p.rev, p.loss_reason
     FROM page_turns p ANTI JOIN internal.page_sets g ON g.set_id = p.set_id AND g.link_id = p.link_id
@@ -56,11 +71,10 @@ GROUP BY link_id, target_domain, change, changed_at;
 
 CREATE VIEW main.new_lost AS
 SELECT t.change, t.changed_at, a.source_url, a.target_url, a.source_domain, a.target_domain, a.anchor, a.rel,
-       NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
-            OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
-       t.lost_at, t.lost_reason, t.link_id, o.cluster AS source_name, o.topic, o.topic_id,
+       internal.is_followed(a.rel) AS is_dofollow,
+       t.lost_at, t.lost_reason, t.old_value, t.new_value, t.link_id, o.cluster AS source_name, o.topic, o.topic_id,
        CAST(o.part AS BIGINT) AS source_partition, CAST(d.event.off AS BIGINT) AS source_offset
-FROM internal.life_turns t
+FROM internal.link_turns t
 JOIN internal.link_attributes a
     ON a.link_id = t.link_id AND a.target_domain = t.target_domain AND a.s_dom_key <> a.t_dom_key
 LEFT JOIN internal.turn_events d
@@ -85,8 +99,7 @@ SELECT target_domain, hour, is_dofollow, new_links, restored_links, lost_links,
        new_links + restored_links - lost_links AS net_links
 FROM (
     SELECT a.target_domain, date_trunc('hour', t.changed_at) AS hour,
-           NOT (internal.has_token(a.rel, 'nofollow') OR internal.has_token(a.rel, 'ugc')
-                OR internal.has_token(a.rel, 'sponsored')) AS is_dofollow,
+           internal.is_followed(a.rel) AS is_dofollow,
            count(*) FILTER (t.change = 'new') AS new_links, count(*) FILTER (t.change = 'restored') AS restored_links,
            count(*) FILTER (t.change = 'lost') AS lost_links
     FROM internal.life_turns t

@@ -1,0 +1,55 @@
+-- Links to pages that do not answer.
+
+-- The newest answer of each target of a domain's links; of targets nobody links to nothing is asked here.
+CREATE VIEW internal.target_answers AS
+SELECT l.target_domain, l.target_key,
+       arg_max({'http_code': s.http_code, 'observed_at': s.observed_at},
+               {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) AS newest
+FROM (SELECT DISTINCT target_domain, target_key FROM internal.links) l
+JOIN internal.target_status s ON s.target_key = l.target_key
+GROUP BY l.target_domain, l.target_key;
+
+CREATE VIEW main.broken_backlinks AS
+SELECT l.source_url, l.target_url, l.source_domain, l.target_domain, CAST(t.newest.http_code AS INTEGER) AS http_code,
+       t.newest.observed_at AS observed_at, s.domain_authority, l.anchor, l.is_dofollow, l.first_seen, l.last_seen,
+       l.link_id
+FROM internal.live_links l
+JOIN internal.target_answers t ON t.target_domain = l.target_domain AND t.target_key = l.target_key
+LEFT JOIN internal.shown_scores s ON s.domain_key = l.s_dom_key
+WHERE t.newest.http_code = 0 OR t.newest.http_code >= 400;
+
+CREATE VIEW main.broken_targets AS
+SELECT target_domain, target_url, any_value(http_code) AS http_code, any_value(observed_at) AS observed_at,
+       count(*) AS backlinks, count(*) FILTER (is_dofollow) AS dofollow_backlinks,
+       count(DISTINCT source_domain) AS refdomains, max(domain_authority) AS best_authority
+FROM main.broken_backlinks
+GROUP BY target_domain, target_url;
+
+-- Where the links to a domain's broken pages could lead: of its pages that are linked to and not known to be broken the
+-- one whose path is most alike (Jaro and Winkler), at least 0.7.
+CREATE OR REPLACE MACRO main.reclaim(domain_name) AS TABLE
+WITH broken AS (
+    FROM main.broken_targets b WHERE b.target_domain = domain_name
+), sound AS (
+    SELECT DISTINCT l.target_url
+    FROM internal.live_links l
+    WHERE l.target_domain = domain_name AND l.target_url NOT IN (SELECT target_url FROM broken)
+), alike AS (
+    SELECT b.target_url, s.target_url AS redirect_to,
+           jaro_winkler_similarity(internal.path_of(b.target_url), internal.path_of(s.target_url)) AS similarity
+    FROM broken b CROSS JOIN sound s
+)
+SELECT b.target_url, b.http_code, b.backlinks, b.refdomains, b.best_authority,
+       a.best.redirect_to AS redirect_to, a.best.similarity AS similarity
+FROM broken b
+LEFT JOIN (
+    SELECT target_url, max({'similarity': similarity, 'redirect_to': redirect_to}) AS best
+    FROM alike WHERE similarity >= 0.7 GROUP BY target_url
+) a ON a.target_url = b.target_url
+ORDER BY b.refdomains DESC, b.backlinks DESC, b.target_url;
+
+-- What else is broken and linked to by many: whoever has a page on the matter can offer it in its place.
+CREATE OR REPLACE MACRO main.broken_link_opportunities(own_domain) AS TABLE
+FROM main.broken_targets b
+WHERE b.target_domain <> own_domain
+ORDER BY b.refdomains DESC, b.best_authority DESC NULLS LAST, b.backlinks DESC, b.target_url;

@@ -1,0 +1,66 @@
+-- Who refers to several domains, and who to the others only.
+
+-- Of each referring domain of some domains, which of them it refers to. A list of domains reaches the sorted runs only
+-- where it is joined with each of them: so not by internal.live_links, through whose joins it would not.
+CREATE OR REPLACE MACRO internal.refers_to(domain_names) AS TABLE
+WITH asked AS (
+    SELECT DISTINCT unnest(domain_names) AS domain_name
+), recent AS (
+    SELECT n.link_id, n.target_domain, n.status
+    FROM internal.recent_link_state n SEMI JOIN asked ON n.target_domain = asked.domain_name
+), base AS (
+    SELECT b.link_id, b.target_domain, b.status
+    FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
+), found AS (
+    SELECT a.link_id, a.target_domain, a.source_domain, a.s_dom_key, internal.is_followed(a.rel) AS is_dofollow
+    FROM internal.link_attributes a SEMI JOIN asked ON a.target_domain = asked.domain_name
+    WHERE a.s_dom_key <> a.t_dom_key
+), pairs AS (
+    SELECT f.source_domain, f.s_dom_key, f.target_domain, count(*) AS backlinks,
+           count(*) FILTER (f.is_dofollow) AS dofollow
+    FROM found f
+    LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
+    LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain
+    WHERE CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END IN (1, 2)
+    GROUP BY ALL
+)
+SELECT source_domain, s_dom_key, list(target_domain ORDER BY target_domain) AS domains_linked,
+       CAST(sum(backlinks) AS BIGINT) AS backlinks, CAST(sum(dofollow) AS BIGINT) AS dofollow_backlinks
+FROM pairs
+GROUP BY source_domain, s_dom_key;
+
+-- Those that refer to `least` of the domains at least.
+CREATE OR REPLACE MACRO main.link_intersect(domain_names, least) AS TABLE
+SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
+FROM internal.refers_to(domain_names) r
+LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
+WHERE len(r.domains_linked) >= least
+ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
+
+-- Those that refer to `least` of the rivals at least, and not to one's own domain.
+CREATE OR REPLACE MACRO main.backlink_gap(own_domain, rivals, least) AS TABLE
+SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
+FROM internal.refers_to(list_append(rivals, own_domain)) r
+LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
+WHERE NOT list_contains(r.domains_linked, own_domain) AND len(r.domains_linked) >= least
+      AND r.source_domain <> own_domain
+ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
+
+-- Domains with the most alike referring domains (Jaccard: those in common over all of either).
+CREATE OR REPLACE MACRO main.competitors(own_domain) AS TABLE
+WITH own AS (
+    SELECT DISTINCT l.s_dom_key FROM internal.live_links l WHERE l.target_domain = own_domain
+), common AS (
+    SELECT l.target_domain, count(DISTINCT l.s_dom_key) AS common_refdomains
+    FROM internal.live_links l SEMI JOIN own o ON o.s_dom_key = l.s_dom_key
+    WHERE l.target_domain <> own_domain
+    GROUP BY l.target_domain
+), others AS (
+    SELECT l.target_domain, count(DISTINCT l.s_dom_key) AS refdomains
+    FROM internal.live_links l SEMI JOIN common c ON c.target_domain = l.target_domain
+    GROUP BY l.target_domain
+)
+SELECT c.target_domain AS domain_name, c.common_refdomains, o.refdomains,
+       c.common_refdomains / (o.refdomains + (SELECT count(*) FROM own) - c.common_refdomains) AS similarity
+FROM common c JOIN others o ON o.target_domain = c.target_domain
+ORDER BY similarity DESC, c.common_refdomains DESC, domain_name;
