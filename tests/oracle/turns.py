@@ -83,8 +83,9 @@ def changes(state: State) -> list[Change]:
     for link, before, run in told_otherwise(state):
         name = name_of(before, run)
         if name is not None:
-            told = {"old_value": before.value, "new_value": run.value}
-            found.append(Change(name, run.observed_at, link, run.told_by, **told))
+            found.append(
+                Change(name, run.observed_at, link, run.told_by, old_value=before.value, new_value=run.value)
+            )
     return found
 
 
