@@ -54,13 +54,20 @@ class CsvRows:
         buffered = io.BufferedReader(self._pieces, 1 << 18)
         self._text: TextIO = io.TextIOWrapper(buffered, form.codec, errors, newline="")
         self._row = 0
-        self.has_no_utf8 = self.has_letters = False
-        """Of the lines read: bytes that are no UTF-8; characters beyond ASCII that are."""
+        self._strange_bytes = self._letters = 0
 
     @property
     def content_hash(self) -> str:
         """The hash of the unpacked bytes read so far."""
         return self._pieces.digest.hexdigest()
+
+    @property
+    def is_no_utf8(self) -> bool:
+        """Whether more bytes of the lines read are none of UTF-8 than characters beyond ASCII are.
+
+        Two or three letters of another encoding can look like one of UTF-8; a damaged file has more that are.
+        """
+        return self._strange_bytes > self._letters
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -91,8 +98,8 @@ class CsvRows:
             if len(line) == _MAX_LINE_CHARACTERS and line[-1] not in "\r\n":
                 raise self._unreadable(f"a line is longer than {_MAX_LINE_CHARACTERS:,} characters")
             if not line.isascii():
-                self.has_no_utf8 = self.has_no_utf8 or _NO_UTF8.search(line) is not None
-                self.has_letters = self.has_letters or _BEYOND_ASCII.search(line) is not None
+                self._strange_bytes += len(_NO_UTF8.findall(line))
+                self._letters += len(_BEYOND_ASCII.findall(line))
             yield line
 
     def _unreadable(self, why: str) -> StopError:

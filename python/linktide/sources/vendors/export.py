@@ -203,7 +203,7 @@ class _LookedThrough:
     dated_rows: int = 0
     last_row: int = 0
     is_no_utf8: bool = False
-    """No character of it beyond ASCII is one of UTF-8."""
+    """As `CsvRows.is_no_utf8`."""
     content_hash: str = ""
 
 
@@ -223,7 +223,7 @@ def _looked_through(path: Path, known: Recognised, order: DateOrder | None, now_
             found.dated_rows += bool(told)
             for text in told:
                 _hear_date(found, row, text, now_us)
-        found.is_no_utf8 = rows.has_no_utf8 and not rows.has_letters
+        found.is_no_utf8 = rows.is_no_utf8
         found.content_hash = rows.content_hash
     return found
 
