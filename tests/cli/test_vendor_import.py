@@ -164,7 +164,7 @@ LISTED = {"2024-01-01": "abcf", "2024-02-01": "abdf", "2024-03-01": "acd"}
 
 def lives_expected() -> list[tuple[str, str, str | None]]:
     """By hand: (source, start, end) of each life, a day on which a listed link is missing ends it."""
-    found = []
+    found: list[tuple[str, str, str | None]] = []
     for source in sorted(set("".join(LISTED.values()))):
         started: str | None = None
         for day, listed in sorted(LISTED.items()):

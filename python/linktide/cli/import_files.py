@@ -33,17 +33,28 @@ _WHY = 'Why: linktide query "SELECT reason, count(*) FROM dead_letters GROUP BY 
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--vendor", type=click.Choice(VENDORS), help="Of CSV files.  [by header]")
+@click.option("--vendor", metavar="NAME", type=click.Choice(VENDORS), help="Of CSV files.  [by header]")
 @click.option("--target", metavar="DOMAIN", help="Site whose links a CSV file lists.")
 @click.option("--exported-at", metavar="TIME", help="When it was made.  [its latest date]")
 @click.option(
     "--scope",
+    metavar="SCOPE",
     type=click.Choice([str(one) for one in Coverage]),
     default=str(Coverage.SAMPLE),
-    help="How much it lists.  [sample]",
+    help="complete, sample or capped.  [sample]",
 )
-@click.option("--date-format", type=click.Choice([str(one) for one in DateOrder]), help="Day or month first.")
-@click.option("--encoding", type=click.Choice(ENCODINGS), help="Of CSV files.  [found]")
+@click.option(
+    "--date-format",
+    metavar="FORMAT",
+    type=click.Choice([str(one) for one in DateOrder]),
+    help="dmy or mdy.  [found]",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    type=click.Choice(ENCODINGS),
+    help="utf-8, utf-16 or latin-1.  [found]",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print the counts as one JSON object.")
 def import_files(  # noqa: PLR0913 - options by name
     files: tuple[Path, ...],

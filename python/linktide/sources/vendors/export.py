@@ -34,6 +34,8 @@ _READING: Final = "1"
 """Raise it when a row becomes other events than before: then an old half-read file begins anew."""
 _HOUR_US: Final = 3_600_000_000
 _CHUNK_BYTES: Final = 1 << 20
+_HEARD_DATES: Final = 1 << 16
+"""Dates repeat; what one says is heard once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def _looked_through(path: Path, known: Recognised, order: DateOrder | None, now_
     places = [place for place in chosen if place is not None]
     orders: Sequence[DateOrder | None] = (None, *DateOrder) if order is None else (order,)
     found = _LookedThrough(DateEvidence(), dict.fromkeys(orders))
+    heard: set[str] = set()
     with CsvRows(path, known.form) as rows:
         for row, cells in rows:
             found.last_row = row
@@ -222,7 +225,11 @@ def _looked_through(path: Path, known: Recognised, order: DateOrder | None, now_
             told = [cells[place] for place in places if place < len(cells) and not is_no_date(cells[place])]
             found.dated_rows += bool(told)
             for text in told:
-                _hear_date(found, row, text, now_us)
+                if text not in heard:
+                    _hear_date(found, row, text, now_us)
+                    heard.add(text)
+            if len(heard) > _HEARD_DATES:
+                heard.clear()
         found.is_no_utf8 = rows.is_no_utf8
         found.content_hash = rows.content_hash
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from linktide.sources.vendors.catalogue import LINK_TYPES, LOST_REASONS
@@ -22,11 +23,15 @@ ROW_LINES: Final = 3
 
 So the offset of an event tells its row: offset // 3 + 1.
 """
-_TRUE: Final = frozenset({"true", "1", "yes", "y", "t", "x", "+"})
-_FALSE: Final = frozenset({"false", "0", "no", "n", "f", "-"})
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "1", "yes", "y", "t", "x", "+"), True),
+    **dict.fromkeys(("false", "0", "no", "n", "f", "-"), False),
+}
 _FORMULA: Final = re.compile(r'=\s*HYPERLINK\(\s*"([^"]*)"', re.IGNORECASE)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_REASON: Final = 32
+_KEPT_TIMES: Final = 1 << 14
+"""Dates repeat, and reading one costs as much as the rest of a row."""
 _LASTING: Final = ("rel", "link_type", "anchor")
 """What the first sighting says, too: without it a nofollow link would pass as followed until the last one."""
 
@@ -52,6 +57,10 @@ class RowEvents:
     def __init__(self, rules: RowRules) -> None:
         layout, self._rules = rules.layout, rules
         self._width = len(rules.header)
+        self._date = lru_cache(_KEPT_TIMES)(partial(parse_date, order=rules.order))
+        self._time_text = lru_cache(_KEPT_TIMES)(time_text)
+        encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+        self._encode = encoder.encode
         self._source, self._target = self._place(layout.source_url), self._place(layout.target_url)
         self._first, self._last = self._place(layout.first_seen), self._place(layout.last_seen)
         self._lost, self._is_lost = self._place(layout.lost_at), self._place(layout.is_lost)
@@ -79,22 +88,22 @@ class RowEvents:
         if not any(cells):
             return b"", b"", b""
         if len(cells) < self._width or any(cells[self._width :]):
-            return _refused(row, cells, f"it has {len(cells)} cells, the header has {self._width}")
+            return self._refused(row, cells, f"it has {len(cells)} cells, the header has {self._width}")
         source, target = self._url(cells, self._source), self._url(cells, self._target)
         if self._target is None:
             target = self._rules.home_url or ""
         link: dict[str, object] = {"source_url": source, "target_url": target}
         # One without a scheme would be resolved against the source: a link that nobody made.
         if target and not _SCHEME.match(target):
-            return _refused(row, cells, f"its target is no absolute URL: {target[:200]}")
+            return self._refused(row, cells, f"its target is no absolute URL: {target[:200]}")
         times: list[Moment | None] = []
         for place in (self._first, self._last, self._lost):
             text = "" if place is None else cells[place]
             told = is_no_date(text)
-            at = None if told else parse_date(text, self._rules.order)
+            at = None if told else self._date(text)
             if at is None and not told:
                 # The core says what is wrong with it, as with any other event.
-                return b"", _line({"event": "seen", "observed_at": text, **link}), b""
+                return b"", self._line({"event": "seen", "observed_at": text, **link}), b""
             times.append(at)
         return self._told(row, cells, link, (times[0], times[1], times[2]))
 
@@ -116,7 +125,7 @@ class RowEvents:
             lost = Moment(max([exported.us, *known]), is_day=False)
         if first is None and last is None and lost is None:
             if exported is None or not rules.is_time_given:
-                return _refused(row, cells, "it has no date, and --exported-at was not given")
+                return self._refused(row, cells, "it has no date, and --exported-at was not given")
             last = exported
         attributes = self._attributes(cells)
         discovered = seen = gone = b""
@@ -124,14 +133,13 @@ class RowEvents:
             is_only = last is None or last.us == first.us
             lasting: dict[str, object] = {name: attributes[name] for name in _LASTING if name in attributes}
             said = attributes if is_only else lasting
-            discovered = _line({"event": "discovered", "observed_at": time_text(first.us), **link, **said})
+            discovered = self._event("discovered", first.us, link, said)
             last = None if is_only else last
         if last is not None:
-            seen = _line({"event": "seen", "observed_at": time_text(last.us), **link, **attributes})
+            seen = self._event("seen", last.us, link, attributes)
         if lost is not None:
             at = _after_sightings(lost, [one for one in (first, last) if one])
-            reason = self._lost_reason(cells)
-            gone = _line({"event": "lost", "observed_at": time_text(at), **link, "lost_reason": reason})
+            gone = self._event("lost", at, link, {"lost_reason": self._lost_reason(cells)})
         return discovered, seen, gone
 
     def _attributes(self, cells: Sequence[str]) -> dict[str, object]:
@@ -160,7 +168,8 @@ class RowEvents:
         flags = [(word, _flag(cells[place])) for word, place in self._rel_flags]
         words = {word for word, is_set in flags if is_set}
         written = self._cell(cells, self._rel)
-        words |= set(re.findall(r"[A-Za-z][A-Za-z-]*", written.lower()))
+        if written:
+            words |= set(re.findall(r"[a-z][a-z-]*", written.lower()))
         is_followed = _flag(self._cell(cells, self._followed))
         if is_followed is False and not words & {"nofollow", "ugc", "sponsored"}:
             words.add("nofollow")
@@ -195,6 +204,15 @@ class RowEvents:
         found = ((name, self._place(names)) for name, names in named.items())
         return [(name, place) for name, place in found if place is not None]
 
+    def _refused(self, row: int, cells: Sequence[str], why: str) -> tuple[bytes, bytes, bytes]:
+        return b"", self._line({"refused": f"Row {row} is no event: {why}.", "cells": list(cells)}), b""
+
+    def _event(self, name: str, us: int, link: dict[str, object], more: dict[str, object]) -> bytes:
+        return self._line({"event": name, "observed_at": self._time_text(us), **link, **more})
+
+    def _line(self, told: dict[str, object]) -> bytes:
+        return self._encode(told).encode("utf-8", "surrogateescape")
+
     @staticmethod
     def _cell(cells: Sequence[str], place: int | None) -> str:
         return "" if place is None else cells[place]
@@ -211,8 +229,7 @@ def _after_sightings(lost: Moment, sightings: Sequence[Moment]) -> int:
 
 
 def _flag(text: str) -> bool | None:
-    word = text.strip().lower()
-    return True if word in _TRUE else False if word in _FALSE else None
+    return _FLAGS.get(text.strip().lower()) if text else None
 
 
 def _is_no_code(name: str, text: str) -> bool:
@@ -222,12 +239,3 @@ def _is_no_code(name: str, text: str) -> bool:
 def _dropped(text: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:_MAX_REASON].strip("_")
     return f"dropped:{words or 'unstated'}"
-
-
-def _refused(row: int, cells: Sequence[str], why: str) -> tuple[bytes, bytes, bytes]:
-    return b"", _line({"refused": f"Row {row} is no event: {why}.", "cells": list(cells)}), b""
-
-
-def _line(told: dict[str, object]) -> bytes:
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogateescape")
