@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_runs import enter, failed, ran
 
+from linktide.cli import session, vendor_exports
+from linktide.config import load
 from linktide.errors import ExitCode
+from linktide.sources.files import LineReader
+from linktide.sources.vendors.declared import Coverage, Declared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from linktide.sources.source import Partition
+    from linktide.sources.vendors.export import Export
 
 BING = "Source Url,Anchor Text,Target Url\n"
 SEMRUSH = "Source url,Target url,Source title,Nofollow,First seen,Last seen\n"
@@ -253,6 +261,46 @@ def test_a_complete_export_with_refused_rows_ends_nothing(folder: Path) -> None:
     told = taken("3.csv", *COMPLETE, "--exported-at", "2024-02-01")
     assert (told["unlisted_losses"], told["exports"][0]["notes"]) == (1, [])
     assert asked("SELECT source_domain FROM links WHERE NOT is_live") == [{"source_domain": "c.example"}]
+
+
+def test_an_earlier_export_of_which_events_are_gone_ends_nothing(folder: Path) -> None:
+    taken(bing(folder / "1.csv", "abc"), *COMPLETE, "--exported-at", "2024-01-01")
+    assert ran("forget", "a.example", "--yes").exit_code == 0
+    told = taken(bing(folder / "2.csv", "b"), *COMPLETE, "--exported-at", "2024-02-01")
+    assert told["unlisted_losses"] == 0
+    assert "no longer stored" in told["exports"][0]["notes"][0]
+
+
+def test_an_earlier_export_that_is_half_imported_ends_nothing(folder: Path) -> None:
+    declared = ("--target", "shop.example", "--exported-at", "2024-01-01")
+    bing(folder / "1.csv", "abc")
+    export = vendor_exports.read_exports(
+        [folder / "1.csv"],
+        Declared("bing", "shop.example", 1_704_067_200_000_000, Coverage.COMPLETE),
+    )[0]
+    half = Half(export, 6)
+    config = load(flags={}, environ={}, folder=folder)
+    session.import_files(config, [half], lambda **_: None)
+    told = taken(bing(folder / "2.csv", "b"), *COMPLETE, "--exported-at", "2024-02-01")
+    assert told["unlisted_losses"] == 0
+    assert "imported in part only" in told["exports"][0]["notes"][0]
+    # Once it is whole, its neighbour's losses are told with it.
+    assert taken("1.csv", "--scope", "complete", *declared)["unlisted_losses"] == 2
+
+
+@dataclass
+class Half:
+    """An export that ends early, as a killed import leaves it."""
+
+    export: Export
+    lines: int
+
+    def identify(self) -> tuple[Partition, int | None]:
+        return self.export.partition, self.lines
+
+    def reader(self, first: int) -> LineReader:
+        lines = b"".join(line + b"\n" for line in self.export.reader(0)._all_lines())  # noqa: SLF001
+        return LineReader(iter([b"\n".join(lines.split(b"\n")[: self.lines]) + b"\n"]), first, 1, 1 << 20)
 
 
 def test_the_view_of_observations_says_what_was_sent(folder: Path) -> None:

