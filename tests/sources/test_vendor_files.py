@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,11 @@ def test_a_file_of_another_encoding_than_named(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_export_is_refused_whole(tmp_path: Path, content: bytes, told: str) -> None:
     assert told in refused(written(tmp_path / "a.csv", content), GIVEN)
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    assert "no regular file" in refused(tmp_path / "a.csv", GIVEN)
 
 
 def test_an_unknown_header_names_what_is_wanted_of_a_named_vendor(tmp_path: Path) -> None:

@@ -75,7 +75,18 @@ def test_last_seen_of_ahrefs_is_a_loss_and_of_the_others_a_sighting(tmp_path: Pa
 def test_a_link_of_ahrefs_without_last_seen_lives(tmp_path: Path) -> None:
     assert [one["event"] for one in ahrefs(tmp_path, Last_seen="")] == ["discovered"]
     # One that is told not to be lost lives, whatever date stands there.
-    assert [one["event"] for one in ahrefs(tmp_path, Lost="false")] == ["discovered", "seen"]
+    for said in ("false", "", "?"):
+        assert [one["event"] for one in ahrefs(tmp_path, Lost=said)] == ["discovered", "seen"]
+
+
+def test_a_date_in_the_lost_column_of_ahrefs_is_the_loss(tmp_path: Path) -> None:
+    def told(**cells: str) -> list[tuple[object, object]]:
+        return [(one["event"], str(one["observed_at"])[:10]) for one in ahrefs(tmp_path, **cells)[1:]]
+
+    assert told(Lost="2024-05-01") == [("seen", "2024-03-01"), ("lost", "2024-05-01")]
+    assert told(Lost="2024-03-01 12:00:00") == [("lost", "2024-03-01")]
+    assert told(Lost="2024-05-01", Last_seen="") == [("lost", "2024-05-01")]
+    assert told(Lost="true") == [("lost", "2024-03-01")]
 
 
 @pytest.mark.parametrize(

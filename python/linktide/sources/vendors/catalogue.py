@@ -22,6 +22,8 @@ LAYOUTS: Final = (
         # Not the last time it was alive: the day on which it was found lost; empty while it lives.
         lost_at=("Lost date", "Date lost", "Last seen"),
         is_lost=("Lost", "Is lost"),
+        # Beside a column of its own for the loss, `Last seen` may be no more than it says.
+        is_lost_needed=True,
         lost_reason=("Lost status", "Lost reason"),
         drop_reason=("Drop reason",),
         rel_flags={"nofollow": ("Nofollow",), "ugc": ("UGC",), "sponsored": ("Sponsored",)},

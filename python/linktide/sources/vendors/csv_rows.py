@@ -135,8 +135,10 @@ class _Pieces(io.RawIOBase):
 def found_codec(path: Path, encoding: str | None) -> str:
     """Return the codec of a file by its first bytes, or that of a named encoding.
 
-    Raises ConfigError for a file that is empty or no text.
+    Raises ConfigError for a file that is empty or no text, and for a pipe.
     """
+    if not path.is_file():
+        raise ConfigError(f"{path} is no regular file; an export is read twice, so save it first.")
     raw = _begin(path)
     if not raw:
         raise ConfigError(f"{path} is empty: it has no header. Nothing of it was imported.")

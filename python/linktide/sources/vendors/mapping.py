@@ -34,6 +34,8 @@ class Layout:
     """When it was found lost."""
     is_lost: Names = ()
     """A flag. True without a `lost_at`: lost by the time of the export. False: a `lost_at` is a sighting."""
+    is_lost_needed: bool = False
+    """Where there is an `is_lost`, a `lost_at` is a loss only if it says so; it may be a date itself."""
     lost_reason: Names = ()
     drop_reason: Names = ()
     """Why the vendor no longer looks at the page; wins over `lost_reason`."""

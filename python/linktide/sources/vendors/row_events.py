@@ -115,8 +115,13 @@ class RowEvents:
         times: tuple[Moment | None, Moment | None, Moment | None],
     ) -> tuple[bytes, bytes, bytes]:
         first, last, lost = times
-        flag = _flag(self._cell(cells, self._is_lost))
-        rules = self._rules
+        said = self._cell(cells, self._is_lost)
+        flag, rules = _flag(said), self._rules
+        if self._is_lost is not None and rules.layout.is_lost_needed and flag is None:
+            lost_on = self._date(said)
+            if lost_on is not None and lost is not None and lost.us < lost_on.us:
+                last = max(last, lost) if last else lost
+            lost, flag = (lost_on, True) if lost_on is not None else (lost, False)
         if flag is False and lost is not None:
             last, lost = max(last, lost) if last else lost, None
         exported = None if rules.exported_at_us is None else Moment(rules.exported_at_us, is_day=False)
@@ -132,8 +137,7 @@ class RowEvents:
         if first is not None:
             is_only = last is None or last.us == first.us
             lasting: dict[str, object] = {name: attributes[name] for name in _LASTING if name in attributes}
-            said = attributes if is_only else lasting
-            discovered = self._event("discovered", first.us, link, said)
+            discovered = self._event("discovered", first.us, link, attributes if is_only else lasting)
             last = None if is_only else last
         if last is not None:
             seen = self._event("seen", last.us, link, attributes)
