@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from linktide.index import SuffixList
     from linktide.metrics.batch import Totals
     from linktide.rekey import Rekeyed
+    from linktide.sources.files import InputFile
     from linktide.store.database import Database
     from linktide.store.forget import Forgotten
     from linktide.store.own_tables import OwnTable
@@ -47,9 +48,9 @@ class Progress(Protocol):
         """Hear totals since the beginning; `done_bytes` counts unpacked bytes."""
 
 
-def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> Totals:
+def import_files(config: Config, files: Sequence[Path | InputFile], progress: Progress) -> Totals:
     """Take files into a database on which no service runs; a killed import goes on where it was."""
-    source = FileSource(paths, now_us=now_us)
+    source = FileSource(files, now_us=now_us)
 
     def tell(totals: Totals) -> None:
         progress(done_bytes=totals.bytes, events=totals.events, dead_letters=totals.dead_letters)

@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 
     from linktide.cli.session import Progress as Listener
 
-_PACKED_SUFFIXES = frozenset({".gz", ".zst", ".parquet"})
+_OTHER_BYTES = frozenset({".gz", ".zst", ".parquet", ".csv", ".tsv"})
+"""Of files whose bytes are not those that listeners hear of: packed, or read as JSON."""
 
 
 @contextmanager
 def file_progress(paths: Sequence[Path], verb: str) -> Iterator[Listener]:
     """Show a bar over the bytes of `paths` while the block runs; nothing where stderr is no terminal.
 
-    The total is unknown, and the bar says so, if a file is packed: listeners hear unpacked bytes.
+    The total is unknown, and the bar says so, if a file is packed or no JSON: listeners hear bytes of JSON.
     """
-    is_packed = any(path.suffix in _PACKED_SUFFIXES for path in paths)
-    total = None if is_packed else sum(path.stat().st_size for path in paths)
+    is_unknown = any(path.suffix.lower() in _OTHER_BYTES for path in paths)
+    total = None if is_unknown else sum(path.stat().st_size for path in paths)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

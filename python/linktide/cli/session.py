@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.rekey import Rekeyed
+    from linktide.sources.files import InputFile
     from linktide.sources.source import Source
 
 _BROKER_ANSWER_SECONDS = 5.0
@@ -48,13 +49,13 @@ def query(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
         return connection.sql(sql, max_rows=max_rows).arrow()
 
 
-def import_files(config: Config, paths: Sequence[Path], progress: Progress) -> ImportResult:
+def import_files(config: Config, files: Sequence[Path | InputFile], progress: Progress) -> ImportResult:
     """Take files into the index: through the running service if there is one, else with one made for them."""
     service = find_service(config)
     if service is not None:
         with service:
-            return push_files(service, paths, progress)
-    result = import_module("linktide.offline").import_files(config, paths, progress)
+            return push_files(service, files, progress)
+    result = import_module("linktide.offline").import_files(config, files, progress)
     return ImportResult(result.events, result.dead_letters)
 
 
@@ -64,9 +65,11 @@ def empty_files(paths: Sequence[Path]) -> list[Path]:
     return [path for path in paths if is_empty(path)]
 
 
-def push_files(service: RunningService, paths: Sequence[Path], progress: Progress) -> ImportResult:
+def push_files(
+    service: RunningService, files: Sequence[Path | InputFile], progress: Progress
+) -> ImportResult:
     """Push files chunk by chunk; what the service has already is passed over, so a stopped import goes on."""
-    source = _file_source(paths)
+    source = _file_source(files)
     source.open({})
     next_offsets: dict[object, int] = {}
     events = dead_letters = done_bytes = 0
@@ -270,7 +273,7 @@ def _check_stopped(config: Config) -> None:
             raise ConfigError(f"A service runs on {config.database}; stop it first.")
 
 
-def _file_source(paths: Sequence[Path]) -> Source:
+def _file_source(files: Sequence[Path | InputFile]) -> Source:
     room = import_module("linktide.sources.files")
-    source: Source = room.FileSource(paths, now_us=lambda: time.time_ns() // 1_000)
+    source: Source = room.FileSource(files, now_us=lambda: time.time_ns() // 1_000)
     return source

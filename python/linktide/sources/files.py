@@ -1,9 +1,10 @@
-"""Files as a source: NDJSON (plain, gzip, zstd) and Parquet, each read once from first to last record."""
+"""Files as a source: NDJSON (plain, gzip, zstd), Parquet, and whatever can be read as one of them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from linktide.errors import StopError
@@ -13,7 +14,6 @@ from linktide.sources.source import Chunk, Codec, Partition, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 CLUSTER = "file"
 _HASH_READ_BYTES = 1 << 20
@@ -29,6 +29,19 @@ class RecordReader(Protocol):
 
     def close(self) -> None:
         """Release the file; idempotent."""
+
+
+class InputFile(Protocol):
+    """What can be read as a file of events, from any of its records on."""
+
+    def identify(self) -> tuple[Partition, int | None]:
+        """Return its partition and how many records it has; None if only its end will tell.
+
+        Raises StopError.
+        """
+
+    def reader(self, first: int) -> RecordReader:
+        """Open it at record `first`, counted from 0. Raises StopError."""
 
 
 class LineReader:
@@ -118,56 +131,82 @@ class LineReader:
         self._is_at_end = True
 
 
+class EventFile:
+    """A file of events as it lies there: a partition named by its base name and the hash of its bytes.
+
+    Offsets: the number of the physical line, or of the row of a Parquet file, from 0.
+    """
+
+    def __init__(self, path: Path, chunk_bytes: int, max_line_bytes: int) -> None:
+        self._path = path
+        self._chunk_bytes = chunk_bytes
+        self._max_line_bytes = max_line_bytes
+        self._magic = b""
+
+    def identify(self) -> tuple[Partition, int | None]:
+        """As `InputFile.identify`; one pass over its bytes."""
+        self._magic, topic_id, lines = _identify(self._path)
+        # A name on disk is bytes; what is no UTF-8 of it must not stop the store.
+        name = os.fsencode(self._path.name).decode("utf-8", "backslashreplace")
+        is_packed = self._magic.startswith((GZIP_MAGIC, ZSTD_MAGIC, PARQUET_MAGIC))
+        return Partition(CLUSTER, name, topic_id, 0), None if is_packed else lines
+
+    def reader(self, first: int) -> RecordReader:
+        """As `InputFile.reader`; wants `identify` before."""
+        if self._magic.startswith(PARQUET_MAGIC):
+            return ParquetReader(self._path, first)
+        pieces = read_pieces(self._path, self._magic)
+        return LineReader(pieces, first, self._chunk_bytes, self._max_line_bytes)
+
+
 class FileSource:
-    """Reads files one after the other; each is a partition named by its base name and the hash of its bytes.
+    """Reads files one after the other.
 
     A file that was read to its end, or to a stored position, continues there however often the import is
-    killed. Two files with the same name and bytes are one partition and are read once.
-    Offsets: the number of the physical line, or of the row of a Parquet file, from 0.
+    killed. Two files of one partition (the same name and bytes) are read once.
     """
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        files: Sequence[Path | InputFile],
         *,
         now_us: Callable[[], int],
         chunk_bytes: int = 4 << 20,
         max_line_bytes: int = 64 << 20,
     ) -> None:
-        self._paths = list(paths)
+        self._files: list[InputFile] = [
+            EventFile(one, chunk_bytes, max_line_bytes) if isinstance(one, Path) else one for one in files
+        ]
         self._now_us = now_us
-        self._chunk_bytes = chunk_bytes
-        self._max_line_bytes = max_line_bytes
-        self._waiting: list[tuple[Partition, Path, bytes]] = []
+        self._waiting: list[tuple[Partition, InputFile]] = []
         self._next: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
         self._reader: RecordReader | None = None
 
     def open(self, stored: Mapping[Partition, Position]) -> None:
-        """Hash every file (one pass over its bytes) and begin at the stored positions.
+        """Identify every file (one pass over its bytes) and begin at the stored positions.
 
         Raises StopError, naming the file, if one is missing, unreadable or not what its name says.
         """
         self.close()
-        for path in self._paths:
-            magic, topic_id, lines = _identify(path)
-            # A name on disk is bytes; what is no UTF-8 of it must not stop the store.
-            name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
-            partition = Partition(CLUSTER, name, topic_id, 0)
+        for file in self._files:
+            partition, records = file.identify()
             if partition in self._next:
                 continue
             self._next[partition] = stored.get(partition, Position(0)).next_offset
-            if not magic.startswith((GZIP_MAGIC, ZSTD_MAGIC, PARQUET_MAGIC)):
-                self._ends[partition] = lines
-            self._waiting.append((partition, path, magic))
+            if records is not None:
+                self._ends[partition] = records
+            self._waiting.append((partition, file))
 
     def poll(self, timeout_seconds: float) -> Sequence[Chunk]:
         """Return one chunk, or nothing at the end of the last file. Reads at once; may raise StopError."""
         del timeout_seconds
         while self._waiting:
-            partition, path, magic = self._waiting[0]
+            partition, file = self._waiting[0]
             if self._reader is None:
-                self._reader = self._open_reader(partition, path, magic)
+                self._reader = file.reader(self._next[partition])
+                if isinstance(self._reader, ParquetReader):
+                    self._ends[partition] = self._reader.rows
             data, count = self._reader.read()
             first = self._next[partition]
             if count:
@@ -177,14 +216,6 @@ class FileSource:
             self._drop_reader()
             self._waiting.pop(0)
         return []
-
-    def _open_reader(self, partition: Partition, path: Path, magic: bytes) -> RecordReader:
-        first = self._next[partition]
-        if magic.startswith(PARQUET_MAGIC):
-            reader = ParquetReader(path, first)
-            self._ends[partition] = reader.rows
-            return reader
-        return LineReader(read_pieces(path, magic), first, self._chunk_bytes, self._max_line_bytes)
 
     def rest(self) -> None:
         """Nothing is lost by silence."""

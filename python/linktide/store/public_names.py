@@ -28,6 +28,7 @@ VIEWS = (
     "referrals",
     "dead_letters",
     "sources",
+    "link_observations",
     "alerts",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""

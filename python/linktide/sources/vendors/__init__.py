@@ -1,0 +1,1 @@
+"""CSV exports of vendors as files of events: one table of mappings, one reader."""
