@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from told_days import BURST, BURST_STORY, OWN, QUIET, alerts, chunks, link, take, usual_days
+from told_days import BURST, BURST_STORY, OWN, QUIET, START, alerts, chunks, link, take, usual_days
 
 from linktide import recovery
 from linktide.alert_desk import AlertDesk
@@ -20,8 +21,9 @@ from linktide.alerts.velocity import COLUMNS
 from linktide.config import load
 from linktide.metrics.values import Metrics
 from linktide.replay import Wanted, replay
+from linktide.sources.memory import chunk_lines
 from linktide.sources.source import GapKind, OffsetGap
-from pipeline.whole import TESTS, memory_of, opened, run
+from pipeline.whole import LINKS, TESTS, memory_of, opened, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,7 +222,32 @@ def test_a_link_that_mattered_is_told_when_it_is_lost(tmp_path: Path) -> None:
     assert "https://s1.example/p" in str(row["summary"])
     assert "removedfromhtml" in str(row["evidence"])
     assert len(rows) == 1
-    flipped = [*told, link("seen", 30, 1, rel=["nofollow"]), link("seen", 31, 2, rel=["nofollow"])]
-    rows = take(tmp_path / "b.duckdb", flipped, authority_min_domains=0)
+    flips = [link("seen", 30, 1, rel=["nofollow"]), link("seen", 31, 2, rel=["nofollow"])]
+    followed = [one | {"rel": []} for one in told]
+    rows = take(tmp_path / "b.duckdb", [*followed, *flips], authority_min_domains=0)
     assert [row["alert"] for row in rows] == ["FollowFlipped"]
     assert alerts(tmp_path / "b.duckdb") == rows
+    # A feed that begins to tell the rel tells of no change.
+    assert take(tmp_path / "c.duckdb", [*told, *flips], authority_min_domains=0) == []
+
+
+def test_a_link_is_followed_no_more_since_its_rel_said_so(tmp_path: Path) -> None:
+    told = [link("discovered", 1, number, rel=[]) for number in range(30)]
+    told += [
+        link("discovered", 2, 100 + number) | {"target_url": "https://s1.example/p"} for number in range(40)
+    ]
+    before = chunks(told)
+    # Both come in one batch: the rel of days ago, the anchor of now.
+    late = [link("seen", 20, 1, rel=["nofollow"]), link("seen", 300, 1, anchor="new")]
+    last = chunk_lines(
+        LINKS,
+        [json.dumps(one).encode() for one in late],
+        lines_per_chunk=2,
+        received_at_us=int((START + timedelta(hours=300)).timestamp() * 1e6),
+        first_offset=before[-1].next_offset,
+    )
+    path = tmp_path / "a.duckdb"
+    settings = {"tracked_domains": (OWN,), "authority_min_domains": 0, "batch_max_events": 4}
+    run(path, [memory_of([*before, *last])], **settings)  # type: ignore[arg-type]  # by name
+    (row,) = named(alerts(path), "FollowFlipped")
+    assert (row["is_historical"], row["started_at"]) == (True, START + timedelta(hours=20))

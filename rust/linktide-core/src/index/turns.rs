@@ -10,6 +10,7 @@ use super::rows::{rows, times, u64s};
 use super::stage::{PROMPT_US, Pending, Tally, TallyKind, Touched};
 use crate::error::CoreError;
 use crate::graph::WeightClass;
+use crate::links::attribute::Field;
 use crate::links::table::Link;
 
 /// Age of a turn against the clock up to which it is news, µs.
@@ -103,19 +104,36 @@ impl Index {
         Some(Turn { link, domain_name, change, at: tally.at, is_recent: self.is_recent(tally) })
     }
 
+    /// Live links whose rel said that they are followed and says so no more. Of one whose rel was never told nothing
+    /// is known to have changed.
     fn unfollowed(&self, pending: &Pending) -> Vec<Turn<'_>> {
-        let turn_of = |touched: &Touched| {
-            let (before, link) = (touched.before, self.links.get(touched.index)?);
-            let is_turned = before.rel_class == WeightClass::FIRST && link.rel_class != WeightClass::FIRST;
-            let lives = before.registers.status.is_live() && link.registers.status.is_live();
-            if touched.new_at_row.is_some() || !is_turned || !lives {
-                return None;
-            }
+        let is_turned = |touched: &Touched| {
+            let before = touched.before;
+            let Some(link) = self.links.get(touched.index) else { return false };
+            touched.new_at_row.is_none()
+                && before.rel_hash != 0
+                && (before.rel_class, link.rel_class == WeightClass::FIRST) == (WeightClass::FIRST, false)
+                && before.registers.status.is_live()
+                && link.registers.status.is_live()
+        };
+        let turned: Vec<(u32, &Touched)> =
+            (0u32..).zip(&pending.touched).filter(|(_, touched)| is_turned(touched)).collect();
+        if turned.is_empty() {
+            return Vec::new();
+        }
+        // Since when the rel says so: other attributes may have changed since.
+        let mut told_at: FxHashMap<u32, i64> = FxHashMap::default();
+        for run in pending.runs.iter().filter(|run| run.field == Field::REL && !run.is_void) {
+            let at = told_at.entry(run.touched).or_insert(run.at);
+            *at = run.at.max(*at);
+        }
+        let turn_of = |(at_touched, touched): (u32, &Touched)| {
+            let link = self.links.get(touched.index)?;
             let domain_name = self.tracked_target(&link)?;
-            let at = link.attributes_changed_at;
+            let at = told_at.get(&at_touched).copied().unwrap_or(link.attributes_changed_at);
             Some(Turn { link, domain_name, change: "unfollowed", at, is_recent: self.is_near(at) })
         };
-        let mut turns: Vec<Turn<'_>> = pending.touched.iter().filter_map(turn_of).collect();
+        let mut turns: Vec<Turn<'_>> = turned.into_iter().filter_map(turn_of).collect();
         if turns.is_empty() {
             return turns;
         }

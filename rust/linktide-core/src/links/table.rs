@@ -42,7 +42,7 @@ pub struct Link {
     /// Latest instant at which a current attribute began to hold; NEVER without attributes.
     pub attributes_changed_at: i64,
     pub(super) anchor_hash: u64,
-    pub(super) rel_hash: u64,
+    pub(crate) rel_hash: u64,
     pub(super) type_hash: u64,
     /// What its rel weighs.
     pub rel_class: WeightClass,
