@@ -204,6 +204,10 @@ def test_damage_is_told_with_its_row(tmp_path: Path) -> None:
     assert "longer than" in refused(written(tmp_path / "b.csv", long), GIVEN)
     cut = gzip.compress(text.encode())[:-12]
     assert "cut" in refused(written(tmp_path / "c.csv.gz", cut), GIVEN)
+    for inside in (f'{SOURCE},"tex', f'{SOURCE},a,"{TARGET}', f'{SOURCE},a,"{TARGET}\n', '"'):
+        assert "ends inside a quote" in refused(written(tmp_path / "d.csv", text + inside), GIVEN)
+    whole = written(tmp_path / "e.csv", text + f'{SOURCE},"b","{TARGET}"')
+    assert events_of(looked_at(whole, GIVEN))[-1]["anchor"] == "b"
 
 
 def test_a_cut_file_does_not_tell_half_a_link(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ _CODECS: Final = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "cp1252"}
 """One of `ENCODINGS` → codec; what calls itself latin-1 was written by Windows, which adds to it."""
 _NO_UTF8: Final = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII: Final = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]")
+_END_SIGN: Final = "\ufdd0"
+_END: Final = f'{_END_SIGN}""'
+"""A last line: the reader takes the end of a file for the end of a quote. Inside one it reads otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,10 @@ class CsvRows:
         reader = csv.reader(self._lines(), delimiter=self._form.separator, strict=False)
         try:
             for cells in reader:
+                if cells == [_END]:
+                    return
+                if cells and _END_SIGN in cells[-1]:
+                    raise self._unreadable("the file ends inside a quote")
                 self._row += 1
                 yield self._row, cells
         except csv.Error as error:
@@ -101,6 +108,7 @@ class CsvRows:
                 self._strange_bytes += len(_NO_UTF8.findall(line))
                 self._letters += len(_BEYOND_ASCII.findall(line))
             yield line
+        yield _END
 
     def _unreadable(self, why: str) -> StopError:
         return StopError(f"{self._path} cannot be read as CSV from row {self._row + 1} on: {why}.")
