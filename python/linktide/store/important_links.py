@@ -60,20 +60,26 @@ WITH linked AS (
 SELECT target_domain, s_dom_key, count(*) FROM state WHERE status IN (1, 2) GROUP BY ALL
 """
 _TOLD: Final = """
-SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.anchor, l.rel
+SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.anchor, l.rel, l.attributes_at
 FROM internal.links l
 SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = l.link_id
 WHERE l.target_domain IN ({names})
 """
 _SAID_LATER: Final = """
-SELECT c.link_id, c.field, arg_max(c.value, {{'at': c.observed_at, 'rev': c.rev}}) AS value
-FROM internal.attribute_changes c
-SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = c.link_id
-WHERE c.target_domain IN ({names}) AND c.field IN ('anchor', 'rel') AND NOT c.is_void
-GROUP BY c.link_id, c.field
+SELECT link_id, field, max(observed_at) AS said_at, arg_max(value, observed_at) AS value
+FROM (
+    SELECT c.link_id, c.field, c.observed_at,
+           arg_max(c.value, c.rev) AS value, arg_max(c.is_void, c.rev) AS is_void
+    FROM internal.attribute_changes c
+    SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = c.link_id
+    WHERE c.target_domain IN ({names}) AND c.field IN ('anchor', 'rel')
+    GROUP BY c.link_id, c.field, c.observed_at
+)
+WHERE NOT is_void
+GROUP BY link_id, field
 """
 _ENDS: Final = """
-SELECT c.link_id, arg_max(c.lost_reason, c.rev) AS lost_reason
+SELECT c.link_id, arg_max(c.lost_reason, {{'started_at': c.started_at, 'rev': c.rev}}) AS lost_reason
 FROM internal.life_changes c
 SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id = c.link_id
 WHERE c.target_domain IN ({names}) AND c.confirmed_at IS NOT NULL AND NOT c.is_void
@@ -188,10 +194,15 @@ def tell_more(connection: DuckDBPyConnection, found: Mapping[int, Row], lost: Co
     if not found:
         return
     targets = sorted({row["target_domain"] for row in found.values()})
+    told_at = {}
     for row in _rows(connection, _TOLD, targets, {"links": list(found)}):
+        told_at[row["link_id"]] = row.pop("attributes_at")
         found[row["link_id"]].update(row)
     for row in _rows(connection, _SAID_LATER, targets, {"links": list(found)}):
-        found[row["link_id"]][row["field"]] = row["value"]
+        at = told_at.get(row["link_id"])
+        # What is stored beside the first telling may be older than it.
+        if at is None or row["said_at"] >= at or found[row["link_id"]].get(row["field"]) is None:
+            found[row["link_id"]][row["field"]] = row["value"]
     gone = [link for link in found if link in lost]
     for row in _rows(connection, _ENDS, targets, {"links": gone}) if gone else ():
         found[row["link_id"]].update(row)
