@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _LOG = logging.getLogger("linktide")
+_REFUSED: Final = frozenset({400, 413, 415, 422})
 _TIMEOUT_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 60.0
 
@@ -79,6 +80,7 @@ class Notifier:
             return self._call_all(client)
 
     def _call_all(self, client: httpx.Client) -> bool:
+        is_well = True
         for notice_id, body in self._waiting():
             if self._is_over.is_set() or self._is_resting:
                 return True
@@ -95,11 +97,14 @@ class Notifier:
                     if isinstance(error, httpx.HTTPStatusError)
                     else type(error).__name__
                 )
-                _LOG.warning("The webhook (alerts.webhook_url) does not answer: %s. Trying again.", told)
+                _LOG.warning("The webhook (alerts.webhook_url) took no call: %s. Trying again.", told)
+                is_well = False
+                if _is_about_one_call(error):
+                    continue
                 return False
             self._done.add(notice_id)
             self._answered(notice_id)
-        return True
+        return is_well
 
     def _run(self) -> None:
         backoff = Backoff()
@@ -113,3 +118,8 @@ class Notifier:
                     self._is_woken.wait(_IDLE_SECONDS)
                 else:
                     self._is_over.wait(backoff.pause(has_gone_on=False, lived_seconds=0.0))
+
+
+def _is_about_one_call(error: Exception) -> bool:
+    """Whether the receiver refuses what one call says: those behind it may be taken all the same."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _REFUSED

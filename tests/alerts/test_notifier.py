@@ -36,6 +36,17 @@ def test_calls_are_made_in_order_and_again_until_answered(caplog: pytest.LogCapt
     assert "secret-token" not in caplog.text
 
 
+def test_a_call_that_is_refused_for_what_it_says_blocks_no_other() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(413 if request.headers["idempotency-key"] == "a" else 200)
+
+    answered: list[str] = []
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    notifier = Notifier("http://hook.example/", lambda: [("a", "{}"), ("b", "{}")], answered.append)
+    assert not notifier.step(client)
+    assert answered == ["b"]
+
+
 def test_calls_are_stored_with_their_alerts_and_not_of_the_past(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9/"
     take(tmp_path / "a.duckdb", BURST_STORY, alerts_webhook_url=url)
