@@ -144,9 +144,15 @@ def test_links_to_a_place_are_those_of_brute_force(
     assert sorted(count for _, count in found) == sorted(map(len, wanted.values()))
 
 
-@pytest.mark.parametrize("named", ["link_mode := 'host'", "grouping := 'none'"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "link_mode := 'host'", "link_mode := NULL", "link_mode := 'exact'", "link_mode := 'prefix'",
+        "grouping := 'none'", "grouping := NULL",
+    ],
+)  # fmt: skip
 def test_an_unknown_word_is_named(store: Store, named: str) -> None:
-    with pytest.raises(duckdb.Error, match=r"backlinks_to: .* is (host|none), wanted"):
+    with pytest.raises(duckdb.Error, match=r"backlinks_to: .* is (host|none|null), wanted"):
         store.all(f"FROM backlinks_to('shop.net', {named})")
 
 

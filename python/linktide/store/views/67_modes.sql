@@ -6,17 +6,19 @@ WITH found AS (
     SELECT b.*, CASE grouping WHEN 'all' THEN [CAST(b.link_id AS VARCHAR)]
                               WHEN 'one_per_domain' THEN [b.source_domain]
                               WHEN 'similar' THEN [b.source_domain, b.target_url, b.anchor]
-                              ELSE error('backlinks_to: grouping is ' || grouping
+                              ELSE error('backlinks_to: grouping is ' || coalesce(grouping, 'null')
                                          || ', wanted all, one_per_domain or similar') END AS link_group
     FROM main.backlinks b
     WHERE b.target_domain = domain_name
-          AND CASE link_mode
-              WHEN 'exact' THEN b.target_url = place
-              WHEN 'prefix' THEN starts_with(b.target_url, place)
-              WHEN 'domain' THEN internal.host_of(b.target_url) = internal.host_of(coalesce(place, domain_name))
-              WHEN 'subdomains' THEN ends_with('.' || internal.host_of(b.target_url),
+          AND CASE
+              WHEN link_mode IN ('exact', 'prefix') AND place IS NULL
+              THEN error('backlinks_to: place is null, wanted a URL where link_mode is ' || link_mode)
+              WHEN link_mode = 'exact' THEN b.target_url = place
+              WHEN link_mode = 'prefix' THEN starts_with(b.target_url, place)
+              WHEN link_mode = 'domain' THEN internal.host_of(b.target_url) = internal.host_of(coalesce(place, domain_name))
+              WHEN link_mode = 'subdomains' THEN ends_with('.' || internal.host_of(b.target_url),
                                                '.' || internal.host_of(coalesce(place, domain_name)))
-              ELSE error('backlinks_to: link_mode is ' || link_mode
+              ELSE error('backlinks_to: link_mode is ' || coalesce(link_mode, 'null')
                          || ', wanted exact, prefix, domain or subdomains') END
 )
 SELECT * EXCLUDE (link_group, place_in_group)
