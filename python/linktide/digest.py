@@ -22,7 +22,7 @@ _AGO: Final = re.compile(r"(\d{1,4})([hd])")
 _SQL: Final = """
 WITH turns AS (
     SELECT CASE WHEN list_contains({rivals}, target_domain) THEN 'rival ' || change ELSE change END AS what,
-           target_domain, source_domain, count(*) AS links, mode(lost_reason) AS lost_reason,
+           target_domain, source_domain, count(DISTINCT link_id) AS links, mode(lost_reason) AS lost_reason,
            min(source_url) AS example_url, max(changed_at) AS newest_at
     FROM new_lost
     WHERE list_contains({tracked}, target_domain) AND changed_at >= TIMESTAMPTZ '{since}'
@@ -34,7 +34,7 @@ WITH turns AS (
            CAST(NULL AS BIGINT) AS links, CAST(NULL AS DOUBLE) AS authority, NULL AS lost_reason,
            summary AS told, NULL AS example_url, started_at AS newest_at
     FROM alerts
-    WHERE NOT is_historical AND coalesce(ended_at, started_at) >= TIMESTAMPTZ '{since}'
+    WHERE NOT is_historical AND (ended_at IS NULL OR ended_at >= TIMESTAMPTZ '{since}')
     UNION ALL
     SELECT 1, coalesce(d.domain_authority, 0), t.what, t.target_domain, t.source_domain, t.links,
            d.domain_authority, t.lost_reason, NULL, t.example_url, t.newest_at
