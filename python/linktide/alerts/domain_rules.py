@@ -266,7 +266,7 @@ DOMAIN_RULES: Final = (
         impact="The domain ranks lower among all that the index knows.",
         causes=("links were lost", "sources of links lost authority", "sources link to many others now"),
         actions=(
-            "Ask `linktide explain-authority` for the week: it tells lost links from weaker ones.",
+            "Ask `linktide authority explain` for the week: it tells lost links from weaker ones.",
             "Look at `new_lost` for the links of the domains it names.",
         ),
         definition=f"Authority now - that of seven days ago < -{AUTHORITY_DROP:g} points.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linktide.alerts.domain_rules import is_spike
+from linktide.alerts.domain_rules import SPIKE_FLOOR, SURGE_FLOOR, is_spike
 from linktide.alerts.rule import Finding
 from linktide.alerts.velocity import BASELINE_DAYS, Pace, Usual
 
@@ -19,14 +19,13 @@ def past_spikes(
 
     `totals` are (day, gained, lost) in order of days.
     """
-    gained = "LinkGainSpike" if role == "own" else "RivalSurge"
-    sides = [(gained, "gained", 1)] + ([("LinkLossSpike", "lost", 2)] if role == "own" else [])
-    for alert, word, at in sides:
+    own = [("LinkGainSpike", "gained", 1, SPIKE_FLOOR), ("LinkLossSpike", "lost", 2, SPIKE_FLOOR)]
+    for alert, word, at, floor in own if role == "own" else [("RivalSurge", "gained", 1, SURGE_FLOOR)]:
         by_day = {row[0]: row[at] for row in totals}
         for day in sorted(days & by_day.keys()):
             known = min(max(day - 1 - totals[0][0], 0), BASELINE_DAYS)
             usual = Usual.of((by_day.get(one, 0) for one in range(day - 1 - known, day - 1)), known)
-            if is_spike(Pace(by_day[day], usual)):
+            if is_spike(Pace(by_day[day], usual), floor):
                 row: dict[str, object] = {
                     f"{word}_in_the_day": by_day[day],
                     "mean": round(usual.mean, 3),

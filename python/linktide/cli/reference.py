@@ -112,9 +112,13 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
     yield "|---|---|"
     for item in command.params:
         if isinstance(item, click.Option):
-            metavar = "" if item.is_flag else f" {item.metavar}"
+            metavar = "" if item.is_flag else f" {item.metavar or _choices(item)}"
             default = f" Default: {item.default}." if item.show_default else ""
             yield f"| `{item.opts[0]}{metavar}` | {item.help}{default} |"
+
+
+def _choices(item: click.Option) -> str:
+    return r"\|".join(item.type.choices) if isinstance(item.type, click.Choice) else item.type.name.upper()
 
 
 def _argument(item: click.Argument) -> str:
