@@ -298,14 +298,14 @@ def test_a_domain_of_links_never_sighted_has_no_place_in_the_graph(tmp_path: Pat
 
 
 OF_DOMAINS = {"domain_keys": ("domain_key", "domain_name"), "score_history": ("domain_key",)}
+"""What is true of a domain whatever hosts it has: a rekey adds names and drops those of empty domains."""
 OF_ALERTS = {
     "alert_changes": ("domain_name",),
     "tracked_hours": ("domain_name",),
     "tracked_scores": ("domain_name",),
     "held_turns": ("s_dom_key", "domain_name", "domain_authority"),
 }
-"""What was told under the names of its time stays as it was told: docs/decisions/0026-alerts-in-the-batch.md."""
-"""What is true of a domain whatever hosts it has: a rekey adds names and drops those of empty domains."""
+"""What was told under the names of its time stays as it was told, as decision 0026 says."""
 
 
 def test_every_column_that_holds_a_domain_is_known_to_the_rekey(crowded: Path) -> None:
