@@ -40,6 +40,7 @@ def compare(path: Path) -> int:
     return most
 
 
+@pytest.mark.timeout(900)
 @settings(
     max_examples=12,
     deadline=None,
