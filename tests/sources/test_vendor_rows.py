@@ -75,8 +75,11 @@ def test_last_seen_of_ahrefs_is_a_loss_and_of_the_others_a_sighting(tmp_path: Pa
 def test_a_link_of_ahrefs_without_last_seen_lives(tmp_path: Path) -> None:
     assert [one["event"] for one in ahrefs(tmp_path, Last_seen="")] == ["discovered"]
     # One that is told not to be lost lives, whatever date stands there.
-    for said in ("false", "", "?"):
+    for said in ("false", ""):
         assert [one["event"] for one in ahrefs(tmp_path, Lost=said)] == ["discovered", "seen"]
+    # What says neither is no reason to take a date of loss for a sighting.
+    (refused,) = ahrefs(tmp_path, Lost="gone in May")
+    assert "neither a date nor yes or no: gone in May" in str(refused)
 
 
 def test_a_date_in_the_lost_column_of_ahrefs_is_the_loss(tmp_path: Path) -> None:
@@ -87,6 +90,8 @@ def test_a_date_in_the_lost_column_of_ahrefs_is_the_loss(tmp_path: Path) -> None
     assert told(Lost="2024-03-01 12:00:00") == [("lost", "2024-03-01")]
     assert told(Lost="2024-05-01", Last_seen="") == [("lost", "2024-05-01")]
     assert told(Lost="true") == [("lost", "2024-03-01")]
+    # It settles the order of the days, too.
+    assert told(Lost="25/05/2024") == [("seen", "2024-03-01"), ("lost", "2024-05-25")]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from linktide.sources.vendors.dates import (
 from linktide.sources.vendors.declared import Coverage
 from linktide.sources.vendors.mapping import place_of
 from linktide.sources.vendors.recognition import recognise
-from linktide.sources.vendors.row_events import ROW_LINES, RowEvents, RowRules
+from linktide.sources.vendors.row_events import ROW_LINES, RowEvents, RowRules, flag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,6 +213,8 @@ def _looked_through(path: Path, known: Recognised, order: DateOrder | None, now_
     layout = known.layout
     chosen = (place_of(known.header, one) for one in (layout.first_seen, layout.last_seen, layout.lost_at))
     places = [place for place in chosen if place is not None]
+    # It may be a date as well as yes or no.
+    loss = place_of(known.header, layout.is_lost) if layout.is_lost_needed else None
     orders: Sequence[DateOrder | None] = (None, *DateOrder) if order is None else (order,)
     found = _LookedThrough(DateEvidence(), dict.fromkeys(orders))
     heard: set[str] = set()
@@ -223,6 +225,8 @@ def _looked_through(path: Path, known: Recognised, order: DateOrder | None, now_
                 continue
             found.row_count += 1
             told = [cells[place] for place in places if place < len(cells) and not is_no_date(cells[place])]
+            if loss is not None and loss < len(cells) and flag_of(cells[loss]) is None:
+                told += [] if is_no_date(cells[loss]) else [cells[loss]]
             found.dated_rows += bool(told)
             for text in told:
                 if text not in heard:

@@ -105,7 +105,15 @@ class RowEvents:
                 # The core says what is wrong with it, as with any other event.
                 return b"", self._line({"event": "seen", "observed_at": text, **link}), b""
             times.append(at)
+        if unread := self._unread_loss(cells):
+            return self._refused(row, cells, f"its loss is neither a date nor yes or no: {unread[:200]}")
         return self._told(row, cells, link, (times[0], times[1], times[2]))
+
+    def _unread_loss(self, cells: Sequence[str]) -> str:
+        """Return what stands where a date, yes or no says whether the link is lost, if it is none of them."""
+        said = self._cell(cells, self._is_lost)
+        is_read = not self._rules.layout.is_lost_needed or is_no_date(said) or flag_of(said) is not None
+        return "" if is_read or self._date(said) is not None else said
 
     def _told(
         self,
@@ -116,7 +124,7 @@ class RowEvents:
     ) -> tuple[bytes, bytes, bytes]:
         first, last, lost = times
         said = self._cell(cells, self._is_lost)
-        flag, rules = _flag(said), self._rules
+        flag, rules = flag_of(said), self._rules
         if self._is_lost is not None and rules.layout.is_lost_needed and flag is None:
             lost_on = self._date(said)
             if lost_on is not None and lost is not None and lost.us < lost_on.us:
@@ -169,12 +177,12 @@ class RowEvents:
 
     def _rel_words(self, cells: Sequence[str]) -> list[str] | None:
         """Return the words of rel; None if the row does not say."""
-        flags = [(word, _flag(cells[place])) for word, place in self._rel_flags]
+        flags = [(word, flag_of(cells[place])) for word, place in self._rel_flags]
         words = {word for word, is_set in flags if is_set}
         written = self._cell(cells, self._rel)
         if written:
             words |= set(re.findall(r"[a-z][a-z-]*", written.lower()))
-        is_followed = _flag(self._cell(cells, self._followed))
+        is_followed = flag_of(self._cell(cells, self._followed))
         if is_followed is False and not words & {"nofollow", "ugc", "sponsored"}:
             words.add("nofollow")
         said = is_followed is not None or any(is_set is not None for _, is_set in flags)
@@ -182,13 +190,13 @@ class RowEvents:
 
     def _link_type(self, cells: Sequence[str]) -> str | None:
         kind = LINK_TYPES.get(folded(self._cell(cells, self._type)))
-        return kind or next((one for one, place in self._type_flags if _flag(cells[place])), None)
+        return kind or next((one for one, place in self._type_flags if flag_of(cells[place])), None)
 
     def _lost_reason(self, cells: Sequence[str]) -> str:
         dropped, reason = self._cell(cells, self._drop), self._cell(cells, self._reason)
         if dropped.strip():
             return _dropped(dropped)
-        if not reason.strip() or _flag(reason) is not None:
+        if not reason.strip() or flag_of(reason) is not None:
             return self._rules.layout.default_reason
         return LOST_REASONS.get(folded(reason)) or _dropped(reason)
 
@@ -232,7 +240,8 @@ def _after_sightings(lost: Moment, sightings: Sequence[Moment]) -> int:
     return last_us + 1 if is_same_day else lost.us
 
 
-def _flag(text: str) -> bool | None:
+def flag_of(text: str) -> bool | None:
+    """Return what a cell says that says yes or no; None if it says neither."""
     return _FLAGS.get(text.strip().lower()) if text else None
 
 
