@@ -94,6 +94,14 @@ def test_a_date_in_the_lost_column_of_ahrefs_is_the_loss(tmp_path: Path) -> None
     assert told(Lost="25/05/2024") == [("seen", "2024-03-01"), ("lost", "2024-05-25")]
 
 
+def test_a_link_that_is_told_to_be_lost_is_lost_whatever_the_dates_say(tmp_path: Path) -> None:
+    case = BY_TITLE["Majestic, Backlinks"]
+    dates = {"DateLost": "2024-02-01", "LastSeenDate": "2024-03-01", "FlagDeleted": "+"}
+    path = written(tmp_path / "a.csv", replace(case, cells=case.cells | dates).text)
+    told = [(one["event"], str(one["observed_at"])) for one in events_of(looked_at(path))]
+    assert told[-1] == ("lost", "2024-03-01T00:00:00.000001Z")
+
+
 @pytest.mark.parametrize(
     ("status", "dropped", "reason"),
     [

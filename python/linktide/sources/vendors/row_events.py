@@ -150,7 +150,7 @@ class RowEvents:
         if last is not None:
             seen = self._event("seen", last.us, link, attributes)
         if lost is not None:
-            at = _after_sightings(lost, [one for one in (first, last) if one])
+            at = _after_sightings(lost, [one for one in (first, last) if one], is_lost_now=flag is True)
             gone = self._event("lost", at, link, {"lost_reason": self._lost_reason(cells)})
         return discovered, seen, gone
 
@@ -230,14 +230,15 @@ class RowEvents:
         return "" if place is None else cells[place]
 
 
-def _after_sightings(lost: Moment, sightings: Sequence[Moment]) -> int:
+def _after_sightings(lost: Moment, sightings: Sequence[Moment], *, is_lost_now: bool) -> int:
     """Return when a link was lost: of a day that it was also seen on, just after that.
 
-    At one instant a sighting beats a loss, and a day's first instant stands for all of it.
+    At one instant a sighting beats a loss, and a day's first instant stands for all of it. One that the row
+    says is lost is lost after all its sightings: the dates of a row can contradict each other.
     """
     last_us = max((one.us for one in sightings), default=lost.us - 1)
     is_same_day = lost.is_day and lost.us <= last_us < lost.us + DAY_US
-    return last_us + 1 if is_same_day else lost.us
+    return last_us + 1 if is_same_day or (is_lost_now and lost.us <= last_us) else lost.us
 
 
 def flag_of(text: str) -> bool | None:
