@@ -48,7 +48,8 @@ people follow links, put the address of your copy before them, in the rules by
 Alerts of domains go by event time, up to the newest event: a service that was away for an hour judges that
 hour when it reads it. News is what began or ended within 24 hours of the newest event and came within 48
 hours of having happened. Anything else (late feeds, and of an import all but its last day) raises rows
-with `is_historical` only, and nobody is called. So do dead letters that are replayed and offsets that are filled later, whatever their time;
+with `is_historical` only, and nobody is called. So do dead letters that are replayed and offsets that are
+filled later, whatever their time;
 they are no news and no baseline. Without a running service these are stored and raise nothing.
 
 What time alone decided (a page that failed for 72 hours) waits while the service catches up, since a record
