@@ -104,6 +104,18 @@ LEFT JOIN internal.recent_page_scores q ON q.page_key = f.target_key --| page_sc
 LEFT JOIN internal.page_scores_base p ON p.page_key = f.target_key --| page_scores
 ;
 
+-- Each pair of domains with a live link from one to the other; `refdomains` and `linked_domains` are its two sides.
+CREATE VIEW internal.live_pairs AS --| state
+SELECT target_domain, source_domain, any_value(s_dom_key) AS s_dom_key, any_value(t_dom_key) AS t_dom_key,
+       count(*) AS backlinks,
+       count(*) FILTER (is_dofollow) AS dofollow_backlinks, --| attributes
+       count(DISTINCT source_key) AS source_pages, count(DISTINCT target_key) AS target_pages, --| distinct
+       min(first_seen) AS first_seen, --| lives
+       max(last_seen) AS last_seen, --| checks
+FROM internal.live_links
+GROUP BY target_domain, source_domain
+;
+
 CREATE VIEW main.refdomains AS --| state
 SELECT p.target_domain, p.source_domain,
        internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority, --| domain_scores
@@ -115,16 +127,7 @@ SELECT p.target_domain, p.source_domain,
        p.dofollow_backlinks > 0 AS is_dofollow, --| attributes
        p.first_seen, --| lives
        p.last_seen, --| checks
-FROM (
-    SELECT target_domain, source_domain, any_value(s_dom_key) AS s_dom_key,
-           count(*) AS backlinks,
-           count(*) FILTER (is_dofollow) AS dofollow_backlinks, --| attributes
-           count(DISTINCT source_key) AS source_pages, count(DISTINCT target_key) AS target_pages, --| distinct
-           min(first_seen) AS first_seen, --| lives
-           max(last_seen) AS last_seen, --| checks
-    FROM internal.live_links
-    GROUP BY target_domain, source_domain
-) p
+FROM internal.live_pairs p
 CROSS JOIN internal.writer w --| domain_scores
 LEFT JOIN internal.recent_domain_scores n ON n.domain_key = p.s_dom_key --| domain_scores
 LEFT JOIN internal.domain_scores_base s ON s.domain_key = p.s_dom_key --| domain_scores

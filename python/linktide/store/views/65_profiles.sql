@@ -3,20 +3,12 @@
 CREATE VIEW main.linked_domains AS --| state
 SELECT p.source_domain, p.target_domain,
        s.domain_authority, s.trust, --| domain_scores
-       p.outgoing_links,
-       p.dofollow_links, --| attributes
+       p.backlinks AS outgoing_links,
+       p.dofollow_backlinks AS dofollow_links, --| attributes
        p.source_pages, p.target_pages, --| distinct
        p.first_seen, --| lives
        p.last_seen, --| checks
-FROM (
-    SELECT source_domain, target_domain, any_value(t_dom_key) AS t_dom_key, count(*) AS outgoing_links,
-           count(*) FILTER (is_dofollow) AS dofollow_links, --| attributes
-           count(DISTINCT source_key) AS source_pages, count(DISTINCT target_key) AS target_pages, --| distinct
-           min(first_seen) AS first_seen, --| lives
-           max(last_seen) AS last_seen, --| checks
-    FROM internal.live_links
-    GROUP BY source_domain, target_domain
-) p
+FROM internal.live_pairs p
 LEFT JOIN internal.shown_scores s ON s.domain_key = p.t_dom_key --| domain_scores
 ;
 
