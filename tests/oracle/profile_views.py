@@ -5,46 +5,38 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from oracle.events import is_followed
+from oracle.live_links import earliest_first_seen, greatest_last_seen, group, is_dofollow, live_external
 from oracle.shown import SHARE_DIGITS
 
 if TYPE_CHECKING:
-    from oracle.model import Link, State
+    from oracle.model import State
     from oracle.shown import Row, Settings
 
 FIRST_ERROR = 400
 WORDS = ("nofollow", "ugc", "sponsored")
 
 
-def live_external(state: State) -> list[Link]:
-    return [link for link in state.links.values() if link.is_live and not link.is_internal]
-
-
 def linked_domains(state: State, _settings: Settings) -> list[Row]:
-    pairs: defaultdict[tuple[str, str], list[Link]] = defaultdict(list)
-    for link in live_external(state):
-        pairs[link.source_domain, link.target_domain].append(link)
+    pairs = group(live_external(state), lambda link: (link.source_domain, link.target_domain))
     return [
         (
             *pair,
             len(of),
-            sum(is_followed(link.values.get("rel")) for link in of),
+            sum(map(is_dofollow, of)),
             len({link.source_url for link in of}),
             len({link.target_url for link in of}),
-            min((link.first_seen for link in of if link.first_seen is not None), default=None),
-            max((link.last_seen for link in of if link.last_seen is not None), default=None),
+            earliest_first_seen(of),
+            greatest_last_seen(of),
         )
         for pair, of in pairs.items()
     ]
 
 
 def backlink_profiles(state: State, _settings: Settings) -> list[Row]:
-    domains: defaultdict[str, list[Link]] = defaultdict(list)
-    for link in live_external(state):
-        domains[link.target_domain].append(link)
+    domains = group(live_external(state), lambda link: link.target_domain)
     rows: list[Row] = []
     for name, of in domains.items():
-        followed = [link for link in of if is_followed(link.values.get("rel"))]
+        followed = list(filter(is_dofollow, of))
         refdomains = {link.source_domain for link in of}
         followed_refdomains = {link.source_domain for link in followed}
         shares = [sum(link.source_domain == source for link in of) / len(of) for source in refdomains]
@@ -60,7 +52,7 @@ def backlink_profiles(state: State, _settings: Settings) -> list[Row]:
                 round(len(followed_refdomains) / len(refdomains), SHARE_DIGITS),
                 round(1 / sum(share * share for share in shares), SHARE_DIGITS),
                 round(max(shares), SHARE_DIGITS),
-                min((link.first_seen for link in of if link.first_seen is not None), default=None),
+                earliest_first_seen(of),
             )
         )
     return rows
@@ -83,7 +75,7 @@ def broken_backlinks(state: State, _settings: Settings) -> list[Row]:
                 code,
                 told.observed_at,
                 link.values.get("anchor"),
-                is_followed(link.values.get("rel")),
+                is_dofollow(link),
                 link.first_seen,
                 link.last_seen,
             )

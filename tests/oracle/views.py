@@ -5,29 +5,25 @@ What a row is says `shown.py`. `link_id` and what names the deciding event are c
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING
 
-from oracle.events import DAY_US, HOUR_US, is_followed
+from oracle.events import DAY_US, HOUR_US
 from oracle.graph import known_domains, known_pages
+from oracle.live_links import earliest_first_seen, greatest_last_seen, group, is_dofollow, live_external
 from oracle.profile_views import (
     backlink_profiles,
     broken_backlinks,
     broken_targets,
     linked_domains,
-    live_external,
 )
 from oracle.shown import View, columns
 from oracle.told_views import referrals, target_status
 from oracle.turns import attribute_changes, life_changes, new_lost, refdomains_new_lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from oracle.model import Link, State
     from oracle.shown import Row, Settings
-
-Key = TypeVar("Key")
 
 NAMED_FIELDS = frozenset({"anchor", "rel", "link_type"})
 
@@ -36,10 +32,6 @@ def is_unverified(link: Link, state: State, settings: Settings) -> bool:
     if not link.is_live or link.last_seen is None or state.clock is None:
         return False
     return link.last_seen + settings.unverified_after_days * DAY_US <= state.clock
-
-
-def is_dofollow(link: Link) -> bool:
-    return is_followed(link.values.get("rel"))
 
 
 def attribute_cells(link: Link) -> Row:
@@ -98,21 +90,6 @@ def backlinks(state: State, settings: Settings) -> list[Row]:
     kept = [index for index, (name, _) in enumerate(LINK_COLUMNS) if name not in NOT_IN_BACKLINKS]
     rows = [link_row(link, state, settings) for link in live_external(state)]
     return [tuple(row[index] for index in kept) for row in rows]
-
-
-def group(items: Iterable[Link], key: Callable[[Link], Key]) -> dict[Key, list[Link]]:
-    groups: defaultdict[Key, list[Link]] = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    return groups
-
-
-def earliest_first_seen(of: Sequence[Link]) -> int | None:
-    return min((link.first_seen for link in of if link.first_seen is not None), default=None)
-
-
-def greatest_last_seen(of: Sequence[Link]) -> int | None:
-    return max((link.last_seen for link in of if link.last_seen is not None), default=None)
 
 
 def refdomains(state: State, _settings: Settings) -> list[Row]:
