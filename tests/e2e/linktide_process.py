@@ -49,6 +49,26 @@ def wait_until(is_so: Callable[[], bool], what: str, patience_seconds: float = P
         time.sleep(_POLL_SECONDS)
 
 
+def command(
+    folder: Path, *arguments: str, program: Sequence[str] = COMMAND
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end on the database in `folder`."""
+    return subprocess.run(
+        [sys.executable, *program, *arguments, "--database", "links.duckdb"],
+        cwd=folder,
+        env=environ_without_settings() | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def environ_without_settings() -> dict[str, str]:
+    """Return the environment without settings of linktide: those of who runs the tests are not for it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LINKTIDE_")}
+
+
 class LinktideProcess:
     """One process in `folder`, on the database there; at the end of its `with` block it is killed."""
 
@@ -58,15 +78,14 @@ class LinktideProcess:
         """Run Python with these arguments, under another program if one is given; logs lie in the folder."""
         self.database = folder / "links.duckdb"
         self._log = (logs or folder) / f"stderr-{time.monotonic_ns()}.log"
-        # Settings of who runs the tests must not reach the service under test.
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("LINKTIDE_")}
         self.started = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*under, sys.executable, *arguments],
                 cwd=folder,
                 # Many run at once; that SQL takes another port where its own is taken has tests of its own.
-                env=environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LINKTIDE_SQL_PORT": "0"},
+                env=environ_without_settings()
+                | {"PYTHONPATH": os.pathsep.join(sys.path), "LINKTIDE_SQL_PORT": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

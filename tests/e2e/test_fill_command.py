@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from event_stream import draw_stream
 from kafka_reading import poll_until, source_of
-from linktide_process import COMMAND, LinktideProcess
+from linktide_process import COMMAND, LinktideProcess, command
 from test_exactly_once import PARTITIONS, SCRIPT, finish, send, settings
-from test_rekey_command import command
 from topic_contents import ends_of, read_topic
 
 from linktide.sources.memory import MemorySource

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from event_stream import draw_stream
-from linktide_process import COMMAND, LinktideProcess, wait_until
-from test_rekey_command import command
+from linktide_process import COMMAND, LinktideProcess, command, wait_until
 from topic_contents import Record
 
 from linktide.errors import ExitCode

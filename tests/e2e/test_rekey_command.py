@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from linktide_process import COMMAND, LinktideProcess
+from linktide_process import COMMAND, LinktideProcess, command
 
 from linktide.errors import ExitCode
 
@@ -24,19 +21,6 @@ VERSIONS = ("2026-10-01_00-00-00_UTC", "2026-11-01_00-00-00_UTC")
 def write_list(path: Path, version: str, *rules: str) -> None:
     lines = [f"// VERSION: {version}", "com", *(f"unmet{number}" for number in range(100)), *rules]
     path.write_text("\n".join(lines), "utf-8")
-
-
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LINKTIDE_")}
-    return subprocess.run(
-        [sys.executable, *COMMAND, *arguments, "--database", "links.duckdb"],
-        cwd=folder,
-        env=environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
 
 
 def write_events(folder: Path) -> None:

@@ -8,8 +8,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from linktide_process import COMMAND, LinktideProcess, wait_until
-from test_rekey_command import command, write_events
+from linktide_process import COMMAND, LinktideProcess, command, wait_until
+from test_rekey_command import write_events
 
 if TYPE_CHECKING:
     from pathlib import Path

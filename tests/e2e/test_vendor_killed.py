@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from linktide_process import COMMAND, LinktideProcess
+from linktide_process import COMMAND, LinktideProcess, command
 
 from linktide.store.writer import FAIL_POINTS
 
@@ -37,21 +34,8 @@ STORED = (
 COMPLETE = ("--scope", "complete", "--target", "shop.example")
 
 
-def ran(folder: Path, program: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LINKTIDE_")}
-    return subprocess.run(
-        [sys.executable, *program, *arguments, "--database", "links.duckdb"],
-        cwd=folder,
-        env=environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def done(folder: Path, *arguments: str) -> Any:  # noqa: ANN401 - JSON
-    ended = ran(folder, COMMAND, *arguments, "--json")
+    ended = command(folder, *arguments, "--json")
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
 
@@ -95,7 +79,7 @@ def test_an_import_that_was_killed_goes_on_and_ends_the_same(tmp_path: Path) -> 
     for begin, arguments in enumerate((first, second)):
         for number, point in enumerate(FAIL_POINTS[begin::2]):
             program = ("-c", KILLED.format(point=point, calls=1 + number % 2))
-            ended = ran(folder, program, "import", *arguments)
+            ended = command(folder, "import", *arguments, program=program)
             assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
             kills += ended.returncode != 0
         done(folder, "import", *arguments)
