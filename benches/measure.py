@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ class Usage:
     def since(self, before: Usage) -> Usage:
         """Return what passed from `before` to this moment."""
         return Usage(self.wall - before.wall, self.cpu - before.cpu)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 def cpu_seconds_of(pid: int) -> float:

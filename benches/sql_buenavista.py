@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from measure import free_port
 from sql_reference import COLUMNS, psql_seconds
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def buenavista_seconds(connect: Connect, folder: Path, all_rows: str, links: int
         with source.cursor().copy(statement) as copy:
             for piece in copy:
                 file.write(piece)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(  # noqa: S603 - ours
         [sys.executable, "-c", _SERVER, str(rows), str(port)],
         env=os.environ | {"PYTHONPATH": str(_DUCKDB_1[0])},
