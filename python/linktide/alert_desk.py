@@ -188,7 +188,7 @@ class AlertDesk:
 
         Raises what a transaction does.
         """
-        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        struck = self._take_struck()
         self._tell_domains()
         facts = self.watch.look()
         changes = (
@@ -206,7 +206,7 @@ class AlertDesk:
 
     def strike(self, writer: StoreWriter) -> None:
         """Strike off calls that were answered, at the end of a session. Raises what a transaction does."""
-        struck = [self._struck.popleft() for _ in range(len(self._struck))]
+        struck = self._take_struck()
         if struck:
             with writer.transaction("strike off calls"):
                 alert_rows.strike_notices(writer.database.connection, struck, writer.now())
@@ -223,6 +223,9 @@ class AlertDesk:
         return bool(self._struck)
 
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _take_struck(self) -> list[str]:
+        return [self._struck.popleft() for _ in range(len(self._struck))]
 
     def _count(
         self,

@@ -49,8 +49,8 @@ Alerts of domains go by event time, up to the newest event: a service that was a
 hour when it reads it. News is what began or ended within 24 hours of the newest event and came within 48
 hours of having happened. Anything else (late feeds, and of an import all but its last day) raises rows
 with `is_historical` only, and nobody is called. So do dead letters that are replayed and offsets that are
-filled later, whatever their time;
-they are no news and no baseline. Without a running service these are stored and raise nothing.
+filled later, whatever their time; they are no news and no baseline. Without a running service these are
+stored and raise nothing.
 
 What time alone decided (a page that failed for 72 hours) waits while the service catches up, since a record
 that waits may bring the sighting. It waits in the database and is judged once no more than usual waits.

@@ -21,7 +21,7 @@ from linktide.sources.vendors.dates import (
 from linktide.sources.vendors.declared import Coverage
 from linktide.sources.vendors.mapping import place_of
 from linktide.sources.vendors.recognition import recognise
-from linktide.sources.vendors.row_events import ROW_LINES, RowEvents, RowRules, flag_of
+from linktide.sources.vendors.row_events import ROW_LINES, RowEvents, RowRules, is_date_of_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -225,8 +225,8 @@ def _looked_through(path: Path, known: Recognised, order: DateOrder | None, now_
                 continue
             found.row_count += 1
             told = [cells[place] for place in places if place < len(cells) and not is_no_date(cells[place])]
-            if loss is not None and loss < len(cells) and flag_of(cells[loss]) is None:
-                told += [] if is_no_date(cells[loss]) else [cells[loss]]
+            if loss is not None and loss < len(cells) and is_date_of_loss(cells[loss]):
+                told.append(cells[loss])
             found.dated_rows += bool(told)
             for text in told:
                 if text not in heard:

@@ -112,8 +112,8 @@ class RowEvents:
     def _unread_loss(self, cells: Sequence[str]) -> str:
         """Return what stands where a date, yes or no says whether the link is lost, if it is none of them."""
         said = self._cell(cells, self._is_lost)
-        is_read = not self._rules.layout.is_lost_needed or is_no_date(said) or flag_of(said) is not None
-        return "" if is_read or self._date(said) is not None else said
+        is_asked = self._rules.layout.is_lost_needed and is_date_of_loss(said)
+        return said if is_asked and self._date(said) is None else ""
 
     def _told(
         self,
@@ -124,7 +124,7 @@ class RowEvents:
     ) -> tuple[bytes, bytes, bytes]:
         first, last, lost = times
         said = self._cell(cells, self._is_lost)
-        flag, rules = flag_of(said), self._rules
+        flag, rules = _flag(said), self._rules
         if self._is_lost is not None and rules.layout.is_lost_needed and flag is None:
             lost_on = self._date(said)
             if lost_on is not None and lost is not None and lost.us < lost_on.us:
@@ -177,12 +177,12 @@ class RowEvents:
 
     def _rel_words(self, cells: Sequence[str]) -> list[str] | None:
         """Return the words of rel; None if the row does not say."""
-        flags = [(word, flag_of(cells[place])) for word, place in self._rel_flags]
+        flags = [(word, _flag(cells[place])) for word, place in self._rel_flags]
         words = {word for word, is_set in flags if is_set}
         written = self._cell(cells, self._rel)
         if written:
             words |= set(re.findall(r"[a-z][a-z-]*", written.lower()))
-        is_followed = flag_of(self._cell(cells, self._followed))
+        is_followed = _flag(self._cell(cells, self._followed))
         if is_followed is False and not words & {"nofollow", "ugc", "sponsored"}:
             words.add("nofollow")
         said = is_followed is not None or any(is_set is not None for _, is_set in flags)
@@ -190,13 +190,13 @@ class RowEvents:
 
     def _link_type(self, cells: Sequence[str]) -> str | None:
         kind = LINK_TYPES.get(folded(self._cell(cells, self._type)))
-        return kind or next((one for one, place in self._type_flags if flag_of(cells[place])), None)
+        return kind or next((one for one, place in self._type_flags if _flag(cells[place])), None)
 
     def _lost_reason(self, cells: Sequence[str]) -> str:
         dropped, reason = self._cell(cells, self._drop), self._cell(cells, self._reason)
         if dropped.strip():
             return _dropped(dropped)
-        if not reason.strip() or flag_of(reason) is not None:
+        if not reason.strip() or _flag(reason) is not None:
             return self._rules.layout.default_reason
         return LOST_REASONS.get(folded(reason)) or _dropped(reason)
 
@@ -241,8 +241,12 @@ def _after_sightings(lost: Moment, sightings: Sequence[Moment], *, is_lost_now: 
     return last_us + 1 if is_same_day or (is_lost_now and lost.us <= last_us) else lost.us
 
 
-def flag_of(text: str) -> bool | None:
-    """Return what a cell says that says yes or no; None if it says neither."""
+def is_date_of_loss(text: str) -> bool:
+    """Tell whether a cell that may say yes or no instead is to be read as a date."""
+    return not is_no_date(text) and _flag(text) is None
+
+
+def _flag(text: str) -> bool | None:
     return _FLAGS.get(text.strip().lower()) if text else None
 
 
