@@ -47,7 +47,8 @@ SUMS_OF_TURNS = (
     """,
     """
     SELECT count(*) FILTER (change = 'new'), count(*) FILTER (change = 'restored'),
-           count(*) FILTER (change = 'lost'), sum(if(change = 'lost', -1, 1))
+           count(*) FILTER (change = 'lost'),
+           count(*) FILTER (change IN ('new', 'restored')) - count(*) FILTER (change = 'lost')
     FROM new_lost
     """,
     """
