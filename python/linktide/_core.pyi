@@ -266,6 +266,8 @@ class Changes:
 
     def turns(self) -> _RecordBatch | None:
         """Return turns of links to tracked domains; None if there are none."""
+    def hours(self) -> _RecordBatch | None:
+        """Return those of them that are news, counted by domain and hour; None if none is."""
 
     @property
     def rev(self) -> int: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,13 +21,9 @@ from linktide.alerts.history import past_spikes
 from linktide.alerts.notice import notices_of
 from linktide.alerts.rule import Finding
 from linktide.alerts.service_rules import INDEX_WIDE_SHIFT
-from linktide.alerts.velocity import (
-    HOUR_US,
-    KEPT_HOURS,
-    DomainHours,
-)
+from linktide.alerts.velocity import DAY_HOURS, HOUR_US, KEPT_HOURS, DomainHours
 from linktide.store import alert_rows
-from linktide.store.important_links import SHOWN_ROWS, ImportantLinks, tell_more
+from linktide.store.link_evidence import SHOWN_ROWS, tell_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +36,7 @@ if TYPE_CHECKING:
     from linktide.metrics.values import Metrics
     from linktide.store.writer import Advance, StoreWriter
 
-_DAY_US: Final = 24 * HOUR_US
+_DAY_US: Final = DAY_HOURS * HOUR_US
 _KEPT_SCORE_HOURS: Final = WEEK_HOURS + 72
 _TELL_SECONDS: Final = 1.0
 _MOMENTS: Final = {"lost": "ImportantLinkLost", "unfollowed": "FollowFlipped"}
@@ -69,7 +65,6 @@ class AlertDesk:
     _struck: deque[str] = field(default_factory=deque)
     _held: pa.Table = field(default_factory=alert_turns.SCHEMA.empty_table)
     """Losses that time alone decided, told while catching up: they are judged once that is over."""
-    _important: ImportantLinks = field(default_factory=ImportantLinks)
     _waiting: int = 0
     """Calls that wait."""
 
@@ -96,7 +91,6 @@ class AlertDesk:
         book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
         self._book, self._hour, self._changes, self._moved = book, None, [], set()
         self._held = alert_rows.read_held(connection).cast(alert_turns.SCHEMA)
-        self._important = ImportantLinks()
         self._waiting = alert_rows.count_waiting(connection)
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if clock_us is not None:
@@ -122,7 +116,8 @@ class AlertDesk:
             }
         may_be_held = is_catching_up and turns.num_rows
         timed = alert_turns.timed_losses(rows.tables.get("life_changes") if may_be_held else None)
-        return BatchNews(rows.clock_us, turns, scores, advances, is_catching_up, timed)
+        hours = alert_turns.counted(rows.hours)
+        return BatchNews(rows.clock_us, turns, scores, advances, hours, is_catching_up, timed)
 
     def past(self, rows: Rows) -> Callable[[DuckDBPyConnection, datetime], None]:
         """Return what judges records that were stored long after they came: they are told as history."""
@@ -137,21 +132,17 @@ class AlertDesk:
         is_new_hour = hour != self._hour
         if not (news.turns.num_rows or is_new_hour or self._held.num_rows or has_gaps(news.advances)):
             return
-        touched = self._count(news.turns, hour, connection, is_new_hour=is_new_hour)
+        is_new_day = self._hour is not None and hour // DAY_HOURS != self._hour // DAY_HOURS
+        touched = self._count(news.hours, hour, connection, is_new_day=is_new_day)
         if is_new_hour and news.scores:
-            alert_rows.put_scores(connection, hour, news.scores, hour - _KEPT_SCORE_HOURS)
-            for name, authority in news.scores.items():
-                kept = self._book.scores.setdefault(name, {})
-                kept[hour] = authority
-                for old in [one for one in kept if one < hour - _KEPT_SCORE_HOURS]:
-                    del kept[old]
+            self._keep_scores(news.scores, hour, connection, is_new_day=is_new_day)
         self._hour = hour
         self._moved = None if is_new_hour or self._moved is None else self._moved | touched
         touched |= alert_turns.names_in(news.turns) | alert_turns.names_in(self._held)
         turns = self._release(news, connection)
         waiting = alert_turns.names_in(self._held)
         offsets = offsets_of(news.advances)
-        changes = self._moments(turns, connection, offsets, hour)
+        changes = self._moments(turns, connection, offsets)
         if touched or is_new_hour:
             changes += self._with_sources(
                 self._book.judge_domains(clock_us, None if is_new_hour else touched, offsets, waiting),
@@ -229,22 +220,32 @@ class AlertDesk:
 
     def _count(
         self,
-        turns: pa.Table,
+        counted: Mapping[tuple[str, int], Sequence[int]],
         hour: int,
         connection: DuckDBPyConnection,
         *,
-        is_new_hour: bool,
+        is_new_day: bool,
     ) -> set[str]:
-        counted = alert_turns.counted(turns)
         oldest = hour - KEPT_HOURS
-        is_due = is_new_hour and hour % 24 == 0
-        alert_rows.add_hours(connection, counted, oldest if is_due else None)
+        alert_rows.add_hours(connection, counted, oldest if is_new_day else None)
         for (name, at), counts in counted.items():
             self._book.hours.setdefault(name, DomainHours()).add(at, counts)
-        if is_new_hour:
+        if is_new_day:
             for hours in self._book.hours.values():
                 hours.drop_before(oldest)
         return {name for name, _ in counted}
+
+    def _keep_scores(
+        self, scores: Mapping[str, float], hour: int, connection: DuckDBPyConnection, *, is_new_day: bool
+    ) -> None:
+        oldest = hour - _KEPT_SCORE_HOURS
+        alert_rows.put_scores(connection, hour, scores, oldest if is_new_day else None)
+        for name, authority in scores.items():
+            kept = self._book.scores.setdefault(name, {})
+            kept[hour] = authority
+            if is_new_day:
+                for old in [one for one in kept if one < oldest]:
+                    del kept[old]
 
     def _release(self, news: BatchNews, connection: DuckDBPyConnection) -> pa.Table:
         """Return the turns to judge: while catching up without those held back, then with them."""
@@ -261,46 +262,31 @@ class AlertDesk:
         return turns
 
     def _moments(
-        self,
-        turns: pa.Table,
-        connection: DuckDBPyConnection,
-        offsets: Sequence[Mapping[str, object]],
-        hour: int,
+        self, turns: pa.Table, connection: DuckDBPyConnection, offsets: Sequence[Mapping[str, object]]
     ) -> list[Change]:
         """Return alerts of single links, and of the past what would have been a spike."""
         own = [name for name, role in self.tracked if role == "own"]
         told = list(alert_turns.moments(turns, pa.array(own, pa.string())))
-        # A link that is lost is told as lost alone.
-        asked = {one.link_id: one for moment in told for one in moment.asked if not one.is_lost}
-        asked |= {one.link_id: one for moment in told for one in moment.asked if one.is_lost}
-        found = self._important.find(connection, hour, list(asked.values()), own)
-        groups = [(one, [found[link] for link in found if link in one.at_us][:SHOWN_ROWS]) for one in told]
-        shown = {row["link_id"]: row for _, rows in groups for row in rows}
-        tell_more(connection, shown, {link for link, one in asked.items() if one.is_lost})
-        changes = [self._moment_of(one, found, rows, offsets) for one, rows in groups if rows]
+        said_at = {link: at for one in told for link, at in one.said_at.items()}
+        tell_more(connection, [row for one in told for row in one.rows[:SHOWN_ROWS]], said_at)
+        changes = [self._moment_of(one, offsets) for one in told]
         changes += self._past_spikes(turns, connection, offsets)
         # What was told before is not told again: history may come twice, by another feed.
         past = [one.alert_id for one in changes if one.is_historical]
         known = alert_rows.known_ids(connection, past)
         return [one for one in changes if one.alert_id not in known]
 
-    def _moment_of(
-        self,
-        moment: alert_turns.Moment,
-        found: Mapping[int, Mapping[str, Any]],
-        rows: list[dict[str, Any]],
-        offsets: Sequence[Mapping[str, object]],
-    ) -> Change:
-        best = rows[0]
+    def _moment_of(self, moment: alert_turns.Moment, offsets: Sequence[Mapping[str, object]]) -> Change:
+        best = moment.rows[0]
         word = "lost" if moment.change == "lost" else "not followed any more"
-        others = sum(link in found for link in moment.at_us) - 1
+        others = len(moment.rows) - 1
         more = f" and {others} more" if others else ""
         return self._book.begin_moment(
             _MOMENTS[moment.change],
             moment.domain_name,
             at_us=moment.at_us[best["link_id"]],
             mark=best["link_id"],
-            finding=Finding(f"{word}: the link from {best['source_url']}{more}", rows),
+            finding=Finding(f"{word}: the link from {best['source_url']}{more}", moment.rows[:SHOWN_ROWS]),
             offsets=offsets,
             is_historical=not moment.is_recent,
         )
@@ -327,7 +313,7 @@ class AlertDesk:
 
     def _judge_past(self, turns: pa.Table, connection: DuckDBPyConnection, noted_at: datetime) -> None:
         if turns.num_rows:
-            self._store(connection, self._moments(turns, connection, (), self._hour or 0), noted_at)
+            self._store(connection, self._moments(turns, connection, ()), noted_at)
 
     def _with_sources(self, changes: list[Change], connection: DuckDBPyConnection) -> list[Change]:
         """Put the source domains behind a spike among its evidence."""

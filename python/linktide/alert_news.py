@@ -24,6 +24,8 @@ class BatchNews:
     """As `alert_turns.SCHEMA` has them."""
     scores: Mapping[str, float]
     advances: Sequence[Advance]
+    hours: Mapping[tuple[str, int], Sequence[int]] = field(default_factory=dict)
+    """The news among them: (domain, hour since 1970) → counts, as `velocity.COLUMNS` has them."""
     is_catching_up: bool = False
     timed: pa.Array = field(default_factory=lambda: alert_turns.timed_losses(None))
     """Links whose life time alone ended: while records wait, one of them may bring the sighting."""

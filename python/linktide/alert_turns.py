@@ -3,49 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from linktide.alerts.velocity import DAY_HOURS, HOUR_US
-from linktide.store.important_links import Asked
+from linktide.alerts.velocity import COLUMNS, DAY_HOURS, HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from linktide.store.link_evidence import Row
 
 _STAMP: Final = pa.timestamp("us", tz="UTC")
 SCHEMA: Final = pa.schema(
     [
         ("link_id", pa.uint64()),
-        ("s_dom_key", pa.uint64()),
         ("domain_name", pa.string()),
         ("change", pa.string()),
         ("changed_at", _STAMP),
         ("is_dofollow", pa.bool_()),
         ("is_recent", pa.bool_()),
+        ("is_important", pa.bool_()),
         ("page_authority", pa.float64()),
         ("domain_authority", pa.float64()),
+        ("attributes_at", _STAMP),
+        ("lost_reason", pa.string()),
     ]
 )
 """What of them alerts look at; `change` is new, restored, lost or unfollowed, authority is of the source."""
-_ASKED: Final = ("s_dom_key", "page_authority", "domain_authority")
 NONE: Final = SCHEMA.empty_table()
-_COLUMN: Final = {(False, True): 0, (False, False): 1, (True, True): 2, (True, False): 3}
-"""(is lost, is dofollow) → its place among the counts of an hour; see `velocity.COLUMNS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Links to one domain that were lost, or are followed no more, in one batch, and come from somewhere."""
+    """Links that matter to one domain and were lost, or are followed no more, in one batch."""
 
     change: str
     domain_name: str
     is_recent: bool
     at_us: Mapping[int, int]
     """Link → µs since 1970."""
-    asked: Sequence[Asked]
-    """The same links."""
+    rows: Sequence[Row]
+    """A row of evidence each, the best first."""
+    said_at: Mapping[int, datetime | None]
+    """Link → since when it says what it says."""
 
 
 def turns_of(batch: object, *, is_past: bool = False) -> pa.Table:
@@ -81,51 +84,45 @@ def names_in(turns: pa.Table) -> set[str]:
     return set(turns["domain_name"].unique().to_pylist())
 
 
-def counted(turns: pa.Table) -> dict[tuple[str, int], list[int]]:
-    """Count news by (domain, hour since 1970), in the order of `velocity.COLUMNS`."""
-    news = turns.filter(pc.and_(turns["is_recent"], pc.not_equal(turns["change"], "unfollowed")))
-    keys = pa.table(
-        {
-            "name": news["domain_name"],
-            "hour": pc.divide(news["changed_at"].cast(pa.int64()), HOUR_US),
-            "is_lost": pc.equal(news["change"], "lost"),
-            "is_dofollow": news["is_dofollow"],
-        }
-    )
-    found: dict[tuple[str, int], list[int]] = {}
-    totals = keys.group_by(keys.column_names, use_threads=False).aggregate([([], "count_all")])
-    for name, hour, is_lost, is_dofollow, count in zip(*totals.to_pydict().values(), strict=True):
-        found.setdefault((name, hour), [0, 0, 0, 0])[_COLUMN[is_lost, is_dofollow]] += count
-    return found
+def counted(hours: object) -> dict[tuple[str, int], tuple[int, int, int, int]]:
+    """Return the news of an applied batch by (domain, hour since 1970), as `velocity.COLUMNS` has them."""
+    if hours is None:
+        return {}
+    rows = pa.record_batch(hours)
+    at = [one // HOUR_US for one in rows["hour"].cast(pa.int64()).to_pylist()]
+    keys = zip(rows["domain_name"].to_pylist(), at, strict=True)
+    return dict(zip(keys, zip(*(rows[name].to_pylist() for name in COLUMNS), strict=True), strict=True))
 
 
 def moments(turns: pa.Table, own: pa.Array) -> Iterator[Moment]:
-    """Yield what single links with authority tell of the own domains, the news first."""
-    told = turns.filter(
-        pc.and_(
-            pc.and_(
-                pc.is_in(turns["change"], value_set=pa.array(["lost", "unfollowed"])),
-                pc.is_in(turns["domain_name"], value_set=own),
-            ),
-            pc.greater(pc.max_element_wise(turns["page_authority"], turns["domain_authority"]), 0.0),
+    """Yield what single links that matter tell of the own domains, the news first."""
+    told = turns.filter(pc.and_(turns["is_important"], pc.is_in(turns["domain_name"], value_set=own)))
+    groups: dict[tuple[bool, str, str], dict[int, tuple[int, Mapping[str, Any]]]] = {}
+    at_us = told["changed_at"].cast(pa.int64()).to_pylist()
+    for one, at in zip(told.to_pylist(), at_us, strict=True):
+        group = groups.setdefault((not one["is_recent"], one["change"], one["domain_name"]), {})
+        group[one["link_id"]] = (at, one)
+    for (is_old, change, name), links in sorted(groups.items()):
+        rows = [_row_of(turn) for _, turn in links.values()]
+        rows.sort(key=lambda row: (-row["page_authority"], -row["domain_authority"], row["link_id"]))
+        yield Moment(
+            change,
+            name,
+            not is_old,
+            {link: at for link, (at, _) in links.items()},
+            rows,
+            {link: turn["attributes_at"] for link, (_, turn) in links.items()},
         )
-    )
-    if not told.num_rows:
-        return
-    told = told.set_column(told.column_names.index("changed_at"), "at", told["changed_at"].cast(pa.int64()))
-    keys = ["change", "domain_name", "is_recent"]
-    groups = told.group_by(keys, use_threads=False).aggregate(
-        [(name, "list") for name in ("link_id", "at", *_ASKED)]
-    )
-    for one in groups.sort_by([("is_recent", "descending")]).to_pylist():
-        links = one["link_id_list"]
-        at_us = dict(zip(links, one["at_list"], strict=True))
-        columns = (one[f"{name}_list"] for name in _ASKED)
-        asked = [
-            Asked(link, one["domain_name"], key, page, domain, is_lost=one["change"] == "lost")
-            for link, key, page, domain in zip(links, *columns, strict=True)
-        ]
-        yield Moment(one["change"], one["domain_name"], one["is_recent"], at_us, asked)
+
+
+def _row_of(turn: Mapping[str, Any]) -> Row:
+    row = {
+        "link_id": turn["link_id"],
+        "target_domain": turn["domain_name"],
+        "page_authority": round(turn["page_authority"], 3),
+        "domain_authority": round(turn["domain_authority"], 3),
+    }
+    return row if turn["lost_reason"] is None else {**row, "lost_reason": turn["lost_reason"]}
 
 
 def past_days(turns: pa.Table) -> dict[str, set[int]]:

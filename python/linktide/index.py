@@ -154,7 +154,9 @@ class Rows:
     rev: int
     clock_us: int | None
     turns: pa.RecordBatch | None = None
-    """What is news of tracked domains; see `turns.rs`."""
+    """What became of links to tracked domains; see `turns.rs`."""
+    hours: pa.RecordBatch | None = None
+    """What of it is news, counted by domain and hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,9 +347,10 @@ class LinkIndex:
         late_links = pa.record_batch(self._index.begin(batch))
         stored = observations_of(late_links).to_batches() if len(late_links) else []
         changes = self._index.finish(stored)
-        turns = changes.turns()
-        news = None if turns is None else pa.record_batch(turns)
-        return Rows(changes.tables(), changes.rev, changes.clock_us, news)
+        turns, hours = (
+            None if told is None else pa.record_batch(told) for told in (changes.turns(), changes.hours())
+        )
+        return Rows(changes.tables(), changes.rev, changes.clock_us, turns, hours)
 
     def settle(self) -> Rows | None:
         """Bring authority to its idle error; None if no shown score moved."""

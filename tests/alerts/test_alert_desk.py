@@ -16,7 +16,7 @@ from linktide.alert_news import BatchNews
 from linktide.alert_watch import LEAST_ARRIVALS, AlertWatch
 from linktide.alert_watch import Store as Watched
 from linktide.alerts.service_rules import MOST_WAL_BYTES
-from linktide.alerts.velocity import DAY_HOURS, HOUR_US
+from linktide.alerts.velocity import DAY_HOURS, HOUR_US, KEPT_HOURS
 from linktide.metrics.values import Metrics
 
 if TYPE_CHECKING:
@@ -143,12 +143,12 @@ def turns_of(change: str, at: datetime, links: int, names: Sequence[str]) -> pa.
     rows = [
         {
             "link_id": number * 1000 + link,
-            "s_dom_key": link,
             "domain_name": name,
             "change": change,
             "changed_at": at,
             "is_dofollow": True,
             "is_recent": True,
+            "is_important": False,
             "page_authority": 0.0,
             "domain_authority": 0.0,
         }
@@ -158,14 +158,20 @@ def turns_of(change: str, at: datetime, links: int, names: Sequence[str]) -> pa.
     return pa.Table.from_pylist(rows, alert_turns.SCHEMA)
 
 
+def news_of(change: str, at: datetime, links: int, names: Sequence[str]) -> BatchNews:
+    counts = (0, 0, links, 0) if change == "lost" else (links, 0, 0, 0)
+    hours = {(name, micros(at) // HOUR_US): counts for name in names}
+    return BatchNews(micros(at), turns_of(change, at, links, names), {}, (), hours)
+
+
 def losses(names: Sequence[str]) -> BatchNews:
-    return BatchNews(micros(NOW), turns_of("lost", NOW, 40, names), {}, ())
+    return news_of("lost", NOW, 40, names)
 
 
 def known_for_long(running: Running) -> None:
     """Let all own domains be known for twelve quiet days."""
     before = NOW - timedelta(days=12)
-    running.judge(BatchNews(micros(before), turns_of("new", before, 1, OWN), {}, ()))
+    running.judge(news_of("new", before, 1, OWN))
 
 
 def test_many_domains_that_lose_links_at_once_are_one_alert_of_the_feed(running: Running) -> None:
@@ -182,6 +188,26 @@ def test_a_few_domains_that_lose_links_are_alerts_of_their_own(running: Running)
     running.judge(losses(OWN[:3]))
     assert running.alerts() == [("LinkLossSpike", "firing")] * 3
     assert running.calls() == [("LinkLossSpike", "firing")] * 3
+
+
+def test_hours_are_folded_once_a_day_and_the_first_one_stays(running: Running) -> None:
+    day = timedelta(days=1)
+    begin = (NOW - 40 * day).replace(hour=1)
+    for number in range(41):
+        for minutes in (0, 10, 61):
+            at = begin + number * day + timedelta(minutes=minutes)
+            running.judge(news_of("new", at, 2, OWN[:1]))
+    midnight = begin + 40 * day + timedelta(hours=23)
+    before = running.store.dicts("SELECT count(*) AS rows FROM internal.tracked_hours")
+    running.judge(BatchNews(micros(midnight), alert_turns.NONE, {}, ()))
+    found = running.store.dicts(
+        "SELECT hour, gained_dofollow AS gained FROM internal.tracked_hours ORDER BY 1"
+    )
+    kept = midnight - timedelta(hours=KEPT_HOURS)
+    hours = [begin + number * day + timedelta(hours=hour) for number in range(41) for hour in (0, 1)]
+    wanted = [(hour, 2 if hour.hour == 2 else 4) for hour in hours if hour == begin or hour >= kept]
+    assert [(row["hour"], row["gained"]) for row in found] == wanted
+    assert before[0]["rows"] > len(wanted)
 
 
 def test_authority_that_falls_within_a_week_is_told(running: Running) -> None:

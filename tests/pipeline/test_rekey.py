@@ -303,7 +303,7 @@ OF_ALERTS = {
     "alert_changes": ("domain_name",),
     "tracked_hours": ("domain_name",),
     "tracked_scores": ("domain_name",),
-    "held_turns": ("s_dom_key", "domain_name", "domain_authority"),
+    "held_turns": ("domain_name", "domain_authority"),
 }
 """What was told under the names of its time stays as it was told, as decision 0026 says."""
 

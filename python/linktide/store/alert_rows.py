@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from linktide.store.important_links import SHOWN_ROWS
+from linktide.store.link_evidence import SHOWN_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,19 +20,24 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 
 _ADD_HOURS: Final = """
-INSERT INTO internal.tracked_hours
-SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)
-ON CONFLICT (domain_name, hour) DO UPDATE SET
-    gained_dofollow = gained_dofollow + excluded.gained_dofollow,
-    gained_nofollow = gained_nofollow + excluded.gained_nofollow,
-    lost_dofollow = lost_dofollow + excluded.lost_dofollow,
-    lost_nofollow = lost_nofollow + excluded.lost_nofollow
+INSERT INTO internal.tracked_hours SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)
+"""
+_HOURS: Final = """
+SELECT domain_name, hour, CAST(sum(gained_dofollow) AS INTEGER), CAST(sum(gained_nofollow) AS INTEGER),
+       CAST(sum(lost_dofollow) AS INTEGER), CAST(sum(lost_nofollow) AS INTEGER)
+FROM internal.tracked_hours GROUP BY domain_name, hour ORDER BY domain_name, hour
 """
 # The first hour stays: it tells since when the domain is known.
-_DROP_HOURS: Final = """
-DELETE FROM internal.tracked_hours h WHERE hour < ? AND hour > (
-    SELECT min(f.hour) FROM internal.tracked_hours f WHERE f.domain_name = h.domain_name)
-"""
+_FOLD_HOURS: Final = (
+    f"""
+CREATE TEMP TABLE folded_hours AS FROM ({_HOURS})
+WHERE hour >= $oldest
+    OR (domain_name, hour) IN (SELECT domain_name, min(hour) FROM internal.tracked_hours GROUP BY domain_name)
+""",  # noqa: S608 - a statement of ours
+    "DELETE FROM internal.tracked_hours",
+    "INSERT INTO internal.tracked_hours FROM folded_hours",
+    "DROP TABLE folded_hours",
+)
 _PUT_SCORES: Final = """
 INSERT INTO internal.tracked_scores SELECT unnest(?), ?, unnest(?)
 ON CONFLICT (domain_name, hour) DO UPDATE SET authority = excluded.authority
@@ -46,8 +51,9 @@ _CHANGE_TYPES: Final = (
     *("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN", "TIMESTAMPTZ", "TIMESTAMPTZ"),
     *("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "TIMESTAMPTZ", "UBIGINT"),
 )
-_APPEND: Final = "INSERT INTO internal.alert_changes SELECT " + ", ".join(
-    f"unnest(CAST(? AS {kind}[]))" for kind in _CHANGE_TYPES
+_APPEND: Final = "INSERT INTO internal.alert_changes SELECT {columns} + {number}".format(
+    columns=", ".join(f"unnest(CAST(? AS {kind}[]))" for kind in _CHANGE_TYPES),
+    number="(SELECT coalesce(max(change_number), 0) FROM internal.alert_changes)",
 )
 _SOURCES: Final = """
 SELECT l.source_domain, count(*) AS links, mode(t.lost_reason) AS lost_reason,
@@ -68,15 +74,8 @@ SELECT notice_id, body FROM internal.alert_notices WHERE delivered_at IS NULL OR
 """
 """The calls not answered yet, the oldest first."""
 _TURN_TYPES: Final = (
-    "UBIGINT",
-    "UBIGINT",
-    "VARCHAR",
-    "VARCHAR",
-    "TIMESTAMPTZ",
-    "BOOLEAN",
-    "BOOLEAN",
-    "DOUBLE",
-    "DOUBLE",
+    *("UBIGINT", "VARCHAR", "VARCHAR", "TIMESTAMPTZ", "BOOLEAN", "BOOLEAN", "BOOLEAN"),
+    *("DOUBLE", "DOUBLE", "TIMESTAMPTZ", "VARCHAR"),
 )
 _KEPT_NOTICES: Final = timedelta(days=30)
 
@@ -97,20 +96,22 @@ def _hour(hour: int) -> datetime:
 
 def read_hours(connection: DuckDBPyConnection) -> list[tuple[str, int, tuple[int, int, int, int]]]:
     """Return (domain, hour since 1970, counts) of all that is kept."""
-    rows = connection.execute("FROM internal.tracked_hours ORDER BY ALL").fetchall()
+    rows = connection.execute(_HOURS).fetchall()
     return [(name, (hour - _EPOCH) // _HOUR, tuple(counts)) for name, hour, *counts in rows]
 
 
 def add_hours(
-    connection: DuckDBPyConnection, counted: Mapping[tuple[str, int], Sequence[int]], drop_before: int | None
+    connection: DuckDBPyConnection, counted: Mapping[tuple[str, int], Sequence[int]], fold_from: int | None
 ) -> None:
-    """Count news by (domain, hour since 1970), and drop hours before one if asked to."""
+    """Count news by (domain, hour since 1970); if asked to, fold those since an hour and drop the others."""
     if counted:
         names, hours = zip(*counted, strict=True)
         columns = [list(column) for column in zip(*counted.values(), strict=True)]
         connection.execute(_ADD_HOURS, [list(names), [_hour(one) for one in hours], *columns]).fetchall()
-    if drop_before is not None:
-        connection.execute(_DROP_HOURS, [_hour(drop_before)]).fetchall()
+    if fold_from is not None:
+        connection.execute(_FOLD_HOURS[0], {"oldest": _hour(fold_from)}).fetchall()
+        for statement in _FOLD_HOURS[1:]:
+            connection.execute(statement).fetchall()
 
 
 def read_scores(connection: DuckDBPyConnection) -> list[tuple[str, int, float]]:
@@ -120,11 +121,14 @@ def read_scores(connection: DuckDBPyConnection) -> list[tuple[str, int, float]]:
 
 
 def put_scores(
-    connection: DuckDBPyConnection, hour: int, scores: Mapping[str, float], drop_before: int
+    connection: DuckDBPyConnection, hour: int, scores: Mapping[str, float], drop_before: int | None
 ) -> None:
-    """Store the scores of an hour, and drop those before another one."""
+    """Store the scores of an hour, and drop those before another one if asked to."""
     connection.execute(_PUT_SCORES, [list(scores), _hour(hour), list(scores.values())]).fetchall()
-    connection.execute("DELETE FROM internal.tracked_scores WHERE hour < ?", [_hour(drop_before)]).fetchall()
+    if drop_before is not None:
+        connection.execute(
+            "DELETE FROM internal.tracked_scores WHERE hour < ?", [_hour(drop_before)]
+        ).fetchall()
 
 
 def read_open(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -162,7 +166,6 @@ def known_ids(connection: DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
 
 def append_changes(connection: DuckDBPyConnection, changes: Sequence[Change], noted_at: datetime) -> None:
     """Store changes of alerts in order."""
-    rows = connection.execute("SELECT coalesce(max(change_number), 0) FROM internal.alert_changes").fetchall()
     columns = zip(
         *(
             (
@@ -171,7 +174,7 @@ def append_changes(connection: DuckDBPyConnection, changes: Sequence[Change], no
                 one.inhibited_by, one.summary, as_json(one.evidence), as_json(one.offsets),
                 noted_at, number,
             )
-            for number, one in enumerate(changes, int(rows[0][0]) + 1)
+            for number, one in enumerate(changes, 1)
         ),
         strict=True,
     )  # fmt: skip

@@ -339,7 +339,12 @@ impl PyChanges {
 
     /// Turns of links to tracked domains; None if there are none.
     fn turns(&self) -> Option<PyRecordBatch> {
-        self.changes.turns.clone().map(PyRecordBatch::new)
+        self.changes.news.turns.clone().map(PyRecordBatch::new)
+    }
+
+    /// Those of them that are news, counted by domain and hour; None if none is.
+    fn hours(&self) -> Option<PyRecordBatch> {
+        self.changes.news.hours.clone().map(PyRecordBatch::new)
     }
 
     /// Revision of the batch.

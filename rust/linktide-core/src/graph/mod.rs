@@ -21,6 +21,7 @@ pub use link_graph::LinkGraph;
 pub(crate) use out_list::target_hash;
 pub use own_weights::WEIGHT_RANGE;
 pub(crate) use own_weights::Weights;
+pub(crate) use pair_counts::PairCounts;
 
 /// Which weight a link has: an index into the weights the graph was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

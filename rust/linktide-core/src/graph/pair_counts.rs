@@ -3,19 +3,19 @@
 /// Open addressing with linear probing; a count of 0 marks a free slot. 12 B a slot, at most 7/8 full,
 /// growing by half: 14 to 21 B a pair.
 #[derive(Debug, Clone, Default)]
-pub(super) struct PairCounts {
+pub(crate) struct PairCounts {
     keys: Vec<u64>,
     counts: Vec<u32>,
     len: usize,
 }
 
 impl PairCounts {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Makes room for so many more pairs, no more than that.
-    pub(super) fn reserve(&mut self, more: usize) {
+    pub(crate) fn reserve(&mut self, more: usize) {
         let slots = ((self.len + more) * 8).div_ceil(7) + 1;
         if slots > self.keys.len() {
             self.resize(slots);
@@ -23,13 +23,13 @@ impl PairCounts {
     }
 
     /// The count of a pair; 0 when it is not there.
-    pub(super) fn get(&self, a: u32, b: u32) -> u32 {
+    pub(crate) fn get(&self, a: u32, b: u32) -> u32 {
         let at = self.probe(key(a, b));
         self.counts.get(at).copied().unwrap_or(0)
     }
 
     /// Sets the count of a pair; 0 takes the pair out.
-    pub(super) fn set(&mut self, a: u32, b: u32, count: u32) {
+    pub(crate) fn set(&mut self, a: u32, b: u32, count: u32) {
         if count == 0 {
             return self.remove(key(a, b));
         }
@@ -44,12 +44,12 @@ impl PairCounts {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         let pairs = self.keys.iter().zip(&self.counts);
         pairs.filter(|(_, count)| **count > 0).map(|(&key, &count)| ((key >> 32) as u32, key as u32, count))
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         8 * self.keys.capacity() + 4 * self.counts.capacity()
     }
 

@@ -6,6 +6,7 @@ use arrow_array::types::{TimestampMicrosecondType, UInt64Type};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
 use rustc_hash::FxHashMap;
 
+use super::importance::Importance;
 use super::rows::{rows, times, u64s};
 use super::tables::Table;
 use super::{Index, numbers};
@@ -51,6 +52,8 @@ impl Index {
         for (domain_key, day) in &mut self.tracked.days {
             *day = before.get(domain_key).copied().flatten();
         }
+        // Of others nothing was counted.
+        self.importance = Importance::default();
     }
 
     pub(super) fn has_tracked(&self) -> bool {
@@ -59,6 +62,10 @@ impl Index {
 
     pub(super) fn is_tracked(&self, domain_key: u64) -> bool {
         self.tracked.days.contains_key(&domain_key)
+    }
+
+    pub(super) fn tracked_keys(&self) -> impl Iterator<Item = u64> {
+        self.tracked.days.keys().copied()
     }
 
     /// Take when contributions were last written: `domain_key`, `scored_at`.

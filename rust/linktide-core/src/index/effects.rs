@@ -32,11 +32,12 @@ impl Index {
             _ => {}
         }
         if before.is_live_backlink() != after.is_live_backlink()
-            && let Some(target) = self.pages.get(after.ends.target_page)
-            && let Some(target) = self.domains.get_mut(target.domain)
+            && let Some(domain) = self.pages.get(after.ends.target_page).map(|page| page.domain)
+            && let Some(target) = self.domains.get_mut(domain)
         {
             let step = if after.is_live_backlink() { 1 } else { -1 };
             target.live_backlinks = target.live_backlinks.saturating_add_signed(step);
+            self.count_pair(&after, domain);
         }
         self.take_flow(before, &after)
     }

@@ -14,7 +14,10 @@ impl Index {
         [
             ("memory_links_bytes", self.links.memory_bytes() + timers),
             ("memory_pages_bytes", self.pages.memory_bytes() + self.page_registers.memory_bytes()),
-            ("memory_domains_bytes", self.domains.memory_bytes() + self.seeds.memory_bytes()),
+            (
+                "memory_domains_bytes",
+                self.domains.memory_bytes() + self.seeds.memory_bytes() + self.importance.memory_bytes(),
+            ),
             ("memory_page_graph_bytes", self.page_graph.graph().memory_bytes()),
             (
                 "memory_domain_graph_bytes",

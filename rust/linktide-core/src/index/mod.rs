@@ -11,6 +11,9 @@ mod contributions;
 mod dead_letters;
 mod effects;
 mod fingerprint;
+mod importance;
+#[cfg(test)]
+mod importance_tests;
 mod input;
 mod load;
 mod memory;
@@ -53,6 +56,7 @@ use crate::thread_clock::ThreadClock;
 pub use audit::{GraphCopy, VectorAudit};
 pub use contributions::KEPT_EDGES;
 use contributions::Tracked;
+use importance::Importance;
 pub use input::observations;
 pub(crate) use input::{at, numbers, texts};
 pub use moved_hosts::moved_hosts;
@@ -66,6 +70,7 @@ pub use scores::{AuthorityState, BoardState, Score};
 pub use seeds::MAX_TOPICS;
 use seeds::Seeds;
 use stage::Pending;
+pub use turns::News;
 
 /// What an index is told once.
 #[derive(Debug, Clone, Copy)]
@@ -106,8 +111,8 @@ pub struct IndexCounters {
 pub struct Changes {
     /// Table name without schema, and its rows; only tables with rows.
     pub tables: Vec<(&'static str, RecordBatch)>,
-    /// What is news of tracked domains, for alerts; see `turns.rs`.
-    pub turns: Option<RecordBatch>,
+    /// What is news of tracked domains.
+    pub news: News,
     /// Revision of the batch.
     pub rev: u64,
     /// Greatest event time accepted so far, µs; none before the first event.
@@ -127,6 +132,7 @@ pub struct Index {
     domain_graph: ScoredGraph,
     seeds: Seeds,
     tracked: Tracked,
+    importance: Importance,
     /// (due, link) of suspicions; stale entries are dropped when they come up.
     timers: BinaryHeap<Reverse<(i64, u32)>>,
     clock: i64,
@@ -164,6 +170,7 @@ impl Index {
             domain_graph: ScoredGraph::new(&weights, domains)?,
             seeds: Seeds::default(),
             tracked: Tracked::default(),
+            importance: Importance::default(),
             timers: BinaryHeap::new(),
             clock: NEVER,
             rev: 0,
@@ -197,9 +204,9 @@ impl Index {
         self.authority_seconds += clock.seconds();
         let mut tables = self.tables(&pending, &scores)?;
         tables.extend(self.contribution_table()?);
-        let turns = self.turn_rows(&pending)?;
+        let news = self.news(&pending)?;
         self.links.close();
-        Ok(Changes { tables, turns, rev: self.rev, clock: self.clock() })
+        Ok(Changes { tables, news, rev: self.rev, clock: self.clock() })
     }
 
     /// Drain authority to the idle error; none if no score moved enough to be shown.
@@ -217,7 +224,7 @@ impl Index {
         }
         self.rev += 1;
         let tables = self.score_tables(&scores)?;
-        Ok(Some(Changes { tables, turns: None, rev: self.rev, clock: self.clock() }))
+        Ok(Some(Changes { tables, news: News::default(), rev: self.rev, clock: self.clock() }))
     }
 
     /// Greatest event time accepted, µs.

@@ -64,9 +64,13 @@ fn line((hour, page, what): &Told) -> String {
 }
 
 fn decode(told: &[Told], first_offset: usize, accepts_losses: bool) -> Arc<EventBatch> {
+    decode_lines(&told.iter().map(line).collect::<String>(), first_offset, accepts_losses)
+}
+
+/// Decode lines of JSON; domains are the names below `example`.
+pub(super) fn decode_lines(data: &str, first_offset: usize, accepts_losses: bool) -> Arc<EventBatch> {
     let suffixes = PublicSuffixList::parse("example\n").unwrap();
     let options = DecoderOptions { seed: 1, max_event_bytes: 1 << 20, max_batch_bytes: 1 << 20 };
-    let data: String = told.iter().map(line).collect();
     let records = ChunkRef {
         codec: Codec::Ndjson,
         data: data.as_bytes(),
