@@ -23,10 +23,11 @@ def compare(path: Path) -> int:
     most = 0
     try:
         cursor = database.cursor()
-        views = NarrowViews.create(cursor)
-        for search_path, copy in views.copies:
-            for view in copy.keys() & views.whole.keys() - {"links_of"}:
-                assert copy[view] <= views.whole[view]
+        views = NarrowViews(cursor)
+        whole_views = views.whole()
+        for search_path, copy in views.copies():
+            for view in copy.keys() & whole_views.keys() - {"links_of"}:
+                assert copy[view] <= whole_views[view]
                 columns = ", ".join(sorted(copy[view]))
                 answers = []
                 for one in (HOME, search_path):
@@ -42,7 +43,7 @@ def compare(path: Path) -> int:
 
 @pytest.mark.timeout(900)
 @settings(
-    max_examples=12,
+    max_examples=4,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )

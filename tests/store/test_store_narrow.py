@@ -26,7 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def views(store: Store) -> NarrowViews:
-    return NarrowViews.create(store.database.cursor())
+    return NarrowViews(store.database.cursor())
 
 
 def width(views: NarrowViews, sql: str) -> str | None:
@@ -91,6 +91,17 @@ def test_a_statement_gets_what_it_names(views: NarrowViews, sql: str, expected: 
 )
 def test_a_statement_that_may_read_all_or_none_gets_the_views(views: NarrowViews, sql: str) -> None:
     assert width(views, sql) is None
+
+
+def test_no_wider_copy_is_made_than_is_wanted(store: Store) -> None:
+    connection = store.database.cursor()
+    connection.execute("DROP SCHEMA IF EXISTS memory.only_state_lives CASCADE").fetchall()
+    made = "SELECT count(*) FROM duckdb_schemas() WHERE schema_name = 'only_state_lives'"
+    views = NarrowViews(connection)
+    assert width(views, "SELECT count(*) FROM links WHERE is_live") == "state"
+    assert connection.execute(made).fetchall() == [(0,)]
+    assert width(views, "SELECT max(first_seen) FROM links") == "state_lives"
+    assert connection.execute(made).fetchall() == [(1,)]
 
 
 def test_what_an_unknown_column_is_told_speaks_of_the_views(store: Store) -> None:

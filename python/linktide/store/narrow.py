@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from linktide.store.database import CATALOG, HOME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from duckdb import DuckDBPyConnection
 
@@ -49,63 +48,55 @@ Columns = Mapping[str, frozenset[str]]
 """By view, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
 class NarrowViews:
-    """Which copies there are, and what columns they have."""
+    """The narrow copies in the memory of one instance; safe for many threads.
 
-    whole: Columns
-    """What the views have of which there are copies."""
-    copies: tuple[tuple[str, Columns], ...]
-    """Search path and columns of each copy, the cheapest first."""
+    Each copy is made when a statement may want it: to make all takes longer than most statements.
+    """
 
-    @classmethod
-    def create(cls, connection: DuckDBPyConnection) -> Self:
-        """Make the copies in the memory of an instance that has the file attached, and look at them."""
-        copies = []
-        for words in WIDTHS:
-            schema = "_".join(("only", *words))
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{schema}").fetchall()
-            connection.execute(narrow_sql(frozenset(words), schema)).fetchall()
-            copies.append((f"memory.{schema},{HOME}", _columns_in(connection, "memory", schema)))
-        names = {name for _, columns in copies for name in columns}
-        whole = _columns_in(connection, CATALOG, "main")
-        return cls({name: whole[name] for name in names & whole.keys()}, tuple(copies))
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        """Take a connection with the file attached, for nothing else."""
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._whole: Columns | None = None
+        self._copies: list[tuple[str, Columns]] = []
 
     def path_for(self, reads: Reads) -> str | None:
         """Return the search path that binds a statement to the narrowest copies it can do with, if any."""
-        if reads.is_whole or reads.ctes & self.whole.keys():
-            return None
-        asked = {name: self.whole[name] & reads.columns for name in reads.tables & self.whole.keys()}
-        for path, has in self.copies if asked else ():
-            if all(name in has and columns <= has[name] for name, columns in asked.items()):
-                return path
-        return None
-
-
-class Binder:
-    """Finds the views for a statement; safe for many threads."""
-
-    def __init__(self, create: Callable[[], NarrowViews] | None) -> None:
-        """`create` makes the copies, when they are first wanted; without it there are none."""
-        self._create = create
-        self._lock = threading.Lock()
-        self._views: NarrowViews | None = None
-
-    def path_for(self, reads: Reads) -> str | None:
-        """Return the search path to run a statement by; None: the one there is."""
-        if self._create is None:
+        if reads.is_whole:
             return None
         with self._lock:
-            if self._views is None:
-                self._views = self._create()
-        return self._views.path_for(reads)
+            if self._whole is None:
+                self._whole = self.whole()
+            asked = {name: self._whole[name] & reads.columns for name in reads.tables & self._whole.keys()}
+            if not asked or reads.ctes & self._whole.keys():
+                return None
+            for path, has in self.copies():
+                if all(name in has and columns <= has[name] for name, columns in asked.items()):
+                    return path
+        return None
+
+    def whole(self) -> Columns:
+        """Return what the views have of which there are copies."""
+        named = {found["name"].lower() for found in _NAMED.finditer(_text())}
+        columns = _columns_in(self._connection, CATALOG, "main")
+        return {name: columns[name] for name in columns if f"main.{name}" in named}
+
+    def copies(self) -> Iterator[tuple[str, Columns]]:
+        """Yield search path and columns of each copy, the cheapest first, and make those not there yet."""
+        for at, words in enumerate(WIDTHS):
+            if at == len(self._copies):
+                schema = "_".join(("only", *words))
+                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{schema}").fetchall()
+                self._connection.execute(narrow_sql(frozenset(words), schema)).fetchall()
+                columns = _columns_in(self._connection, "memory", schema)
+                self._copies.append((f"memory.{schema},{HOME}", columns))
+            yield self._copies[at]
 
 
 def narrow_sql(words: frozenset[str], schema: str) -> str:
     """Return the text that makes the copies with only what the words name, in memory."""
-    folder = resources.files(__package__).joinpath("views")
-    text = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _FILES)
-    statements = [kept for one in text.split(";\n") if (kept := _without_others(one, words))]
+    statements = [kept for one in _text().split(";\n") if (kept := _without_others(one, words))]
     for word, (view, stand_in) in _STAND_INS.items():
         if word not in words:
             statements = [re.sub(rf"(FROM|JOIN) {view} ", rf"\1 {stand_in} ", one) for one in statements]
@@ -118,6 +109,11 @@ def narrow_sql(words: frozenset[str], schema: str) -> str:
     return ";\n".join(_OTHER.sub(home_of, one) for one in statements).replace(
         "CREATE VIEW", "CREATE OR REPLACE VIEW"
     )
+
+
+def _text() -> str:
+    folder = resources.files(__package__).joinpath("views")
+    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _FILES)
 
 
 def _without_others(statement: str, words: frozenset[str]) -> str:

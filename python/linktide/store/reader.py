@@ -20,7 +20,7 @@ from linktide.setting import size_text
 from linktide.store.database import HOME
 from linktide.store.failure import StoreFailedError
 from linktide.store.gate import Gate, Role, first_line
-from linktide.store.narrow import Binder, NarrowViews
+from linktide.store.narrow import NarrowViews
 from linktide.store.query_guard import Guard, Shared, Watch
 
 if TYPE_CHECKING:
@@ -105,10 +105,10 @@ class ReaderPool:
         release: Callable[[DuckDBPyConnection], None],
         monotonic: Callable[[], float] = time.monotonic,
         gate: Gate | None = None,
-        narrow: Callable[[], NarrowViews] | None = None,
+        narrow: NarrowViews | None = None,
         shared: Shared | None = None,
     ) -> None:
-        """`narrow` makes narrow copies of the views, if there can be any; called once, when first wanted.
+        """`narrow` has narrow copies of the views, if there can be any.
 
         `shared` is what the readers share with a writer, if there is one.
         """
@@ -118,7 +118,7 @@ class ReaderPool:
         self._monotonic = monotonic
         self._is_closed = False
         self.gate = gate or Gate()
-        self._binder = Binder(narrow)
+        self._narrow = narrow
         self._watch = Watch(shared)
         self._free: queue.LifoQueue[DuckDBPyConnection | None] = queue.LifoQueue()
         """Readers; None once the pool is closed."""
@@ -136,7 +136,7 @@ class ReaderPool:
             settings,
             database.release,
             gate=Gate(own=database.own.names),
-            narrow=partial(NarrowViews.create, database.cursor()),
+            narrow=NarrowViews(database.cursor()),
             shared=Shared(partial(_allocated, database.cursor()), database.memory_limit_bytes()),
         )
 
@@ -198,7 +198,7 @@ class ReaderPool:
 
     def _bound(self, cursor: DuckDBPyConnection, reads: Reads, run: Callable[[], pa.Table]) -> pa.Table:
         """Run with the names bound to the narrowest views that will do."""
-        path = self._binder.path_for(reads)
+        path = None if self._narrow is None else self._narrow.path_for(reads)
         if path is not None:
             _control(cursor, f"SET search_path = '{path}'")
             try:
