@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from new_file import begin_file
 from open_service import found_link, wait_until
 
 from linktide.config import Config
@@ -26,6 +27,7 @@ def serving(folder: Path, **settings: object) -> Iterator[Service]:
     """Run a service with HTTP and SQL on ports of their own, which holds LINKS links."""
     told = {"http_port": 0, "sql_enabled": True, "sql_port": 0, **settings}
     config = Config(database=folder / "links.duckdb", batch_max_seconds=0.01, **told)  # type: ignore[arg-type]  # by name
+    begin_file(config.database)
     service = Service(config, sources=())
     thread = threading.Thread(target=service.run)
     thread.start()

@@ -81,6 +81,7 @@ def wait_until(is_so: Callable[[], bool], failures: Sequence[BaseException]) -> 
     deadline = time.monotonic() + 60
     while not is_so() and not failures:
         assert time.monotonic() < deadline
+        time.sleep(0.01)
     if failures:
         raise failures[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -14,13 +14,12 @@ from new_file import begin_file
 
 from linktide import configured, normalize_urls, service
 from linktide.config import load
-from linktide.index import URL_POLICY_VERSION, Decoder
+from linktide.index import Decoder
 from linktide.restore import index_options, restore_index
 from linktide.snapshot import KeptSnapshot, facts_of, snapshot_path
 from linktide.sources.memory import MemorySource, chunk_lines
 from linktide.sources.source import Partition
 from linktide.store.database import Database, PinVersions, StoreSettings
-from linktide.suffixes import read_suffix_list
 from oracle.compare import query_of
 from oracle.corpora import Identity
 
@@ -44,12 +43,6 @@ REASONS = {
     "INVALID": "URL_INVALID",
 }
 """Dead-letter reason of a normaliser's reason."""
-
-
-@cache
-def _own_pins() -> PinVersions:
-    suffixes = read_suffix_list(None)
-    return PinVersions(URL_POLICY_VERSION, suffixes.version, suffixes.text)
 
 
 @dataclass(frozen=True)
@@ -79,7 +72,7 @@ def run(
         flags.setdefault("catch_up_max_events", settings["batch_max_events"])
     config = load(flags=flags, environ={}, folder=path.parent)
     if config.public_suffix_list is None:
-        begin_file(path, _own_pins())
+        begin_file(path)
     kept: list[LinkIndex] = []
 
     def keep(database: Database, options: IndexOptions, snapshot: KeptSnapshot | None = None) -> LinkIndex:

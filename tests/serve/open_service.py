@@ -8,6 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from new_file import begin_file
+
 from linktide.config import Config
 from linktide.service import Service
 
@@ -20,6 +22,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not is_so():
         assert time.monotonic() < deadline
+        time.sleep(0.002)  # for the threads that are waited for: who asks without a pause takes the GIL
 
 
 def found_link(
@@ -45,6 +48,7 @@ def running(
     # Most tests ask for no SQL endpoint.
     told = {"sql_enabled": False, "batch_max_seconds": 0.01, **settings}
     config = Config(database=folder / "links.duckdb", **told)  # type: ignore[arg-type]  # named by the caller
+    begin_file(config.database)
     service = Service(config, sources=(), has_http=False, at_fail_point=at_fail_point)
     failures: list[BaseException] = []
 

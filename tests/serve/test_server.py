@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pyarrow as pa
 import pytest
+from open_service import wait_until
 from scripted_service import ScriptedService, Stored, nothing
 
 from linktide import remote
@@ -35,7 +36,7 @@ from linktide.serve.service_file import (
 from linktide.sources.source import Chunk, Codec, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FACTS = ServiceFacts(7, "127.0.0.1", 8640, "2026-11-20T12:00:00+00:00", "0.1.0")
@@ -199,12 +200,6 @@ def test_a_query_hears_that_its_client_hung_up(tmp_path: Path) -> None:
         service.before = nothing
         url = f"http://127.0.0.1:{server.port}/api/v1/query"
         assert httpx.post(url, json={"sql": "SELECT 1"}).status_code == 200
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline
 
 
 def test_the_commands_speak_to_the_server(tmp_path: Path) -> None:

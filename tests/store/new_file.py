@@ -11,15 +11,24 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from linktide.index import URL_POLICY_VERSION
 from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.suffixes import read_suffix_list
 
 MADE_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def begin_file(path: Path, versions: PinVersions) -> None:
-    """Put a new file with these pins at a path that has none."""
+@cache
+def own_pins() -> PinVersions:
+    """Return the pins that a service without settings of its own makes a file with."""
+    suffixes = read_suffix_list(None)
+    return PinVersions(URL_POLICY_VERSION, suffixes.version, suffixes.text)
+
+
+def begin_file(path: Path, versions: PinVersions | None = None) -> None:
+    """Put a new file with these pins, or those of a service, at a path that has none."""
     if not path.exists():
-        path.write_bytes(_made(versions))
+        path.write_bytes(_made(versions or own_pins()))
 
 
 @cache
