@@ -185,9 +185,7 @@ impl Index {
         let is_wanted =
             |page: u32| wanted.get(page as usize / 64).is_some_and(|word| word >> (page % 64) & 1 == 1);
         let mut pairs = PairCounts::new();
-        for link in
-            self.links.iter().filter(|link| is_wanted(link.ends.target_page) && link.is_live_backlink())
-        {
+        for link in self.links.links_to(is_wanted).filter(Link::is_live_backlink) {
             let domain_of = |page: u32| self.pages.get(page).map(|page| page.domain);
             let ends = domain_of(link.ends.source_page).zip(domain_of(link.ends.target_page));
             let Some((source, target)) = ends else { continue };

@@ -128,6 +128,12 @@ impl Packed {
         (OPEN.of(self.seen()) != 0).then(|| u32::from_le_bytes(self.part(8)) as usize)
     }
 
+    /// The page linked to, unless it is open.
+    #[inline]
+    pub(super) fn target_page(&self) -> u32 {
+        u32::from_le_bytes(self.part(8))
+    }
+
     /// The place takes the room of the target page; closing the link packs it anew.
     pub(super) fn open_at(&mut self, place: u32) {
         self.put(8, place.to_le_bytes());

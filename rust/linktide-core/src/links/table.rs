@@ -305,6 +305,14 @@ impl LinkTable {
         })
     }
 
+    /// All links to some pages, in order of their index. Of the others no more than that is read.
+    pub(crate) fn links_to(&self, is_wanted: impl Fn(u32) -> bool) -> impl Iterator<Item = Link> {
+        (0u32..).zip(self.packed.iter()).filter_map(move |(index, packed)| match packed.place() {
+            None if !is_wanted(packed.target_page()) => None,
+            _ => self.get(index).filter(|link| is_wanted(link.ends.target_page)),
+        })
+    }
+
     /// All links known to leave a page, newest first.
     pub fn links_of(&self, page: u32) -> impl Iterator<Item = u32> {
         self.sources.links_of(page)
