@@ -127,6 +127,8 @@ def _row_of(turn: Mapping[str, Any]) -> Row:
 
 def past_days(turns: pa.Table) -> dict[str, set[int]]:
     """Return by domain the days since 1970 of turns that are no news."""
+    if pc.all(turns["is_recent"]).as_py() is not False:
+        return {}
     old = turns.filter(pc.and_(pc.invert(turns["is_recent"]), pc.not_equal(turns["change"], "unfollowed")))
     day = pc.divide(old["changed_at"].cast(pa.int64()), DAY_HOURS * HOUR_US)
     pairs = pa.table({"name": old["domain_name"], "day": day})

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, Final
 
 from linktide.alerts.rule import Finding, PromCase, Row, Rule, Severity
-from linktide.alerts.velocity import DAY_HOURS, GAINED
+from linktide.alerts.velocity import DAY_HOURS, GAINED, LOST
 
 if TYPE_CHECKING:
     from linktide.alerts.facts import DomainFacts
@@ -64,16 +64,26 @@ def _told(word: str, pace: Pace) -> Finding:
     )
 
 
+def _spike(
+    word: str, facts: DomainFacts, columns: tuple[int, ...], floor: int = SPIKE_FLOOR
+) -> Finding | None:
+    # Most domains are below the floor, and what is usual takes longer to find than the last day.
+    if facts.hours.last(DAY_HOURS, facts.now, columns) < floor:
+        return None
+    pace = facts.hours.pace(facts.now, columns)
+    return _told(word, pace) if is_spike(pace, floor) else None
+
+
 def _loss_spike(facts: DomainFacts) -> Finding | None:
-    return _told("lost", facts.lost) if is_spike(facts.lost) else None
+    return _spike("lost", facts, LOST)
 
 
 def _gain_spike(facts: DomainFacts) -> Finding | None:
-    return _told("gained", facts.gained) if is_spike(facts.gained) else None
+    return _spike("gained", facts, GAINED)
 
 
 def _surge(facts: DomainFacts) -> Finding | None:
-    return _told("gained", facts.gained) if is_spike(facts.gained, SURGE_FLOOR) else None
+    return _spike("gained", facts, GAINED, SURGE_FLOOR)
 
 
 def _drop(facts: DomainFacts) -> Finding | None:

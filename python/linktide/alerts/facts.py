@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from linktide.alerts.velocity import DAY_HOURS, GAINED, LOST, DomainHours, Pace
+from linktide.alerts.velocity import DAY_HOURS, GAINED, DomainHours, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +31,6 @@ class DomainFacts:
     def gained(self) -> Pace:
         """Links that began."""
         return self.hours.pace(self.now, GAINED)
-
-    @property
-    def lost(self) -> Pace:
-        """Links that ended."""
-        return self.hours.pace(self.now, LOST)
 
     def score(self) -> float | None:
         """Return the newest authority; None if none is shown."""
