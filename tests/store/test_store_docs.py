@@ -75,6 +75,7 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
     called = {
         "backlink_gap": "('a.com', ['b.com'], 1)",
         "backlinks_asof": "('2026-01-01')",
+        "backlinks_diff": "('a.com', '2026-01-01', '2026-01-02')",
         "backlinks_to": "('a.com', grouping := 'similar')",
         "broken_link_opportunities": "('a.com')",
         "competitors": "('a.com')",

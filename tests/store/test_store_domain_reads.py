@@ -80,6 +80,8 @@ def scanned(store: Store, query: str) -> dict[str, int]:
         ("SELECT count(source_url), count(last_seen) FROM links_of('d7.com')", {"links", "link_changes"}),
         ("SELECT sum(backlinks) FROM refdomains WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
         ("SELECT count(DISTINCT link_id) FROM link_lives WHERE target_domain = 'd7.com'", {"links", "life_changes"}),
+        ("SELECT count(*) FROM backlinks_diff('d7.com', now() - INTERVAL 30 DAY, now() + INTERVAL 1 DAY) WHERE change = 'new'",
+         {"links", "life_changes"}),
         ("SELECT sum(new_links) FROM link_velocity WHERE target_domain = 'd7.com'", {"velocity_delta"}),
     ],
 )  # fmt: skip

@@ -37,6 +37,7 @@ MACROS = (
     "explain_authority",
     "what_if",
     "backlinks_asof",
+    "backlinks_diff",
     "backlinks_to",
     "reclaim",
     "broken_link_opportunities",

@@ -1,0 +1,78 @@
+"""Macros that ask of a time, or of two, beside brute force over the events until then."""
+
+# ruff: noqa: S608 - statements of the test's own
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from oracle.diffs import backlinks_diff
+from oracle.events import SUSPECT_WINDOW_US
+from oracle.histories import BASE_US
+from oracle.model import derive_as_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from oracle.compare import Query
+    from oracle.page_events import AnyEvent
+
+_DIFF = (
+    "SELECT change, epoch_us(changed_at), source_url, target_url, source_domain, target_domain, anchor, rel,"
+    " is_dofollow, old_value, new_value, lost_reason"
+    " FROM backlinks_diff('{}', make_timestamptz({}), make_timestamptz({}))"
+)
+
+
+def check_as_of(query: Query, events: Sequence[AnyEvent], chance: Random) -> None:
+    """What was live at an instant is what the events until then say; nothing is told of the future."""
+    for asked in asked_times(events, chance):
+        state = derive_as_of(events, asked)
+        live = {pair for pair, link in state.links.items() if link.is_live and not link.is_internal}
+        shown = query(f"SELECT source_url, target_url FROM backlinks_asof(make_timestamptz({asked}))")
+        assert sorted(shown) == sorted(live)
+    # Of no link at all DuckDB need not look at the time.
+    names = query("SELECT target_domain FROM link_lives WHERE NOT is_internal LIMIT 1")
+    if names:
+        later = max(event.observed_at for event in events) + 1
+        with pytest.raises(duckdb.InvalidInputException, match="is after the newest event"):
+            query(f"FROM backlinks_asof(make_timestamptz({later}))")
+        with pytest.raises(duckdb.InvalidInputException, match="is after the newest event"):
+            query(_DIFF.format(names[0][0], BASE_US, later))
+
+
+def check_diffs(query: Query, events: Sequence[AnyEvent], chance: Random) -> None:
+    """What is otherwise between two instants is what the two states say, and adds up with what was live."""
+    times = sorted(asked_times(events, chance))
+    names = sorted(row[0] for row in query("SELECT DISTINCT target_domain FROM links"))
+    for from_at, to_at in [*zip(times, times[1:], strict=False), *zip(times[:1], times[:1], strict=True)]:
+        before, after = derive_as_of(events, from_at), derive_as_of(events, to_at)
+        for name in names:
+            shown = query(_DIFF.format(name, from_at, to_at))
+            assert sorted(shown, key=repr) == sorted(backlinks_diff(before, after, name), key=repr)
+            gained = {row[2:4] for row in shown if row[0] in {"new", "restored"}}
+            lost = {row[2:4] for row in shown if row[0] == "lost"}
+            assert live_at(query, name, to_at) == (live_at(query, name, from_at) - lost) | gained
+
+
+def live_at(query: Query, name: str, at_us: int) -> set[tuple[str, ...]]:
+    return set(
+        query(
+            f"SELECT source_url, target_url FROM backlinks_asof(make_timestamptz({at_us}))"
+            f" WHERE target_domain = '{name}'"
+        )
+    )
+
+
+def asked_times(events: Sequence[AnyEvent], chance: Random) -> list[int]:
+    """Draw instants at which something happens, just before, or when a suspicion is confirmed."""
+    times = sorted({event.observed_at for event in events})
+    drawn = [
+        max(time + chance.choice((0, 0, -1, SUSPECT_WINDOW_US)), BASE_US)
+        for time in chance.sample(times, min(3, len(times)))
+    ]
+    return [time for time in drawn if time <= times[-1]]
