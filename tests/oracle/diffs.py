@@ -43,15 +43,14 @@ def _otherwise(old: Link, new: Link) -> Iterator[Row]:
         if before and before[-1].value != now[-1].value:
             name = name_of(before[-1], now[-1])
             assert name is not None
-            yield _row(name, now[-1].observed_at, new, before[-1].value, now[-1].value)
+            yield _row(name, now[-1].observed_at, new, (before[-1].value, now[-1].value))
 
 
 def _row(
     change: str,
     changed_at: int | None,
     link: Link,
-    old_value: str | None = None,
-    new_value: str | None = None,
+    told: tuple[str | None, str | None] = (None, None),
     lost_reason: str | None = None,
 ) -> Row:
     rel = link.values.get("rel")
@@ -65,7 +64,6 @@ def _row(
         link.values.get("anchor"),
         rel,
         is_followed(rel),
-        old_value,
-        new_value,
+        *told,
         lost_reason,
     )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -49,7 +50,7 @@ def check_diffs(query: Query, events: Sequence[AnyEvent], chance: Random) -> Non
     """What is otherwise between two instants is what the two states say, and adds up with what was live."""
     times = sorted(asked_times(events, chance))
     names = sorted(row[0] for row in query("SELECT DISTINCT target_domain FROM links"))
-    for from_at, to_at in [*zip(times, times[1:], strict=False), *zip(times[:1], times[:1], strict=True)]:
+    for from_at, to_at in [*pairwise(times), *zip(times[:1], times[:1], strict=True)]:
         before, after = derive_as_of(events, from_at), derive_as_of(events, to_at)
         for name in names:
             shown = query(_DIFF.format(name, from_at, to_at))
