@@ -14,12 +14,14 @@ from oracle.diffs import backlinks_diff
 from oracle.events import SUSPECT_WINDOW_US
 from oracle.histories import BASE_US
 from oracle.model import derive_as_of
+from oracle.survival import curve, followed_lives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
     from oracle.compare import Query
+    from oracle.model import Life, State
     from oracle.page_events import AnyEvent
 
 _DIFF = (
@@ -77,3 +79,29 @@ def asked_times(events: Sequence[AnyEvent], chance: Random) -> list[int]:
         for time in chance.sample(times, min(3, len(times)))
     ]
     return [time for time in drawn if time <= times[-1]]
+
+
+def check_survival(query: Query, state: State, chance: Random) -> None:
+    """The curves of each domain are those of its lives, whenever observation began."""
+    names = sorted({link.target_domain for link in state.links.values()})
+    for name in names:
+        since = chance.choice((None, *(life.started_at for life in lives_of(state, name))))
+        groups = followed_lives(state, name, since)
+        named = "" if since is None else f", observed_since := make_timestamptz({since})"
+        found = query(
+            "SELECT grouping, link_group, CAST(round(age_days * 86400000000) AS BIGINT), at_risk, lost,"
+            f" survival FROM link_survival('{name}'{named})"
+        )
+        wanted = [
+            (*group, step.age, step.at_risk, step.lost, step.survival)
+            for group, lives in groups.items()
+            for step in curve(lives)
+        ]
+        assert sorted(row[:5] for row in found) == sorted(row[:5] for row in wanted)
+        assert {row[:3]: row[5] for row in found} == {
+            row[:3]: None if row[5] is None else pytest.approx(float(row[5]), abs=1e-9) for row in wanted
+        }
+
+
+def lives_of(state: State, name: str) -> list[Life]:
+    return [life for link in state.links.values() if link.target_domain == name for life in link.lives]

@@ -25,7 +25,7 @@ def sections() -> dict[str, str]:
 def table_of(text: str) -> Columns:
     """Return (column, type) of every row of the section's table."""
     found = []
-    for names, kind in re.findall(r"^\| ([a-z_, ]+) \| ([A-Z]+(?:\[\])?) \|", text, flags=re.MULTILINE):
+    for names, kind in re.findall(r"^\| ([a-z0-9_, ]+) \| ([A-Z]+(?:\[\])?) \|", text, flags=re.MULTILINE):
         found += [(name.strip(), TYPES.get(kind, kind)) for name in names.split(",")]
     return found
 
@@ -81,8 +81,12 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
         "competitors": "('a.com')",
         "explain_authority": "('a.com', now(), now())",
         "link_intersect": "(['a.com'], 1)",
+        "link_half_life": "('a.com')",
+        "link_outlook": "('a.com')",
+        "link_survival": "('a.com')",
         "links_of": "('a.com')",
         "reclaim": "('a.com')",
+        "value_at_risk": "('a.com')",
         "what_if": "('a.com', ['b.com'], [])",
     }
     relation = store.database.connection.sql(f"FROM {view}{called.get(view, '')}")
