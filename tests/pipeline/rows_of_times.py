@@ -11,9 +11,11 @@ import duckdb
 import pytest
 
 from oracle.diffs import backlinks_diff
-from oracle.events import SUSPECT_WINDOW_US
+from oracle.events import DAY_US, SUSPECT_WINDOW_US
 from oracle.histories import BASE_US
 from oracle.model import derive_as_of
+from oracle.profile_views import backlink_profiles
+from oracle.shown import Settings
 from oracle.survival import curve, followed_lives
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from oracle.compare import Query
-    from oracle.model import Life, State
+    from oracle.model import Life, Link, State
     from oracle.page_events import AnyEvent
 
 _DIFF = (
@@ -103,5 +105,37 @@ def check_survival(query: Query, state: State, chance: Random) -> None:
         }
 
 
+def is_to(link: Link, name: str) -> bool:
+    return link.target_domain == name and not link.is_internal
+
+
 def lives_of(state: State, name: str) -> list[Life]:
     return [life for link in state.links.values() if link.target_domain == name for life in link.lives]
+
+
+def check_compare(query: Query, events: Sequence[AnyEvent], chance: Random) -> None:
+    """Domains side by side at an instant have what the events until then give them."""
+    for asked in asked_times(events, chance):
+        state = derive_as_of(events, asked)
+        wanted = {row[0]: (*row[1:3], row[7], *row[4:6]) for row in backlink_profiles(state, Settings())}
+        names = sorted({link.target_domain for link in state.links.values()})
+        rows = query(
+            "SELECT domain_name, backlinks, dofollow_backlinks, refdomains, gained_30d, lost_30d,"
+            " epoch_us(at_time)"
+            f" FROM compare([{', '.join(map(repr, names))}]::VARCHAR[], at_time := make_timestamptz({asked}))"
+        )
+        assert [row[0] for row in sorted(rows)] == names
+        for name, links, followed, refdomains, gained, lost, at in rows:
+            assert at == asked
+            profile = wanted.get(name)
+            known = [
+                link for link in state.links.values() if link.target_domain == name and not link.is_internal
+            ]
+            lives = [life for link in known for life in link.lives]
+            if not lives:
+                assert (links, gained) == (None, None)
+                continue
+            assert (links, followed, refdomains) == ((0, 0, 0) if profile is None else profile[:3])
+            month = asked - 30 * DAY_US
+            assert gained == sum(life.started_at > month for life in lives)
+            assert lost == sum(life.confirmed_at is not None and life.confirmed_at > month for life in lives)

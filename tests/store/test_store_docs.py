@@ -78,6 +78,7 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
         "backlinks_diff": "('a.com', '2026-01-01', '2026-01-02')",
         "backlinks_to": "('a.com', grouping := 'similar')",
         "broken_link_opportunities": "('a.com')",
+        "compare": "(['a.com'])",
         "competitors": "('a.com')",
         "diversification": "('a.com')",
         "explain_authority": "('a.com', now(), now())",

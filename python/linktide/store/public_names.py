@@ -54,5 +54,6 @@ MACROS = (
     "link_intersect",
     "backlink_gap",
     "competitors",
+    "compare",
 )
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
