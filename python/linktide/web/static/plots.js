@@ -49,14 +49,16 @@
       cursor: isSpark ? { show: false } : { points: { size: 7 }, drag: { x: true, y: false } },
       legend: { show: !isSpark },
       scales: {
-        x: { time: !isSpark, ...(hasBars ? { range: (_, low, high) => [low - beside, high + beside] } : {}) },
+        x: { time: !isSpark && !told.is_number, ...(hasBars ? { range: (_, low, high) => [low - beside, high + beside] } : {}) },
         y: { range: (_, low, high) => around(told, low, high) },
       },
       axes: isSpark
         ? [{ show: false }, { show: false }]
-        : [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((at) => dated(at, step)) }, { ...axis, size: 52, values: (_, ticks) => ticks.map(written) }],
+        : [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((at) => (told.is_number ? written(at) : dated(at, step))) }, { ...axis, size: 52, values: (_, ticks) => ticks.map(written) }],
       series: [
-        { label: "Time", value: (_, seconds) => (seconds == null ? "–" : new Date(seconds * 1000).toISOString().slice(0, told.has_time ? 16 : 10).replace("T", " ")) },
+        told.is_number
+          ? { label: told.x_label, value: (_, value) => written(value) }
+          : { label: "Time", value: (_, seconds) => (seconds == null ? "–" : new Date(seconds * 1000).toISOString().slice(0, told.has_time ? 16 : 10).replace("T", " ")) },
         ...told.series.map(series),
       ],
       bands: bands.length === 2 ? [{ series: bands, fill: style("muted-faint") }] : [],
