@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_runs import ran
+from hostile_links import ATTACKS, MARKUP, TARGET, hostile_events
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from told_days import OWN, QUIET, START, link, take
 
-from alerts.told_days import OWN, QUIET, START, link, take
 from linktide.errors import ExitCode
 from linktide.report_text import code
 from oracle.events import is_followed
 from pipeline import whole
-from serve.hostile_links import ATTACKS, MARKUP, TARGET, hostile_events
 
 if TYPE_CHECKING:
     from pathlib import Path

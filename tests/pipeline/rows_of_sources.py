@@ -45,7 +45,7 @@ def chapman(links_a: int, links_b: int, both: int) -> tuple[float, float, float]
     unseen = estimate - seen
     if unseen <= 0:
         return estimate, seen, seen
-    variance = (links_a + 1) * (links_b + 1) * (links_a - both) * (links_b - both)
+    variance = 1.0 * (links_a + 1) * (links_b + 1) * (links_a - both) * (links_b - both)
     variance /= (both + 1) ** 2 * (both + 2)
     factor = math.exp(1.959963984540054 * math.sqrt(math.log1p(variance / unseen**2)))
     return estimate, seen + unseen / factor, seen + unseen * factor
