@@ -71,8 +71,9 @@ def _survival_plot(rows: Sequence[Row]) -> Plot | None:
         "x": [0.0, *(row["age_days"] for row in rows)],
         "x_label": "Age in days",
         "is_number": True,
+        "has_zero": True,
         "series": [
-            {"label": label, "kind": kind, "tone": tone, "values": percents(key)}
+            {"label": label, "kind": kind, "tone": tone, "is_stepped": True, "values": percents(key)}
             for label, kind, tone, key in series
         ],
     }

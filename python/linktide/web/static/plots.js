@@ -19,7 +19,7 @@
       case "bars":
         return { ...base, width: 0, fill: colour, paths: uPlot.paths.bars({ size: [0.75, 28], radius: 0.15 }) };
       case "band":
-        return { ...base, width: 1, dash: [4, 3] };
+        return { ...base, width: 1, dash: [4, 3], ...(told.is_stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}) };
       case "step":
         return { ...base, paths: uPlot.paths.stepped({ align: 1 }) };
       case "area":
@@ -68,7 +68,7 @@
   // Zero is in sight where bars stand on it or an area is filled down to it.
   function around(told, low, high) {
     if (low == null) return [0, 1];
-    const stands = told.series.some((one) => one.kind === "bars" || one.kind === "area");
+    const stands = told.has_zero || told.series.some((one) => one.kind === "bars" || one.kind === "area");
     const least = stands ? Math.min(0, low) : low;
     const most = stands ? Math.max(0, high) : high;
     const room = (most - least || 1) * 0.08;
