@@ -11,26 +11,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle.compare import assert_same
-from oracle.events import SUSPECT_WINDOW_US
-from oracle.histories import BASE_US, PAGES
-from oracle.model import derive, derive_as_of
+from oracle.histories import PAGES
+from oracle.model import derive
 from pipeline import whole
 from pipeline.arrivals import SPELLINGS, arrivals, side_by_side
+from pipeline.rows_of_sources import check_agreement
+from pipeline.rows_of_times import check_as_of, check_compare, check_diffs, check_survival
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from random import Random
-
     from linktide.index import LinkIndex
-    from oracle.compare import Query
     from oracle.model import State
-    from oracle.page_events import AnyEvent
 
 SETS = int(os.environ.get("LINKTIDE_HISTORIES", "50"))
 """Each holds about three histories."""
@@ -47,22 +42,6 @@ def check_numbers(index: LinkIndex, state: State) -> None:
     assert {name: found and found.live_links for name, found in zip(names, counted, strict=True)} == {
         name: backlinks[name] for name in names
     }
-
-
-def check_as_of(query: Query, events: Sequence[AnyEvent], chance: Random) -> None:
-    """What was live at an instant is what the events until then say; nothing is told of the future."""
-    times = sorted({event.observed_at for event in events})
-    for time in chance.sample(times, min(3, len(times))):
-        asked = max(time + chance.choice((0, 0, -1, SUSPECT_WINDOW_US)), BASE_US)
-        if asked <= times[-1]:
-            state = derive_as_of(events, asked)
-            live = {pair for pair, link in state.links.items() if link.is_live and not link.is_internal}
-            shown = query(f"SELECT source_url, target_url FROM backlinks_asof(make_timestamptz({asked}))")  # noqa: S608
-            assert sorted(shown) == sorted(live)
-    # Of no link at all DuckDB need not look at the time.
-    if query("SELECT 1 FROM link_lives WHERE NOT is_internal LIMIT 1"):
-        with pytest.raises(duckdb.InvalidInputException, match="is after the newest event"):
-            query(f"FROM backlinks_asof(make_timestamptz({times[-1] + 1}))")
 
 
 @pytest.mark.timeout(max(600, 30 * SETS))
@@ -83,7 +62,12 @@ def test_every_view_equals_the_brute_force(data: st.DataObject) -> None:
         with whole.opened(path) as stopped:
             assert_same(stopped.query, state)
             check_numbers(stopped.index, state)
-            check_as_of(stopped.query, arrival.events, data.draw(st.randoms(use_true_random=False)))
+            chance = data.draw(st.randoms(use_true_random=False))
+            check_as_of(stopped.query, arrival.events, chance)
+            check_diffs(stopped.query, arrival.events, chance)
+            check_compare(stopped.query, arrival.events, chance)
+            check_survival(stopped.query, state, chance)
+            check_agreement(stopped.query, state, arrival.events)
 
 
 def test_spellings_are_one_url() -> None:

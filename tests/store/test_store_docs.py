@@ -25,7 +25,7 @@ def sections() -> dict[str, str]:
 def table_of(text: str) -> Columns:
     """Return (column, type) of every row of the section's table."""
     found = []
-    for names, kind in re.findall(r"^\| ([a-z_, ]+) \| ([A-Z]+(?:\[\])?) \|", text, flags=re.MULTILINE):
+    for names, kind in re.findall(r"^\| ([a-z0-9_, ]+) \| ([A-Z]+(?:\[\])?) \|", text, flags=re.MULTILINE):
         found += [(name.strip(), TYPES.get(kind, kind)) for name in names.split(",")]
     return found
 
@@ -75,13 +75,32 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
     called = {
         "backlink_gap": "('a.com', ['b.com'], 1)",
         "backlinks_asof": "('2026-01-01')",
+        "backlinks_diff": "('a.com', '2026-01-01', '2026-01-02')",
         "backlinks_to": "('a.com', grouping := 'similar')",
+        "best_by_links": "('a.com')",
+        "best_by_new_links_30d": "('a.com')",
         "broken_link_opportunities": "('a.com')",
+        "compare": "(['a.com'])",
         "competitors": "('a.com')",
+        "discovery": "('a.com')",
+        "diversification": "('a.com')",
         "explain_authority": "('a.com', now(), now())",
+        "first_crawls": "('a.com')",
+        "link_half_life": "('a.com')",
         "link_intersect": "(['a.com'], 1)",
+        "link_magnets": "('a.com')",
+        "link_origins": "('a.com')",
+        "link_outlook": "('a.com')",
+        "link_survival": "('a.com')",
+        "links_by_visits": "('a.com')",
         "links_of": "('a.com')",
+        "partners": "('a.com')",
+        "reciprocal_links": "('a.com')",
         "reclaim": "('a.com')",
+        "referral_coverage": "('a.com')",
+        "source_agreement": "('a.com')",
+        "value_at_risk": "('a.com')",
+        "visits_by_link_age": "('a.com')",
         "what_if": "('a.com', ['b.com'], [])",
     }
     relation = store.database.connection.sql(f"FROM {view}{called.get(view, '')}")

@@ -47,6 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         for table, select in _FILL.items():
             chosen = "FROM w" if table == "links" else select
             store.all(f'INSERT INTO internal."{parts.hot(table)}" BY NAME {chosen}')
+        store.all("UPDATE internal.writer SET clock = now() + INTERVAL 1 HOUR")
         parts.reload()
         Folder(store.database, FoldRule(slice_rows=400_000)).fold_all()
         store.all("CHECKPOINT")
@@ -80,6 +81,17 @@ def scanned(store: Store, query: str) -> dict[str, int]:
         ("SELECT count(source_url), count(last_seen) FROM links_of('d7.com')", {"links", "link_changes"}),
         ("SELECT sum(backlinks) FROM refdomains WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
         ("SELECT count(DISTINCT link_id) FROM link_lives WHERE target_domain = 'd7.com'", {"links", "life_changes"}),
+        ("SELECT count(*) FROM backlinks_diff('d7.com', now() - INTERVAL 30 DAY, now()) WHERE change = 'new'",
+         {"links", "life_changes"}),
+        ("SELECT count(*) FROM link_outlook('d7.com')", {"links", "life_changes"}),
+        ("SELECT lives - lost FROM link_half_life('d7.com') WHERE link_group = 'all'", {"links", "life_changes"}),
+        ("SELECT 120 + count(*) FROM source_agreement('d7.com')", {"links", "link_changes"}),
+        ("SELECT count(*) FROM links_by_visits('d7.com')", {"links", "link_changes"}),
+        ("SELECT total FROM diversification('d7.com') WHERE dimension = 'links'", {"links", "link_changes"}),
+        ("SELECT backlinks FROM compare(['d7.com'])", {"links", "life_changes"}),
+        ("SELECT sum(backlinks) FROM best_by_links('d7.com')", {"links", "link_changes", "life_changes"}),
+        ("SELECT count(*) FROM discovery('d7.com')", {"links", "link_changes", "life_changes"}),
+        ("SELECT sum(backlinks) FROM link_origins('d7.com') WHERE dimension = 'tld'", {"links", "link_changes"}),
         ("SELECT sum(new_links) FROM link_velocity WHERE target_domain = 'd7.com'", {"velocity_delta"}),
     ],
 )  # fmt: skip

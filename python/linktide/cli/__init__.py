@@ -22,6 +22,7 @@ from linktide.cli.produce import produce
 from linktide.cli.query import query
 from linktide.cli.recovery import backup, migrate, rebuild, replay, restore
 from linktide.cli.rekey import rekey
+from linktide.cli.report import report
 from linktide.cli.run import run
 from linktide.cli.sql_user import sql_user
 from linktide.cli.status import status
@@ -36,6 +37,7 @@ _NO_MEMORY = (
     "and catch_up_max_events. What is stored is sound."
 )
 _PAIRS = {
+    "query": ("report", "Run one SQL statement; make a page about a domain."),
     "top": ("digest", "Watch tracked domains live; tell what happened to them."),
     "load": ("unload", "Load CSV or Parquet as a table of your own; drop it."),
     "backup": ("restore", "Copy the database while the service writes; put it back."),
@@ -132,6 +134,7 @@ def _version() -> str:
         import_files,
         produce,
         query,
+        report,
         digest,
         load,
         unload,

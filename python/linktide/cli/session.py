@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -15,7 +16,7 @@ from linktide.errors import ConfigError
 from linktide.remote import RunningService, find_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -47,6 +48,13 @@ def query(config: Config, sql: str, max_rows: int | None = None) -> pa.Table:
     """Run one statement: by the running service if there is one, else on the stopped file."""
     with import_module("linktide.connection").connect_configured(config) as connection:
         return connection.sql(sql, max_rows=max_rows).arrow()
+
+
+@contextmanager
+def asking(config: Config) -> Iterator[Callable[[str], pa.Table]]:
+    """Open what `query` asks once, for many statements."""
+    with import_module("linktide.connection").connect_configured(config) as connection:
+        yield lambda sql: connection.sql(sql).arrow()
 
 
 def import_files(config: Config, files: Sequence[Path | InputFile], progress: Progress) -> ImportResult:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from linktide.plain import plain_text
+from linktide.plain import plain_cell, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,8 @@ class Pages:
             plain=plain,
             count=count,
             figure=figure,
+            percent=percent,
+            cell=cell,
             points=points,
             seconds=seconds,
             size=size,
@@ -59,6 +61,11 @@ class Pages:
 def plain(value: object) -> str:
     """Return a stranger's text on one line, controls and what re-orders text written out."""
     return "" if value is None else plain_text(str(value))
+
+
+def cell(value: object) -> str:
+    """Return a stranger's text as `plain`, and as no spreadsheet evaluates it once it is pasted there."""
+    return "" if value is None else plain_cell(str(value))
 
 
 def count(value: object) -> str:

@@ -19,7 +19,7 @@
       case "bars":
         return { ...base, width: 0, fill: colour, paths: uPlot.paths.bars({ size: [0.75, 28], radius: 0.15 }) };
       case "band":
-        return { ...base, width: 1, dash: [4, 3] };
+        return { ...base, width: 1, dash: [4, 3], ...(told.is_stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}) };
       case "step":
         return { ...base, paths: uPlot.paths.stepped({ align: 1 }) };
       case "area":
@@ -49,14 +49,16 @@
       cursor: isSpark ? { show: false } : { points: { size: 7 }, drag: { x: true, y: false } },
       legend: { show: !isSpark },
       scales: {
-        x: { time: !isSpark, ...(hasBars ? { range: (_, low, high) => [low - beside, high + beside] } : {}) },
+        x: { time: !isSpark && !told.is_number, ...(hasBars ? { range: (_, low, high) => [low - beside, high + beside] } : {}) },
         y: { range: (_, low, high) => around(told, low, high) },
       },
       axes: isSpark
         ? [{ show: false }, { show: false }]
-        : [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((at) => dated(at, step)) }, { ...axis, size: 52, values: (_, ticks) => ticks.map(written) }],
+        : [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((at) => (told.is_number ? written(at) : dated(at, step))) }, { ...axis, size: 52, values: (_, ticks) => ticks.map(written) }],
       series: [
-        { label: "Time", value: (_, seconds) => (seconds == null ? "–" : new Date(seconds * 1000).toISOString().slice(0, told.has_time ? 16 : 10).replace("T", " ")) },
+        told.is_number
+          ? { label: told.x_label, value: (_, value) => written(value) }
+          : { label: "Time", value: (_, seconds) => (seconds == null ? "–" : new Date(seconds * 1000).toISOString().slice(0, told.has_time ? 16 : 10).replace("T", " ")) },
         ...told.series.map(series),
       ],
       bands: bands.length === 2 ? [{ series: bands, fill: style("muted-faint") }] : [],
@@ -66,7 +68,7 @@
   // Zero is in sight where bars stand on it or an area is filled down to it.
   function around(told, low, high) {
     if (low == null) return [0, 1];
-    const stands = told.series.some((one) => one.kind === "bars" || one.kind === "area");
+    const stands = told.has_zero || told.series.some((one) => one.kind === "bars" || one.kind === "area");
     const least = stands ? Math.min(0, low) : low;
     const most = stands ? Math.max(0, high) : high;
     const room = (most - least || 1) * 0.08;
