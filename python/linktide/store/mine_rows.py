@@ -29,6 +29,9 @@ _WORDS: Final = {
     "terms": ", internal.words(term) AS words",
     "placements": ", internal.words(expected_anchor) AS expected_words",
 }
+_STAGED: Final = f"""
+CREATE OR REPLACE TEMP TABLE mine_rows AS SELECT *, ? AS file_name{{words}} FROM {ARROW_VIEW}
+"""  # noqa: S608
 _REFUSALS: Final = pa.schema(
     [
         ("line", pa.uint64()),
@@ -126,13 +129,8 @@ class MineRows:
         """Take out the rows that are no more and put in those that are new: of a long list few change."""
         kind, name = key
         table = TABLES[kind]
-        words = _WORDS.get(kind, "")
         with self._writer.database.arrow.of(rows):
-            self._run(
-                "CREATE OR REPLACE TEMP TABLE mine_rows AS "
-                f"SELECT *, ? AS file_name{words} FROM {ARROW_VIEW}",  # noqa: S608
-                name,
-            )
+            self._run(_STAGED.format(words=_WORDS.get(kind, "")), name)
         columns = ", ".join(one for one, *_ in self._connection.execute("DESCRIBE temp.mine_rows").fetchall())
         self._run(
             f"DELETE FROM internal.{table} WHERE file_name = ? AND rowid IN ("  # noqa: S608
