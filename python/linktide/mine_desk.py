@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from linktide.mine.files import KINDS, MineFile, Reading, read_file
@@ -91,9 +92,10 @@ class MineDesk:
     # --- any thread ----------------------------------------------------------------------------------------
 
     def take(self, config: Config) -> None:
-        """Hear other settings, as at SIGHUP: every file is read again."""
+        """Hear other settings, as at SIGHUP: every file is read again. Tracked domains stay until a start."""
         with self._lock:
-            self._config = config
+            before = self._config
+            self._config = replace(config, tracked_domains=before.tracked_domains, rivals=before.rivals)
             self._seen.clear()
             self._is_new = True
         self._wake.set()

@@ -29,8 +29,8 @@ SELF_CREATED = frozenset({"comment", "forum", "profile", "directory"})
 
 
 def rule_holds(rule: Rule, link: Link) -> bool:
-    host = link.source_url.split("/")[2]
-    named = {host, link.source_domain, link.source_domain.partition(".")[2]}
+    host = link.source_url.split("/")[2].split(".")
+    named = {".".join(host[place:]) for place in range(len(host))}
     return (
         (rule.rel is None or rule.rel in (link.values.get("rel") or "").split())
         and (rule.semantic_location is None or link.values.get("semantic_location") == rule.semantic_location)

@@ -127,7 +127,13 @@ def test_hostile_rules_stay_texts(tmp_path: Path) -> None:
     found = {text: f"\\Q{text.lower()}\\E" for text in HOSTILE}
     rules = [
         SourceRule(
-            f"rule {text}", "news", "natural", hosts=(text,), url="xxxxxxxxx[']", generator=found[text]
+            f"rule {text}",
+            "news",
+            "natural",
+            domains=(text,),
+            hosts=(text,),
+            url="xxxxxxxxx[']",
+            generator=found[text],
         )
         for text in HOSTILE
     ]
@@ -143,7 +149,7 @@ def test_hostile_rules_stay_texts(tmp_path: Path) -> None:
 def test_rules_of_the_user_come_first_and_survive_a_start(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     with Store(path) as store:
-        store_rules(store.database.connection, [SourceRule("mine", "influencer", hosts=("facebook.com",))])
+        store_rules(store.database.connection, [SourceRule("mine", "influencer", domains=("facebook.com",))])
     with Store(path) as store:
         rows = classed(store, [{"url": "https://facebook.com/x"}])
         assert [(row["source_kind"], row["kind_rule"], row["acquisition"]) for row in rows] == [

@@ -241,9 +241,9 @@ def _campaigns(raw: bytes, path: Path, _reading: Reading) -> _Made:
     return _Made(cells, rows.rename_columns(["campaign", "goal", "spend", "from_at", "until_at"]))
 
 
-def _rules(raw: bytes, path: Path, _reading: Reading) -> _Made:
+def _rules(raw: bytes, path: Path, reading: Reading) -> _Made:
     cells = read_cells(raw, path, RULE_COLUMNS)
-    return _Made(cells, rules=read_rules(cells, path))
+    return _Made(cells, rules=read_rules(cells, path, reading.keys))
 
 
 def _urls(cells: Cells, column: str, keys: UrlKeys) -> tuple[Sequence[tuple[str, str]], None]:

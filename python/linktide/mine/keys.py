@@ -46,6 +46,11 @@ class UrlKeys:
         wrong = {place: f"is no domain ({row['reason']})" for place, row in enumerate(rows) if row["reason"]}
         return [str(row["domain"]) for row in rows if not row["reason"]], wrong
 
+    def is_suffix(self, name: str) -> bool:
+        """Tell whether others register their domains under a name."""
+        domains, _ = self.domains([f"any-label-of-nobody.{name}"])
+        return domains != [name]
+
     def links(self, source_urls: Sequence[str], target_urls: Sequence[str]) -> pa.Table:
         """Return keys, URLs and domains of links, in order; all URLs are normalised ones.
 

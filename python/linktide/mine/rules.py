@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from linktide.mine.cells import Column, MineFileError, any_text, one_of, whole
@@ -12,6 +13,7 @@ from linktide.store.source_rules import (
     KINDS,
     LINK_TYPES,
     LOCATIONS,
+    MAX_HOSTS,
     MAX_RULES,
     RELS,
     SourceRule,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linktide.mine.cells import Cells
+    from linktide.mine.keys import UrlKeys
 
 _MAX_NAME: Final = 100
 _MOST_LINKS: Final = 1_000_000
@@ -65,7 +68,7 @@ RULE_COLUMNS: Final = (
 )
 
 
-def read_rules(cells: Cells, path: Path) -> tuple[SourceRule, ...]:
+def read_rules(cells: Cells, path: Path, keys: UrlKeys) -> tuple[SourceRule, ...]:
     """Return the rules of a file in its order. Raises MineFileError with the line and the rule."""
     if len(cells.lines) > MAX_RULES:
         raise MineFileError(f"{path} has {len(cells.lines):,} rules; wanted at most {MAX_RULES}.")
@@ -73,13 +76,14 @@ def read_rules(cells: Cells, path: Path) -> tuple[SourceRule, ...]:
     rules: list[SourceRule] = []
     for place, line in enumerate(cells.lines):
         told = {name: values[place] for name, values in cells.columns.items() if values[place] is not None}
+        told |= _split(told.get("hosts", ()), keys)
         rule = SourceRule(**told)  # type: ignore[arg-type]  # read by the columns of the same names
         where = f"{path}, line {line}: the rule {rule.rule!r}"
         if rule.rule in names:
             raise MineFileError(f"{where} has the name of {names[rule.rule]}; give it another.")
         if rule.source_kind is None and rule.acquisition is None:
             raise MineFileError(f"{where} says neither source_kind nor acquisition.")
-        if not told.keys() - {"rule", "source_kind", "acquisition"}:
+        if replace(rule, source_kind=None, acquisition=None) == SourceRule(rule.rule):
             raise MineFileError(f"{where} has no condition; it would hold of every link.")
         if rule.kinds and rule.source_kind is not None:
             raise MineFileError(
@@ -87,4 +91,21 @@ def read_rules(cells: Cells, path: Path) -> tuple[SourceRule, ...]:
             )
         names[rule.rule] = f"the rule in line {line}"
         rules.append(rule)
+    if (count := sum(len(rule.hosts) for rule in rules)) > MAX_HOSTS:
+        raise MineFileError(
+            f"{path} has {count:,} hosts that are no registrable domains; wanted at most {MAX_HOSTS}."
+        )
     return tuple(rules)
+
+
+def _split(named: object, keys: UrlKeys) -> dict[str, tuple[str, ...]]:
+    """Tell registrable domains, which are looked up, from other hosts and from suffixes."""
+    hosts = named if isinstance(named, tuple) else ()
+    domains, wrong = keys.domains(hosts)
+    of = dict(zip((one for place, one in enumerate(hosts) if place not in wrong), domains, strict=True))
+    # A suffix is its own domain by name; what is registered under it is below it.
+    is_domain = {one: of.get(one) == one and not keys.is_suffix(one) for one in hosts}
+    return {
+        "domains": tuple(one for one in hosts if is_domain[one]),
+        "hosts": tuple(one for one in hosts if not is_domain[one]),
+    }

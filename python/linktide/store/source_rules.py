@@ -8,6 +8,7 @@ table, and no link.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,8 @@ LOCATIONS: Final = ("content", "nav", "header", "footer", "aside", "comment")
 LINK_TYPES: Final = ("text", "image", "frame", "form", "redirect", "canonical", "alternate", "rss")
 RELS: Final = ("nofollow", "ugc", "sponsored")
 MAX_RULES: Final = 500
+MAX_HOSTS: Final = 500
+"""That are no registrable domains: each is part of a pattern."""
 _FINGERPRINT: Final = "source_rules_sha256"
 MAX_PATTERN_CHARACTERS: Final = 500
 
@@ -39,8 +42,10 @@ class SourceRule:
     rule: str
     source_kind: str | None = None
     acquisition: str | None = None
+    domains: tuple[str, ...] = ()
+    """The registrable domain is one of these; or the host is one of `hosts`."""
     hosts: tuple[str, ...] = ()
-    """The host, the registrable domain or the suffix it is registered under is one of these."""
+    """The host is one of these, or below it."""
     url: str | None = None
     """A regular expression (RE2) found in the lower-case source URL."""
     generator: str | None = None
@@ -75,7 +80,7 @@ _SOCIAL: Final = (
         "mastodon.social",
         "t.me",
     ),
-    *("snapchat.com", "xing.com", "weibo.com", "ok.ru", "news.ycombinator.com"),
+    *("snapchat.com", "xing.com", "weibo.com", "ok.ru"),
 )
 _FORUMS: Final = ("stackoverflow.com", "stackexchange.com", "superuser.com", "serverfault.com", "quora.com")
 _DIRECTORIES: Final = (
@@ -90,14 +95,14 @@ _NEWS: Final = (
 BUILT_IN: Final = (
     SourceRule("told kind", told="source_kind"),
     SourceRule("comment location", "comment", semantic_location="comment"),
-    SourceRule("social host", "social", hosts=_SOCIAL),
-    SourceRule("wiki host", "wiki", hosts=_WIKIS),
+    SourceRule("social host", "social", domains=_SOCIAL, hosts=("news.ycombinator.com",)),
+    SourceRule("wiki host", "wiki", domains=_WIKIS),
     SourceRule("wiki generator", "wiki", generator="mediawiki|dokuwiki|xwiki|tiki wiki|moinmoin"),
     SourceRule("wiki path", "wiki", url=r"/wikis?/"),
     SourceRule(
         "member page", "profile", url=r"/(?:profiles?|members?|users?)/[^/?#]+|/(?:member|profile)\.php\b"
     ),
-    SourceRule("forum host", "forum", hosts=_FORUMS),
+    SourceRule("forum host", "forum", domains=_FORUMS),
     SourceRule(
         "forum generator",
         "forum",
@@ -108,7 +113,7 @@ BUILT_IN: Final = (
         "forum",
         url=r"/(?:forums?|boards?|threads?|topics?)/|//forums?\.|/(?:viewtopic|viewforum|showthread)\.php\b",
     ),
-    SourceRule("directory host", "directory", hosts=_DIRECTORIES),
+    SourceRule("directory host", "directory", domains=_DIRECTORIES),
     SourceRule(
         "directory path",
         "directory",
@@ -121,7 +126,7 @@ BUILT_IN: Final = (
         "guest post path", "guest_post", url=r"/(?:guest-?(?:posts?|blogs?|authors?|articles?|bloggers?))\b"
     ),
     SourceRule("link farm", "directory", semantic_location="content", links_external_from=100),
-    SourceRule("news host", "news", hosts=_NEWS),
+    SourceRule("news host", "news", domains=_NEWS),
     SourceRule(
         "news path", "news", url=r"/(?:news|press-releases?|nachrichten|noticias|actualites|notizie)/"
     ),
@@ -195,14 +200,15 @@ def store_rules(connection: DuckDBPyConnection, yours: Sequence[SourceRule]) -> 
     """Put rules of the user's before ours, in the transaction that is open."""
     rules = (*yours, *BUILT_IN)
     connection.execute("DELETE FROM internal.source_rules").fetchall()
-    connection.execute("DELETE FROM internal.source_hosts").fetchall()
+    connection.execute("DELETE FROM internal.source_domains").fetchall()
     connection.executemany(
-        "INSERT INTO internal.source_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO internal.source_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_row_of(number, one, is_yours=number <= len(yours)) for number, one in enumerate(rules, 1)],
     )
     connection.execute(
-        "INSERT INTO internal.source_hosts SELECT host, list(rule_number ORDER BY rule_number) "
-        "FROM (SELECT rule_number, unnest(hosts) AS host FROM internal.source_rules) GROUP BY host"
+        "INSERT INTO internal.source_domains "
+        "SELECT domain_name, list(rule_number ORDER BY rule_number) FROM ("
+        "SELECT rule_number, unnest(domains) AS domain_name FROM internal.source_rules) GROUP BY domain_name"
     ).fetchall()
     text = rules_sql(rules)
     connection.execute(text).fetchall()
@@ -218,41 +224,85 @@ def rules_sql(rules: Sequence[SourceRule]) -> str:
     They call no other macro: the narrow copies of views call them from elsewhere.
     """
     numbered = list(enumerate(rules, 1))
-    patterns = "|".join(f"(?:{one.url})" for one in rules if one.url is not None) or "^$"
-    of_kind = [(n, one) for n, one in numbered if one.source_kind is not None or one.told == "source_kind"]
-    of_acquisition = [
-        (n, one) for n, one in numbered if one.acquisition is not None or one.told == "acquisition"
-    ]
-    given = "url, is_url, hosts, rel, link_type, generator, location, links_external"
-    return (
+    patterns = "|".join(f"(?:{pattern})" for one in rules for pattern in _patterns(one)) or "^$"
+    of_kind = [(n, one) for n, one in numbered if _tells_kind(one)]
+    of_acquisition = [(n, one) for n, one in numbered if one.acquisition or one.told == "acquisition"]
+    given = "url, is_url, domain_rules, rel, link_type, generator, location, links_external"
+    of_number = {
+        "kind": [(one.source_kind, one.told == "source_kind") for one in rules],
+        "acquisition": [(one.acquisition, one.told == "acquisition") for one in rules],
+    }
+    names = "".join(f"{_named(what, rows)};\n" for what, rows in of_number.items())
+    return names + (
         # One pass over the text tells of most links that no pattern of any rule is in it.
         "CREATE OR REPLACE MACRO internal.has_rule_pattern(url) AS "
         f"regexp_matches(url, {_quoted(patterns)});\n"
-        f"CREATE OR REPLACE MACRO internal.kind_rule({given}, told_kind) AS {_first(of_kind)};\n"
-        f"CREATE OR REPLACE MACRO internal.acquisition_rule({given}, kind, told_acquisition, campaign, "
-        f"is_placed) AS {_first(of_acquisition)};\n"
+        f"CREATE OR REPLACE MACRO internal.kind_rule({given}, told_kind) AS {_first(of_kind, of_kind)};\n"
+        f"CREATE OR REPLACE MACRO internal.acquisition_rule({given}, kind_number, told_kind, "
+        f"told_acquisition, campaign, is_placed) AS {_first(of_acquisition, of_kind)};\n"
     )
 
 
-def _first(rules: Iterable[tuple[int, SourceRule]]) -> str:
+def _named(what: str, rows: Iterable[tuple[str | None, bool]]) -> str:
+    """Return the macro for what the rule of a number tells: to look into a list is faster than to join."""
+    told = list(rows)
+    listed = ", ".join("NULL" if name is None else _quoted(name) for name, _ in told)
+    of_event = next((number for number, (_, is_told) in enumerate(told, 1) if is_told), 0)
+    return (
+        f"CREATE OR REPLACE MACRO internal.{what}_of_rule(number, told) AS coalesce("
+        f"CASE WHEN number = {of_event} THEN told ELSE [{listed}][number] END, 'unknown')"
+    )
+
+
+def _tells_kind(rule: SourceRule) -> bool:
+    return rule.source_kind is not None or rule.told == "source_kind"
+
+
+def _patterns(rule: SourceRule) -> list[str]:
+    """Return what may be found in the URL of a link for which a rule holds."""
+    hosts = "|".join(re.escape(host) for host in rule.hosts)
+    of_hosts = [f"^[a-z]+://(?:[^/?#]*\\.)?(?:{hosts})(?:[:/?#]|$)"] if hosts else []
+    return of_hosts + ([] if rule.url is None else [rule.url])
+
+
+def _first(rules: Iterable[tuple[int, SourceRule]], of_kind: Iterable[tuple[int, SourceRule]]) -> str:
     """Return an expression for the number of the first rule that holds."""
-    branches = " ".join(f"WHEN {_condition(number, one)} THEN {number}" for number, one in rules)
+    branches = " ".join(f"WHEN {_condition(number, one, of_kind)} THEN {number}" for number, one in rules)
     return f"CASE {branches} END"
 
 
-def _condition(number: int, rule: SourceRule) -> str:
+def _condition(number: int, rule: SourceRule, of_kind: Iterable[tuple[int, SourceRule]]) -> str:
     parts = [
-        f"list_contains(hosts, {number})" if rule.hosts else "",
+        _place(number, rule),
         "" if rule.rel is None else f"contains(' ' || rel || ' ', {_quoted(f' {rule.rel} ')})",
         "" if rule.semantic_location is None else f"location = {_quoted(rule.semantic_location)}",
         "" if rule.link_type is None else f"link_type = {_quoted(rule.link_type)}",
         "" if rule.links_external_from is None else f"links_external >= {rule.links_external_from:d}",
-        "kind IN (" + ", ".join(map(_quoted, rule.kinds)) + ")" if rule.kinds else "",
+        _of_kinds(rule.kinds, of_kind) if rule.kinds else "",
         _TOLD[rule.told] if rule.told is not None else "",
         "" if rule.url is None else f"is_url AND regexp_matches(url, {_quoted(rule.url)})",
         "" if rule.generator is None else f"regexp_matches(generator, {_quoted(rule.generator)})",
     ]
     return " AND ".join(part for part in parts if part)
+
+
+def _place(number: int, rule: SourceRule) -> str:
+    ways = [f"list_contains(domain_rules, {number})"] if rule.domains else []
+    if rule.hosts:
+        ways.append(f"is_url AND regexp_matches(url, {_quoted(_patterns(rule)[0])})")
+    return "(" + " OR ".join(ways) + ")" if ways else ""
+
+
+def _of_kinds(kinds: Sequence[str], of_kind: Iterable[tuple[int, SourceRule]]) -> str:
+    """Return whether the rule of the kind that fired tells one of these."""
+    ways = [f"kind_number = {number}" for number, one in of_kind if one.source_kind in kinds]
+    ways += [
+        f"kind_number = {number} AND told_kind IN ({', '.join(map(_quoted, kinds))})"
+        for number, one in of_kind
+        if one.told == "source_kind"
+    ]
+    ways += ["kind_number IS NULL"] if "unknown" in kinds else []
+    return "(" + " OR ".join(ways) + ")"
 
 
 def _quoted(text: str) -> str:

@@ -36,6 +36,6 @@ CREATE TABLE internal.campaigns (
 CREATE TABLE internal.source_rules (
     rule_number UINTEGER NOT NULL, rule VARCHAR NOT NULL, is_yours BOOLEAN NOT NULL,
     source_kind VARCHAR, acquisition VARCHAR,               -- null: the rule says nothing of it
-    hosts VARCHAR[] NOT NULL, url VARCHAR, generator VARCHAR, rel VARCHAR, semantic_location VARCHAR,
+    domains VARCHAR[] NOT NULL, hosts VARCHAR[] NOT NULL, url VARCHAR, generator VARCHAR, rel VARCHAR, semantic_location VARCHAR,
     link_type VARCHAR, links_external_from UINTEGER, kinds VARCHAR[] NOT NULL, told VARCHAR);
-CREATE TABLE internal.source_hosts (host VARCHAR NOT NULL, rule_numbers UINTEGER[] NOT NULL);
+CREATE TABLE internal.source_domains (domain_name VARCHAR NOT NULL, rule_numbers UINTEGER[] NOT NULL);

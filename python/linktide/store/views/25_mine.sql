@@ -17,7 +17,7 @@ CREATE VIEW main.blocklist AS SELECT domain_name, file_name FROM internal.blockl
 CREATE VIEW main.anchor_terms AS SELECT target_domain, kind, term FROM internal.anchor_terms;
 
 CREATE VIEW main.source_rules AS
-SELECT CAST(rule_number AS BIGINT) AS rule_number, rule, is_yours, source_kind, acquisition, hosts, url, generator, rel,
+SELECT CAST(rule_number AS BIGINT) AS rule_number, rule, is_yours, source_kind, acquisition, domains, hosts, url, generator, rel,
        semantic_location, link_type, CAST(links_external_from AS BIGINT) AS links_external_from, kinds, told
 FROM internal.source_rules;
 
