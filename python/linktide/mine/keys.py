@@ -36,15 +36,13 @@ class UrlKeys:
 
     def urls(self, texts: Sequence[str]) -> tuple[list[tuple[str, str]], dict[int, str]]:
         """Return (normalised URL, registrable domain) of the good ones, and why the others are none."""
-        rows = self._columns(self._urls, texts)
-        wrong = {place: f"{_REASON} ({row['reason']})" for place, row in enumerate(rows) if row["reason"]}
-        return [(str(row["url"]), str(row["domain"])) for row in rows if not row["reason"]], wrong
+        (urls, domains), wrong = self._good(self._urls, texts, ("url", "domain"), _REASON)
+        return list(zip(urls, domains, strict=True)), wrong
 
     def domains(self, texts: Sequence[str]) -> tuple[list[str], dict[int, str]]:
         """Return the registrable domains of names or URLs, and why the others have none."""
-        rows = self._columns(self._names, texts)
-        wrong = {place: f"is no domain ({row['reason']})" for place, row in enumerate(rows) if row["reason"]}
-        return [str(row["domain"]) for row in rows if not row["reason"]], wrong
+        (domains,), wrong = self._good(self._names, texts, ("domain",), "is no domain")
+        return domains, wrong
 
     def is_suffix(self, name: str) -> bool:
         """Tell whether others register their domains under a name."""
@@ -75,9 +73,20 @@ class UrlKeys:
         return pa.Table.from_pylist(ordered, schema=_LINK_SCHEMA)
 
     @staticmethod
-    def _columns(normalizer: UrlNormalizer, texts: Sequence[str]) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = []
+    def _good(
+        normalizer: UrlNormalizer, texts: Sequence[str], names: Sequence[str], wanted: str
+    ) -> tuple[list[list[str]], dict[int, str]]:
+        """Return columns of the rows that can be normalised, and by place why the others cannot."""
+        found: list[list[str]] = [[] for _ in names]
+        wrong: dict[int, str] = {}
+        place = 0
         for one in normalizer.normalize_columns(pa.array(texts, pa.string())):
             array = pa.array(one)
-            found += pa.table({name: array.field(name) for name in ("url", "domain", "reason")}).to_pylist()
-        return found
+            reasons = array.field("reason")
+            if reasons.null_count < len(reasons):
+                told = enumerate(reasons.to_pylist(), place)
+                wrong |= {at: f"{wanted} ({reason})" for at, reason in told if reason is not None}
+            place += len(array)
+            for column, name in zip(found, names, strict=True):
+                column.extend(array.field(name).filter(reasons.is_null()).to_pylist())
+        return found, wrong

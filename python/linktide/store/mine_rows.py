@@ -131,17 +131,20 @@ class MineRows:
         table = TABLES[kind]
         with self._writer.database.arrow.of(rows):
             self._run(_STAGED.format(words=_WORDS.get(kind, "")), name)
-        columns = ", ".join(one for one, *_ in self._connection.execute("DESCRIBE temp.mine_rows").fetchall())
+        same = " AND ".join(
+            f"t.{column} IS NOT DISTINCT FROM n.{column}"
+            for column, *_ in self._connection.execute("DESCRIBE temp.mine_rows").fetchall()
+            if column != "file_name"
+        )
         self._run(
-            f"DELETE FROM internal.{table} WHERE file_name = ? AND rowid IN ("  # noqa: S608
-            f"SELECT t.rowid FROM internal.{table} t WHERE t.file_name = ? AND NOT EXISTS ("
-            f"SELECT 1 FROM temp.mine_rows n WHERE {_same(columns)}))",
-            name,
+            f"DELETE FROM internal.{table} t WHERE t.file_name = ? AND NOT EXISTS ("  # noqa: S608
+            f"SELECT 1 FROM temp.mine_rows n WHERE {same})",
             name,
         )
         self._run(
             f"INSERT INTO internal.{table} BY NAME SELECT * FROM temp.mine_rows n WHERE NOT EXISTS ("  # noqa: S608
-            f"SELECT 1 FROM internal.{table} t WHERE {_same(columns)})"
+            f"SELECT 1 FROM internal.{table} t WHERE t.file_name = ? AND {same})",
+            name,
         )
         self._run("DROP TABLE temp.mine_rows")
 
@@ -163,7 +166,3 @@ class MineRows:
     def _run(self, sql: str, *values: object) -> int:
         rows = self._connection.execute(sql, list(values)).fetchall()
         return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
-
-
-def _same(columns: str) -> str:
-    return " AND ".join(f"t.{one} IS NOT DISTINCT FROM n.{one}" for one in columns.split(", "))
