@@ -59,8 +59,9 @@ FROM (
         SELECT p.*, l.own, l.other, c.missing_since, c.checked_at AS page_checked_at, c.reason, t.rel_at, t.anchor_at, w.clock,
                CASE WHEN p.paid_until <= w.clock THEN 'expired'
                     WHEN l.own.is_live
-                    THEN CASE WHEN CASE p.expected_rel WHEN 'followed' THEN NOT l.own.is_dofollow
-                                                       ELSE NOT internal.has_token(l.own.rel, p.expected_rel) END THEN 'wrong_rel'
+                    THEN CASE WHEN CASE WHEN p.expected_rel = 'followed' THEN NOT l.own.is_dofollow
+                                        WHEN p.expected_rel IS NOT NULL
+                                        THEN NOT internal.has_token(l.own.rel, p.expected_rel) END THEN 'wrong_rel'
                               WHEN internal.words(l.own.anchor) <> p.expected_words THEN 'wrong_anchor'
                               ELSE 'ok' END
                     WHEN l.other IS NOT NULL THEN 'wrong_target'
