@@ -24,6 +24,7 @@ _MAX_CELL: Final = 8_192
 _SHOWN: Final = 200
 _SPREADSHEET: Final = b"PK"
 _ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NO_DATE: Final = "is no date; wanted YYYY-MM-DD, or with a time YYYY-MM-DDThh:mm:ssZ"
 _NUMBER: Final = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -244,19 +245,22 @@ def whole(most: int) -> Callable[[str], int]:
 
 def moment(text: str) -> datetime:
     """Read an instant, or a day as its beginning, by ISO 8601 alone: 03/04/2026 is two days."""
+    if not _ISO_DATE.match(text):
+        raise ValueError(_NO_DATE)
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("is no date; wanted YYYY-MM-DD, or with a time YYYY-MM-DDThh:mm:ssZ") from None
-    if not _ISO_DATE.match(text):
-        raise ValueError("is no date; wanted YYYY-MM-DD, or with a time YYYY-MM-DDThh:mm:ssZ")
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(_NO_DATE) from None
 
 
 def end_of(text: str) -> datetime:
     """Read an instant, or a day as its end."""
     found = moment(text)
-    return found + timedelta(days=1) if _is_day(text) else found
+    try:
+        return found + timedelta(days=1) if _is_day(text) else found
+    except OverflowError:
+        raise ValueError(_NO_DATE) from None
 
 
 def _is_day(text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from linktide.index import Decoder, IndexOptions, LinkIndex, UrlNormalizer
+from linktide.mine.cells import MineFileError
 from linktide.sources.memory import chunk_lines
 from linktide.sources.source import Partition
 
@@ -66,10 +67,14 @@ class UrlKeys:
         index = LinkIndex(IndexOptions(self._hash_seed))
         chunks = chunk_lines(Partition("mine", "mine", "", 0), lines, received_at_us=_AT * 1_000)
         batch = decoder.decode([(1, chunk) for chunk in chunks])
-        rows = pa.record_batch(index.apply(batch, lambda _late: pa.table({})).tables["links"])
-        known = rows.select(_LINK_SCHEMA.names).to_pylist()
+        tables = index.apply(batch, lambda _late: pa.table({})).tables
+        told = pa.record_batch(tables["links"]) if "links" in tables else _LINK_SCHEMA.empty_table()
+        known = told.select(_LINK_SCHEMA.names).to_pylist()
         by_urls = {(row["source_url"], row["target_url"]): row for row in known}
-        ordered = [by_urls[one, other] for one, other in zip(source_urls, target_urls, strict=True)]
+        pairs = list(zip(source_urls, target_urls, strict=True))
+        if unknown := [pair for pair in pairs if pair not in by_urls]:
+            raise MineFileError(f"The link from {unknown[0][0]} to {unknown[0][1]} is none that is indexed.")
+        ordered = [by_urls[pair] for pair in pairs]
         return pa.Table.from_pylist(ordered, schema=_LINK_SCHEMA)
 
     @staticmethod
