@@ -19,6 +19,7 @@ from linktide.setting import (
     host,
     number,
     path,
+    paths,
     port,
     setting,
     size,
@@ -187,6 +188,25 @@ class Config:
 
     own_tables_max_bytes: int = setting(
         2**32, size(0, 2**50), "Most bytes, as Arrow, that tables of `linktide load` may hold together."
+    )
+
+    mine_pages: tuple[Path, ...] = setting(
+        (), paths(), "Your own pages: CSV files with url and published_at, or sitemap.xml files."
+    )
+    mine_blocklists: tuple[Path, ...] = setting(
+        (), paths(), "Domains whose links are worth nothing to you: CSV files with domain, or one a line."
+    )
+    mine_terms: Path | None = setting(
+        None, path(), "Brand and money terms of anchors: a CSV file with term, kind and domain."
+    )
+    mine_placements: Path | None = setting(
+        None, path(), "Links that were agreed on: a CSV file, one expected link a row."
+    )
+    mine_campaigns: Path | None = setting(
+        None, path(), "Campaigns of link building: a CSV file with campaign, goal, spend, from and until."
+    )
+    mine_source_rules: Path | None = setting(
+        None, path(), "Rules that tell kinds of sources, asked before those of linktide: a CSV file."
     )
 
     authority_min_domains: int = setting(

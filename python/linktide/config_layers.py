@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from linktide.setting import Setting
 
-SECTIONS = ("kafka", "authority", "retention", "sql", "alerts")
+SECTIONS = ("kafka", "authority", "retention", "sql", "alerts", "mine")
 NOT_SETTINGS = {
     "LINKTIDE_CONFIG": "The configuration file, if no `--config` is given.",
     "LINKTIDE_CACHE": "The folder of what tests fetch once; the service ignores it.",
@@ -89,4 +89,6 @@ def read(row: Setting, raw: object, origin: str, base: Path) -> object:
     except ValueError:
         seen = HIDDEN if row.is_secret else repr(raw)[:_SHOWN_VALUE_LENGTH]
         raise ConfigError(f"{row.toml_name} is {seen} ({origin}); wanted {row.wanted}.") from None
+    if isinstance(value, tuple):
+        return tuple(base / item if isinstance(item, Path) else item for item in value)
     return base / value if isinstance(value, Path) else value

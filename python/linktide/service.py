@@ -29,6 +29,7 @@ from linktide.memory_limit import MemoryLimit
 from linktide.metrics.batch import BatchReport, Totals
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
+from linktide.mine_desk import MineDesk
 from linktide.pauses import PauseDesk
 from linktide.pipeline import Parts, Session
 from linktide.publisher import Publisher
@@ -113,11 +114,10 @@ class Service:
         self._report = BatchReport(self._metrics, on_stored)
         self._server: HttpServer | None = None
         self._suffixes = SuffixDesk(SuffixWatch(config.public_suffix_list, self._metrics, _now))
-        self._authority = AuthorityDesk()
+        self._authority, self._mine = AuthorityDesk(), MineDesk(config, self._metrics)
         every, clock = config.snapshot_every_seconds, time.monotonic
         self._snapshots = Snapshots(config.database, every, self._metrics, now_us=now_us, monotonic=clock)
-        self._recovery = self._recovery_desk()
-        self._segments = SegmentWatch(self._metrics)
+        self._recovery, self._segments = self._recovery_desk(), SegmentWatch(self._metrics)
         self.state = ServiceState(
             config,
             self._metrics,
@@ -143,9 +143,10 @@ class Service:
         Raises StopError, or RetryError if no session could begin within start_retry_seconds; once one has,
         what may pass is retried for ever and `/-/ready` says why it is not ready.
         """
-        watching = self._suffixes.watching(is_on=not self._ends_by_itself)
-        watched, sql = self._supervisor.watched(self.state.turned_at), self._sql
-        with self._signals(), watched, watching, self._http(), sql, self._publisher, self._alerts:
+        is_on, sql = not self._ends_by_itself, self._sql
+        watching, mine = self._suffixes.watching(is_on=is_on), self._mine.watching(is_on=is_on)
+        watched = self._supervisor.watched(self.state.turned_at)
+        with self._signals(), watched, watching, mine, self._http(), sql, self._publisher, self._alerts:
             backoff = Backoff()
             has_run = False
             stored = 0
@@ -238,12 +239,8 @@ class Service:
             raise
         finally:
             self._recovery.closing()
-            is_rekeyed = self._suffixes.is_asked
-            self.state.is_down(
-                "hosts get their domains by another public suffix list"
-                if is_rekeyed
-                else "the store is closed"
-            )
+            why = "hosts get their domains by another public suffix list"
+            self.state.is_down(why if self._suffixes.is_asked else "the store is closed")
             self._suffixes.closed()
             self._authority.closed()
             self._alerts.closed()
@@ -266,6 +263,7 @@ class Service:
         self._snapshots.opened(database, index, time.monotonic() - began_at)
         warn_of_unknown(index, options.seeds)
         self._alerts.restored(database)
+        self._mine.opened(writer)
         self._suffixes.opened(database)
         self._authority.opened(database, index, options)
         self._look_at_domains(SuffixList(database.pins.psl_text))
@@ -296,6 +294,7 @@ class Service:
                 or self._snapshots.is_due
                 or self._recovery.is_waiting
                 or self._alerts.is_due
+                or self._mine.is_due
             ),
             upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
             pause_reason=self._pauses.reason,
@@ -316,6 +315,7 @@ class Service:
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
         self._alerts.step(writer)
+        self._mine.step(writer)
         return is_reseeded | self._recovery.take_turn()
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
@@ -333,6 +333,7 @@ class Service:
                 return False
             self._config = with_seeds(self._config, config)
             self._memory.take(config.index_memory_limit)
+            self._mine.take(config)
             reseed_index(database, index, seeds)
             self._authority.reseeded(index_options(self._config, database.pins.hash_seed))
             warn_of_unknown(index, seeds)

@@ -143,6 +143,19 @@ def path() -> Reader[Path]:
     return Reader("path", "a path", parse)
 
 
+def paths() -> Reader[tuple[Path, ...]]:
+    """Read a list of paths, or texts separated by commas; each is resolved as one path is."""
+
+    def parse(value: object) -> tuple[Path, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, (list, tuple)):
+            raise ValueError  # noqa: TRY004 - readers have one exception
+        return tuple(dict.fromkeys(path().parse(item) for item in value))
+
+    return Reader("list of paths", 'a list of paths such as ["pages.csv"]', parse)
+
+
 def whole_number(low: int, high: int) -> Reader[int]:
     """Read an integer within bounds, both allowed."""
 

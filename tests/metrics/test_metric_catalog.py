@@ -11,7 +11,7 @@ from linktide.metrics.reference import metrics_text
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
 ROOMS = (
     *("service", "pipeline", "sources", "store", "index"),
-    *("links", "authority", "public", "http", "serve", "sql", "publish", "alert", "alerts"),
+    *("links", "authority", "public", "http", "serve", "sql", "publish", "alert", "alerts", "mine"),
 )
 UNITS = ("seconds", "bytes", "ratio", "total")
 BOUNDED = {

@@ -140,6 +140,8 @@ def render_link(link: Event | Entry, style: Style) -> dict[str, Any]:
             [token.upper() for token in reversed(tokens + tokens[:1])] if style.is_rel_untidy else tokens
         )
     body |= link.attributes
+    if "links_external" in body:
+        body["links_external"] = int(body["links_external"])
     return {name: value for name, value in body.items() if value is not None}
 
 

@@ -60,12 +60,16 @@ KINDS = (
 VALUES = {
     "rel": ("", "nofollow", "noopener", "nofollow ugc", "sponsored", "noopener noreferrer", "ugc"),
     # Of equal length in characters but not in bytes, and the other way round, among others.
-    "anchor": ("", "a", "b", "buy now", "buy nou", "äö", "abc", "漢字"),
+    "anchor": ("", "a", "b", "buy now", "buy nou", "äö", "abc", "漢字", "Click HERE!", "www.x.y"),
     "link_type": ("text", "image", "frame", "form", "redirect", "canonical", "alternate", "rss"),
     "title": ("", "T", "Title"),
     "alt": ("", "logo", "Logo"),
     "language": ("en", "de"),
     "semantic_location": ("content", "footer"),
+    "source_kind": ("news", "Nonsense'"),
+    "acquisition": ("manual", "bought"),
+    "generator": ("MediaWiki 1.4", "x"),
+    "links_external": ("7", "100"),
 }
 """Field → the texts it may have."""
 
@@ -77,6 +81,8 @@ CARRIED: tuple[tuple[str, ...], ...] = (
     ("rel", "anchor"),
     ("anchor", "title", "alt"),
     ("language", "semantic_location"),
+    ("generator", "links_external", "semantic_location"),
+    ("source_kind", "acquisition"),
     tuple(VALUES),
 )
 """Which fields an event carries. A lost event may carry some, too; they must not count."""

@@ -21,7 +21,7 @@ from oracle.events import (
     is_suspect_reason,
     reason_rank,
 )
-from oracle.page_events import ReferralEvent, TargetEvent, expand
+from oracle.page_events import PageEvent, ReferralEvent, TargetEvent, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,6 +145,7 @@ class State:
     """Of each target the answer that holds."""
     referrals: tuple[ReferralEvent, ...] = ()
     """Of each link, day and source the one that holds."""
+    pages: tuple[PageEvent, ...] = ()
 
 
 def derive(
@@ -164,7 +165,13 @@ def derive(
         by_pair[event.pair].append(event)
     links = {} if now is None else {pair: derive_link(of_pair, now) for pair, of_pair in by_pair.items()}
     return State(
-        now, links, refused, count_sources(accepted, refused), newest_targets(accepted), newest_days(accepted)
+        now,
+        links,
+        refused,
+        count_sources(accepted, refused),
+        newest_targets(accepted),
+        newest_days(accepted),
+        tuple(event for event in accepted if isinstance(event, PageEvent)),
     )
 
 

@@ -5,9 +5,11 @@ A row is a tuple in the order of its view's columns. Times are Unix µs, JSON is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from oracle.mine import Mine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,8 @@ class Settings:
     """The settings of the product that change what a view shows."""
 
     unverified_after_days: int = 90
+    mine: Mine = field(default_factory=Mine)
+    """What the user told of himself."""
 
 
 class Form(StrEnum):

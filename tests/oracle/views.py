@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from oracle.events import DAY_US, HOUR_US
 from oracle.graph import known_domains, known_pages
 from oracle.live_links import earliest_first_seen, greatest_last_seen, group, is_dofollow, live_external
+from oracle.mine_views import anchor_classes, anchor_profile, campaigns, link_kinds, link_mix, placements
 from oracle.profile_views import (
     backlink_profiles,
     broken_backlinks,
@@ -241,6 +242,33 @@ VIEWS = (
         anchors,
     ),
     View(
+        "link_kinds",
+        columns(
+            "source_url target_url source_domain target_domain is_dofollow source_kind kind_rule acquisition"
+            " acquisition_rule campaign"
+        ),
+        2,
+        link_kinds,
+    ),
+    View(
+        "link_mix",
+        columns("target_domain source_kind acquisition backlinks %link_share refdomains %refdomain_share"),
+        3,
+        link_mix,
+    ),
+    View(
+        "anchor_classes",
+        columns("target_domain anchor anchor_class backlinks refdomains"),
+        2,
+        anchor_classes,
+    ),
+    View(
+        "anchor_profile",
+        columns("target_domain anchor_class backlinks %link_share refdomains %refdomain_share"),
+        2,
+        anchor_profile,
+    ),
+    View(
         "new_lost",
         columns(
             "change @changed_at source_url target_url source_domain target_domain anchor rel is_dofollow"
@@ -325,4 +353,25 @@ VIEWS = (
     ),
     View("sources", columns("source_name topic source_partition events dead_letters"), 3, sources),
 )
+MINE_VIEWS = (
+    View(
+        "placements",
+        columns(
+            "source_url target_url source_domain target_domain campaign state @violated_since is_overdue"
+            " expected_rel expected_anchor @live_from @paid_until rel anchor is_dofollow found_target_url"
+            " @first_seen @last_seen @lost_at @page_checked_at"
+        ),
+        2,
+        placements,
+    ),
+    View(
+        "campaigns",
+        columns(
+            "campaign goal spend placements not_checked won surviving %goal_share %cost_per_surviving_link"
+        ),
+        1,
+        campaigns,
+    ),
+)
+"""Views without a row unless the user told something of himself."""
 """Every documented view but those of scores alone."""

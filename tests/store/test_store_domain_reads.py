@@ -92,6 +92,10 @@ def scanned(store: Store, query: str) -> dict[str, int]:
         ("SELECT sum(backlinks) FROM best_by_links('d7.com')", {"links", "link_changes", "life_changes"}),
         ("SELECT count(*) FROM discovery('d7.com')", {"links", "link_changes", "life_changes"}),
         ("SELECT sum(backlinks) FROM link_origins('d7.com') WHERE dimension = 'tld'", {"links", "link_changes"}),
+        ("SELECT count(source_kind) FROM link_kinds WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
+        ("SELECT CAST(sum(backlinks) AS BIGINT) FROM link_mix WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
+        ("SELECT CAST(sum(backlinks) AS BIGINT) FROM anchor_classes WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
+        ("SELECT CAST(sum(backlinks) AS BIGINT) FROM anchor_profile WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
         ("SELECT sum(new_links) FROM link_velocity WHERE target_domain = 'd7.com'", {"velocity_delta"}),
     ],
 )  # fmt: skip
@@ -102,6 +106,19 @@ def test_a_question_of_one_domain_looks_at_few_rows(store: Store, query: str, ta
         rows = {name: count for name, count in looked_at.items() if name.startswith(f"{table}_run")}
         assert rows, looked_at
         assert sum(rows.values()) <= 2 * ROW_GROUP_ROWS < LINKS, looked_at
+
+
+def test_placements_of_a_domain_look_at_few_rows(store: Store) -> None:
+    store.all(
+        "INSERT INTO internal.placements BY NAME "
+        "SELECT link_id, source_key, t_dom_key, source_url, target_url, source_domain, target_domain, 3 AS grace_days, "
+        "'f' AS file_name, row_number() OVER () AS line FROM temp.w WHERE target_domain = 'd7.com'"
+    )
+    query = "SELECT count(*) FROM placements WHERE target_domain = 'd7.com' AND state = 'ok'"
+    assert store.all(query) == [(LINKS // DOMAINS,)]
+    for name, count in scanned(store, query).items():
+        if name.startswith(("links_run", "link_changes_run", "life_changes_run")):
+            assert count <= 2 * ROW_GROUP_ROWS, (name, count)
 
 
 def test_without_a_filter_all_rows_are_there(store: Store) -> None:

@@ -358,7 +358,7 @@ def test_plain_questions_are_answered(pool: ReaderPool, statement: str, role: Ro
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_readers_may_read_every_documented_view(pool: ReaderPool, view: str) -> None:
-    assert pool.query(f"FROM {view}").table.num_columns > 3
+    assert pool.query(f"FROM {view}").table.num_columns > 1
 
 
 def test_an_admin_may_read_the_tables_but_not_beyond(pool: ReaderPool) -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from linktide.cli import session
 from linktide.errors import ConfigError, ExitCode, LinktideError
+from linktide.mine.files import Reading, read_file
+from linktide.mine.keys import UrlKeys
+from linktide.mine_desk import named_files
 from linktide.remote import find_service
 from linktide.serve.sql_users import read_users
 from linktide.suffixes import misplaced, read_suffix_list, suffix_list_path
@@ -31,6 +34,8 @@ def findings(config: Config, *, is_online: bool) -> Iterator[Finding]:
     """Test one thing after the other; the brokers only if `is_online`."""
     yield _tried("configuration", lambda: _configuration(config))
     yield _tried("public suffix list", lambda: _public_suffix_list(config))
+    if named_files(config):
+        yield _tried("mine", lambda: _mine(config))
     yield _tried("database", lambda: _database(config))
     if config.sql_enabled:
         yield _tried("sql", lambda: _sql(config))
@@ -56,6 +61,19 @@ def _public_suffix_list(config: Config) -> str:
     for sentence in misplaced(config, read):
         raise ConfigError(sentence)
     return f"{suffix_list_path(config.public_suffix_list)} is loaded (version {read.version})."
+
+
+def _mine(config: Config) -> str:
+    suffixes = read_suffix_list(config.public_suffix_list)
+    # Keys are of no interest here, so any seed will do.
+    reading = Reading(UrlKeys(suffixes.text, suffixes.version, 0), config.tracked_domains)
+    read = [read_file(kind, path, reading) for (kind, _), path in named_files(config).items()]
+    for one in read:
+        if one.refused_because is not None:
+            raise ConfigError(one.refused_because)
+    left_out = sum(one.refused_rows for one in read)
+    rows = sum(len(one.rules) if one.rows is None else one.rows.num_rows for one in read)
+    return f"{len(read)} files are read, {rows:,} rows; {left_out:,} rows are left out."
 
 
 def _sql(config: Config) -> str:

@@ -291,6 +291,13 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "severity",
     ),
     _counter("linktide_alerts_total", "Alerts that began, those of the past left out.", "alert", "severity"),
+    _gauge("linktide_mine_rows", "Rows in force of the files of the section mine.", "kind"),
+    _gauge("linktide_mine_refused_rows", "Rows of these files that were left out.", "kind"),
+    _gauge(
+        "linktide_mine_files_refused",
+        "Files of the section mine whose newest content is wrong; what they had before is in force.",
+        "kind",
+    ),
     _gauge("linktide_alert_notices_waiting", "Calls to the webhook that were not answered yet."),
     _counter("linktide_http_requests_total", "Answers by route and status class.", "route", "status"),
     _counter(

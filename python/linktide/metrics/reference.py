@@ -49,6 +49,7 @@ _TITLES = {
     "public": "Public suffix list",
     _ABOUT_DOMAINS: "Tracked domains",
     "alert": "Alerts",
+    "mine": "What is yours",
     "http": "HTTP",
     "serve": "Queries",
     "sql": "SQL clients",

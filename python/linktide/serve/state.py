@@ -233,6 +233,7 @@ class ServiceState:
             facts |= live_view.figures(open_now.index.numbers())
             facts["memory_limit_bytes"] = int(self._metrics.value("linktide_index_memory_limit_bytes"))
             facts["own_tables"] = open_now.readers.query(OWN_TABLES, Role.ADMIN).table.to_pylist()
+            facts["mine_files"] = open_now.readers.query("FROM mine_files", Role.ADMIN).table.to_pylist()
             facts["sources"] = source_facts(open_now.readers, open_now.session.lag())
         return facts
 

@@ -19,6 +19,7 @@ from linktide.store.migrate import Migration, migrate, migrations, refresh_views
 from linktide.store.own_tables import OwnTables
 from linktide.store.parts import Parts, segment_folder
 from linktide.store.segment_files import check_segments
+from linktide.store.source_rules import refresh_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +137,7 @@ class Database:
             parts = Parts(connection, segment_folder(settings.path))
             if settings.is_checking_segments:
                 check_segments(connection, parts.segment_folder)
+            refresh_rules(connection)
             refresh_views(connection, parts)
             own = OwnTables(connection)
             connection.execute("CHECKPOINT").fetchall()

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
     from linktide.store.reads import Reads
 
-_FILES: Final = ("30_links.sql", "52_new_lost.sql", "65_profiles.sql")
+_FILES: Final = (
+    "30_links.sql",
+    "52_new_lost.sql",
+    "65_profiles.sql",
+    "66_kinds.sql",
+    "68_anchor_classes.sql",
+)
 _TAG: Final = re.compile(r"\s*--\| (?P<word>\w+)$")
 _NAMED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(?:VIEW|MACRO) (?P<name>\S+?)[ (]", re.MULTILINE)
 _OTHER: Final = re.compile(r"\b(?:main|internal)\.\w+")

@@ -1,0 +1,1 @@
+"""What the user tells of himself: the files of the section `mine`, read and checked."""

@@ -1,0 +1,98 @@
+-- Links that were agreed on beside what is seen of them.
+
+-- The expected link and the others of its page to that domain.
+CREATE VIEW internal.placement_links AS
+SELECT p.file_name, p.line, p.target_domain,
+       any_value({'is_live': f.is_live, 'first_seen': f.first_seen, 'last_seen': f.last_seen, 'started_at': f.started_at,
+                  'lost_at': f.lost_at, 'lost_reason': f.lost_reason, 'rel': f.rel, 'anchor': f.anchor,
+                  'is_dofollow': f.is_dofollow}) FILTER (f.link_id = p.link_id) AS own,
+       min({'started_at': f.started_at, 'target_url': f.target_url}) FILTER (f.link_id <> p.link_id AND f.is_live) AS other
+FROM internal.placements p
+LEFT JOIN internal.link_facts f ON f.target_domain = p.target_domain AND f.source_key = p.source_key
+GROUP BY p.file_name, p.line, p.target_domain;
+
+-- What whole answers of its page said since the link should be there.
+CREATE VIEW internal.placement_checks AS
+SELECT p.file_name, p.line, min(s.observed_at) FILTER (s.is_firm) AS missing_since, max(s.observed_at) AS checked_at,
+       arg_max(s.loss_reason, s.observed_at) FILTER (s.is_firm) AS reason
+FROM internal.placements p
+JOIN internal.page_losses s ON s.page_key = p.source_key AND s.observed_at >= coalesce(p.live_from, s.observed_at)
+GROUP BY p.file_name, p.line;
+
+-- The newest event that told of links of its page to that domain, or of the page.
+CREATE VIEW internal.placement_events AS
+SELECT file_name, line, arg_max({'source_id': source_id, 'off': off}, {'observed_at': observed_at, 'rev': rev}) AS event
+FROM (
+    SELECT p.file_name, p.line, e.observed_at, e.rev, e.source_id, e.off
+    FROM internal.placements p
+    JOIN internal.link_events e ON e.t_dom_key = p.t_dom_key AND e.source_key = p.source_key
+    UNION ALL
+    SELECT p.file_name, p.line, s.observed_at, s.rev, s.source_id, s.off
+    FROM internal.placements p
+    JOIN internal.page_snapshots s ON s.page_key = p.source_key
+)
+GROUP BY file_name, line;
+
+CREATE VIEW internal.placement_turns AS
+SELECT p.file_name, p.line, max(t.changed_at) FILTER (t.field = 'rel') AS rel_at,
+       max(t.changed_at) FILTER (t.field = 'anchor') AS anchor_at
+FROM internal.placements p
+JOIN internal.attribute_turns t ON t.target_domain = p.target_domain AND t.link_id = p.link_id
+GROUP BY p.file_name, p.line;
+
+CREATE VIEW main.placements AS
+SELECT source_url, target_url, source_domain, target_domain, campaign, state, violated_since,
+       violated_since + to_days(CAST(grace_days AS INTEGER)) <= clock AS is_overdue,
+       expected_rel, expected_anchor, live_from, paid_until,
+       own.rel AS rel, own.anchor AS anchor, own.is_dofollow AS is_dofollow,
+       CASE WHEN state = 'wrong_target' THEN other.target_url END AS found_target_url,
+       own.first_seen AS first_seen, own.last_seen AS last_seen, own.lost_at AS lost_at,
+       CASE state WHEN 'missing' THEN reason WHEN 'lost' THEN own.lost_reason END AS lost_reason,
+       page_checked_at, link_id, o.cluster AS source_name, o.topic, o.topic_id,
+       CAST(o.part AS BIGINT) AS source_partition, CAST(v.event.off AS BIGINT) AS source_offset
+FROM (
+    SELECT *, CASE state WHEN 'wrong_rel' THEN greatest(own.started_at, rel_at)
+                         WHEN 'wrong_anchor' THEN greatest(own.started_at, anchor_at)
+                         WHEN 'wrong_target' THEN coalesce(own.lost_at, other.started_at)
+                         WHEN 'lost' THEN own.lost_at WHEN 'missing' THEN missing_since END AS violated_since
+    FROM (
+        SELECT p.*, l.own, l.other, c.missing_since, c.checked_at AS page_checked_at, c.reason, t.rel_at, t.anchor_at, w.clock,
+               CASE WHEN p.paid_until <= w.clock THEN 'expired'
+                    WHEN l.own.is_live
+                    THEN CASE WHEN CASE WHEN p.expected_rel = 'followed' THEN NOT l.own.is_dofollow
+                                        WHEN p.expected_rel IS NOT NULL
+                                        THEN NOT internal.has_token(l.own.rel, p.expected_rel) END THEN 'wrong_rel'
+                              WHEN internal.words(l.own.anchor) <> p.expected_words THEN 'wrong_anchor'
+                              ELSE 'ok' END
+                    WHEN l.other IS NOT NULL THEN 'wrong_target'
+                    WHEN l.own.lost_at IS NOT NULL THEN 'lost'
+                    WHEN c.missing_since IS NOT NULL THEN 'missing'
+                    ELSE 'not_checked' END AS state
+        FROM internal.placements p
+        JOIN internal.placement_links l
+            ON l.file_name = p.file_name AND l.line = p.line AND l.target_domain = p.target_domain
+        LEFT JOIN internal.placement_checks c ON c.file_name = p.file_name AND c.line = p.line
+        LEFT JOIN internal.placement_turns t ON t.file_name = p.file_name AND t.line = p.line
+        CROSS JOIN internal.writer w
+    )
+) x
+LEFT JOIN internal.placement_events v ON v.file_name = x.file_name AND v.line = x.line
+LEFT JOIN internal.source_offsets o ON o.source_id = v.event.source_id;
+
+-- What became of the placements of each campaign; null while nothing is known of them.
+CREATE VIEW main.campaigns AS
+SELECT coalesce(c.campaign, p.campaign) AS campaign, CAST(c.goal AS BIGINT) AS goal, c.spend, c.from_at, c.until_at,
+       p.placements, p.not_checked, p.won, p.surviving, p.won / nullif(c.goal, 0) AS goal_share,
+       c.spend / nullif(p.surviving, 0) AS cost_per_surviving_link
+FROM internal.campaigns c
+FULL JOIN (
+    SELECT campaign, count(*) AS placements, count(*) FILTER (NOT is_told) AS not_checked,
+           CASE WHEN bool_or(is_told) THEN count(*) FILTER (first_seen IS NOT NULL) END AS won,
+           CASE WHEN bool_or(is_told) THEN count(*) FILTER (is_live) END AS surviving
+    FROM (
+        SELECT campaign, first_seen, first_seen IS NOT NULL AND lost_at IS NULL AS is_live,
+               first_seen IS NOT NULL OR page_checked_at IS NOT NULL OR state NOT IN ('not_checked', 'expired') AS is_told
+        FROM main.placements WHERE campaign IS NOT NULL
+    )
+    GROUP BY campaign
+) p ON p.campaign = c.campaign;
