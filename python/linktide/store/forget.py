@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -58,18 +59,20 @@ _OF_PAGES: Final = {
     "referrals": ("source_url", "target_url"),
 }
 """Tables of what is told of pages beside links → their columns of URLs."""
+_ESCAPED: Final = r"%[0-9a-f]{2}|\\x[0-7][0-9a-f]|\\(?:x5c)?(?:[nrtbf]|u00[0-7][0-9a-f])"
+"""A character of ASCII in other characters."""
 # Evidence quotes URLs and names.
 _ALERTS: Final = (
-    """DELETE FROM internal.alert_changes WHERE domain_name = $name OR contains(lower(evidence), lower($name))
-    OR contains(lower(summary), lower($name))""",
-    "DELETE FROM internal.alert_notices WHERE contains(lower(body), lower($name))",
+    """DELETE FROM internal.alert_changes WHERE domain_name = $name
+    OR regexp_matches(lower(evidence), $mention) OR regexp_matches(lower(summary), $mention)""",
+    "DELETE FROM internal.alert_notices WHERE regexp_matches(lower(body), $mention)",
     "DELETE FROM internal.tracked_hours WHERE domain_name = $name",
     "DELETE FROM internal.tracked_scores WHERE domain_name = $name",
     "DELETE FROM internal.held_turns WHERE domain_name = $name",
 )
 _LETTERS: Final = (
-    "DELETE FROM internal.dead_letters WHERE contains(lower(CAST(bytes AS VARCHAR)), lower($name)) "
-    "OR contains(lower(detail), lower($name))"
+    "DELETE FROM internal.dead_letters WHERE regexp_matches(lower(CAST(bytes AS VARCHAR)), $mention) "
+    "OR regexp_matches(lower(detail), $mention)"
 )
 
 
@@ -107,11 +110,14 @@ def give_up_segment(database: Database, file_name: str) -> bool:
 def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[Forgotten, list[Path]]:
     connection, parts = database.connection, database.parts
 
-    def run(statement: str, *, has_name: bool = False) -> int:
-        rows = connection.execute(statement, {"name": name} if has_name else None).fetchall()
+    given = {"name": name, "mention": mention_of(name, is_url=is_url)}
+
+    def run(statement: str) -> int:
+        values = {key: value for key, value in given.items() if f"${key}" in statement}
+        rows = connection.execute(statement, values or None).fetchall()
         return int(rows[0][0]) if rows else 0
 
-    links = run(_FORGOTTEN.format(condition=_OF_URL if is_url else _OF_DOMAIN), has_name=True)
+    links = run(_FORGOTTEN.format(condition=_OF_URL if is_url else _OF_DOMAIN))
     take_back_velocity(database, rev)
     erased = 0
     for table in _BY_LINK:
@@ -125,17 +131,29 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
     for part in parts.of("page_scores"):
         sides = ("source_url", "target_url") if is_url else ("source_domain", "target_domain")
         source, target = (f"{side} = $name" for side in sides)
-        run(_PAGES.format(part=part.name, source=source, target=target), has_name=True)
+        run(_PAGES.format(part=part.name, source=source, target=target))
     _forget_pages(database, name, is_url=is_url, rev=rev)
     drop_empty_domains(database, rev)
     if not is_url:
         _forget_domain(database, name)
-    letters = run(_LETTERS, has_name=True)
+    letters = run(_LETTERS)
     for statement in _ALERTS:
-        run(statement, has_name=True)
+        run(statement)
     connection.execute("UPDATE internal.writer SET rev = ?", [rev]).fetchall()
     connection.execute("DROP TABLE temp.moved_links").fetchall()
     return Forgotten(links, erased + more, letters, len(replaced)), replaced
+
+
+def mention_of(name: str, *, is_url: bool) -> str:
+    """Return the pattern of a name in lower-case text or bytes as DuckDB writes them, but of no longer name.
+
+    The hosts of a domain are found with it. A character beyond ASCII may be part of the host before it, so it
+    begins no name; what is escaped (in JSON, a URL or by DuckDB) does.
+    """
+    text = re.escape(name.lower())
+    if is_url:
+        return rf"{text}($|[^a-z0-9/?&=%.~_:+-])"
+    return rf"(^|{_ESCAPED}|[^a-z0-9_\x{{80}}-\x{{10FFFF}}-]){text}($|[^a-z0-9._-]|\.($|[^a-z0-9]))"
 
 
 def _forget_pages(database: Database, name: str, *, is_url: bool, rev: int) -> None:
