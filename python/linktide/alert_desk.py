@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from linktide import alert_turns
 from linktide.alert_gauges import tell_alerts, tell_domains
@@ -63,8 +62,8 @@ class AlertDesk:
     """Domains with other figures since they were told; None: all."""
     _told_at: float = float("-inf")
     _struck: deque[str] = field(default_factory=deque)
-    _held: pa.Table = field(default_factory=alert_turns.SCHEMA.empty_table)
-    """Losses that time alone decided, told while catching up: they are judged once that is over."""
+    _held: set[str] = field(default_factory=set)
+    """Domains with losses that time alone decided, told while catching up: judged once that is over."""
     _waiting: int = 0
     """Calls that wait."""
 
@@ -90,7 +89,7 @@ class AlertDesk:
                 book.scores.setdefault(name, {})[hour] = authority
         book.restore(Change(**fields) for fields in alert_rows.read_open(connection))
         self._book, self._hour, self._changes, self._moved = book, None, [], set()
-        self._held = alert_rows.read_held(connection).cast(alert_turns.SCHEMA)
+        self._held = alert_rows.read_held(connection)
         self._waiting = alert_rows.count_waiting(connection)
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
         if clock_us is not None:
@@ -130,7 +129,7 @@ class AlertDesk:
             return
         hour = clock_us // HOUR_US
         is_new_hour = hour != self._hour
-        if not (news.turns.num_rows or is_new_hour or self._held.num_rows or has_gaps(news.advances)):
+        if not (news.turns.num_rows or is_new_hour or self._held or has_gaps(news.advances)):
             return
         is_new_day = self._hour is not None and hour // DAY_HOURS != self._hour // DAY_HOURS
         touched = self._count(news.hours, hour, connection, is_new_day=is_new_day)
@@ -138,9 +137,9 @@ class AlertDesk:
             self._keep_scores(news.scores, hour, connection, is_new_day=is_new_day)
         self._hour = hour
         self._moved = None if is_new_hour or self._moved is None else self._moved | touched
-        touched |= alert_turns.names_in(news.turns) | alert_turns.names_in(self._held)
+        touched |= alert_turns.names_in(news.turns) | self._held
         turns = self._release(news, connection)
-        waiting = alert_turns.names_in(self._held)
+        waiting = set(self._held)
         offsets = offsets_of(news.advances)
         changes = self._moments(turns, connection, offsets)
         if touched or is_new_hour:
@@ -252,13 +251,10 @@ class AlertDesk:
         turns, held = alert_turns.split(news.turns, news.timed)
         if held.num_rows:
             alert_rows.hold(connection, held)
-            self._held = pa.concat_tables([self._held, held])
-        if not news.is_catching_up and self._held.num_rows:
-            # Those that a record took back meanwhile were none.
-            lost = pa.array(alert_rows.release(connection), pa.uint64())
-            still = self._held.filter(pc.is_in(self._held["link_id"], value_set=lost))
-            turns = pa.concat_tables([turns, still])
-            self._held = alert_turns.NONE
+            self._held |= alert_turns.names_in(held)
+        if not news.is_catching_up and self._held:
+            turns = pa.concat_tables([turns, alert_rows.release(connection).cast(alert_turns.SCHEMA)])
+            self._held = set()
         return turns
 
     def _moments(

@@ -238,9 +238,10 @@ def strike_notices(connection: DuckDBPyConnection, ids: Sequence[str], delivered
         ).fetchall()
 
 
-def read_held(connection: DuckDBPyConnection) -> pa.Table:
-    """Return the turns that wait to be judged."""
-    return connection.sql("FROM internal.held_turns").to_arrow_table()
+def read_held(connection: DuckDBPyConnection) -> set[str]:
+    """Return the domains of which turns wait to be judged."""
+    rows = connection.execute("SELECT DISTINCT domain_name FROM internal.held_turns").fetchall()
+    return {name for (name,) in rows}
 
 
 def hold(connection: DuckDBPyConnection, turns: pa.Table) -> None:
@@ -253,11 +254,11 @@ def hold(connection: DuckDBPyConnection, turns: pa.Table) -> None:
     ).fetchall()
 
 
-def release(connection: DuckDBPyConnection) -> set[int]:
-    """Let turns wait no more; return the links among them that are lost still."""
-    rows = connection.execute(
-        "SELECT h.link_id FROM internal.held_turns h JOIN internal.lives v "
+def release(connection: DuckDBPyConnection) -> pa.Table:
+    """Let turns wait no more; return the losses among them that no record took back meanwhile."""
+    still = connection.sql(
+        "SELECT h.* FROM internal.held_turns h JOIN internal.lives v "
         "ON v.link_id = h.link_id AND v.target_domain = h.domain_name AND v.confirmed_at = h.changed_at"
-    ).fetchall()
+    ).to_arrow_table()
     connection.execute("DELETE FROM internal.held_turns").fetchall()
-    return {link_id for (link_id,) in rows}
+    return still

@@ -22,7 +22,8 @@ SEMI JOIN (SELECT unnest(CAST($links AS UBIGINT[])) AS link_id) a ON a.link_id =
 WHERE l.target_domain IN ({names})
 """
 _SAID_LATER: Final = """
-SELECT link_id, field, max(observed_at) AS said_at, arg_max(value, observed_at) AS value
+SELECT link_id, field, max(observed_at) FILTER (NOT is_void) AS said_at,
+       arg_max(value, observed_at) FILTER (NOT is_void) AS value, list(observed_at) AS instants
 FROM (
     SELECT c.link_id, c.field, c.observed_at,
            arg_max(c.value, c.rev) AS value, arg_max(c.is_void, c.rev) AS is_void
@@ -31,7 +32,6 @@ FROM (
     WHERE c.target_domain IN ({names}) AND c.field IN ('anchor', 'rel')
     GROUP BY c.link_id, c.field, c.observed_at
 )
-WHERE NOT is_void
 GROUP BY link_id, field
 """
 
@@ -53,8 +53,9 @@ def tell_more(
     changed = [row for row in rows if _may_say_more(told.get(row["link_id"]), wide_at, said_at)]
     for later in _asked(connection, _SAID_LATER, changed) if changed else ():
         row, at = told[later["link_id"]], wide_at[later["link_id"]]
-        # What is stored beside the first telling may be older than it.
-        if at is None or later["said_at"] >= at or row[later["field"]] is None:
+        # As internal.current_run: the wide row says nothing at an instant that was told of again.
+        has_wide = row[later["field"]] is not None and at is not None and at not in later["instants"]
+        if not (has_wide and (later["said_at"] is None or at > later["said_at"])):
             row[later["field"]] = later["value"]
     for row in rows:
         row.update(told.get(row["link_id"], {}))

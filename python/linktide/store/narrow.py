@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+import duckdb
+
 from linktide.store.database import CATALOG, HOME
 
 if TYPE_CHECKING:
@@ -77,9 +79,13 @@ class NarrowViews:
             asked = {name: self._whole[name] & reads.columns for name in reads.tables & self._whole.keys()}
             if not asked or reads.ctes & self._whole.keys():
                 return None
-            for path, has in self.copies():
-                if all(name in has and columns <= has[name] for name, columns in asked.items()):
-                    return path
+            try:
+                for path, has in self.copies():
+                    if all(name in has and columns <= has[name] for name, columns in asked.items()):
+                        return path
+            except duckdb.Error:
+                # No memory for a copy, say: the views themselves do as well, if slower.
+                return None
         return None
 
     def whole(self) -> Columns:

@@ -1,7 +1,7 @@
 //! Which links matter to the tracked domain they lead to: those of its best pages, and those of its foremost domains.
 //!
 //! What a link must reach is relative to the profile of its target. To find that all links are looked at, so it is done
-//! at most once in [`KEPT_US`] of event time, and only if a link of a tracked domain was lost or is followed no more.
+//! seldom (see [`KEPT_US`]) and only if a link of a tracked domain was lost or is followed no more.
 //! Whether a lost link was the last of its domain is told exactly, by counts that are kept from the first such pass on.
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -14,6 +14,8 @@ use crate::links::table::Link;
 
 /// How long marks hold: what the best have moves slowly. µs of event time.
 const KEPT_US: i64 = 6 * 3600 * 1_000_000;
+/// The same while all that is asked of is history: of that years may come in an hour.
+const KEPT_OF_PAST_US: i64 = 7 * 24 * 3600 * 1_000_000;
 /// Best pages of a profile, at least, and one of how many links.
 const BEST_PAGES: usize = 5;
 const LINKS_PER_BEST_PAGE: usize = 100;
@@ -56,8 +58,14 @@ impl Importance {
         self.pairs.as_ref()
     }
 
-    fn is_due(&self, clock: i64) -> bool {
-        self.pairs.is_none() || !(0..KEPT_US).contains(&clock.saturating_sub(self.marked_at))
+    /// Whether the marks are too old for these turns, or there are none of a domain: its first links came since.
+    fn is_due<'t>(&self, clock: i64, mut asked: impl Iterator<Item = &'t Turn> + Clone) -> bool {
+        let kept = if asked.clone().any(|turn| turn.is_recent) { KEPT_US } else { KEPT_OF_PAST_US };
+        let has_marks =
+            |turn: &Turn| self.marks.get(&turn.domain).is_some_and(|marks| marks.page.is_finite());
+        self.pairs.is_none()
+            || !(0..kept).contains(&clock.saturating_sub(self.marked_at))
+            || !asked.all(has_marks)
     }
 }
 
@@ -95,10 +103,11 @@ impl Index {
     /// of its target, or if it was the last of a foremost domain; one that lives if either its page or its domain is
     /// that. None does while authority is not shown, nor one that lives again.
     pub(super) fn weigh(&mut self, turns: &mut [Turn]) {
-        if !self.authority().is_shown || !turns.iter().any(|turn| self.may_matter(turn)) {
+        let asked = turns.iter().filter(|turn| self.may_matter(turn));
+        if !self.authority().is_shown || asked.clone().next().is_none() {
             return;
         }
-        if self.importance.is_due(self.clock) {
+        if self.importance.is_due(self.clock, asked) {
             self.find_marks(turns);
         }
         for turn in turns {

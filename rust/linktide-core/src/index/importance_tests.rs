@@ -14,7 +14,7 @@ use crate::graph::PairCounts;
 const TRACKED: [&str; 2] = ["a.example", "b.example"];
 /// Pages that link to the tracked domains, a site each three; what links to these gives them authority.
 const PAGES: u8 = 9;
-const HOURS_APART: i64 = 7;
+const HOURS_APART: i64 = 7 * 24 + 1;
 
 #[derive(Debug, Clone, Copy)]
 struct Told {
@@ -142,4 +142,21 @@ fn a_link_that_lives_again_in_its_batch_does_not_matter() {
             turns.column_by_name("is_important").unwrap().as_boolean().values().iter().collect();
         assert_eq!(told, wanted);
     }
+}
+
+#[test]
+fn a_domain_that_is_first_linked_between_two_passes_has_links_that_matter() {
+    let mut index = empty();
+    index.set_tracked(&TRACKED.map(str::to_owned));
+    let of = |page: u8, target: u8, is_loss: bool| Told { page, target, is_loss, is_followed: true };
+    let steps = [of(8, 0, false), of(8, 0, true), of(7, 1, false), of(7, 1, true)];
+    index.begin(&decode_lines(&ground(), 0, true));
+    index.finish(Vec::new()).unwrap();
+    let mut told = Vec::new();
+    for (minutes, step) in (1i64..).zip(steps) {
+        index.begin(&decode_lines(&line(step, 1_700_000_100_000 + minutes * 60_000), 1_000, true));
+        let turns = index.finish(Vec::new()).unwrap().news.turns.unwrap();
+        told.push(turns.column_by_name("is_important").unwrap().as_boolean().value(0));
+    }
+    assert_eq!(told, [false, true, false, true]);
 }

@@ -61,7 +61,7 @@ pub(super) struct Turn {
     /// Place among the links that the batch touched.
     touched: u32,
     at: i64,
-    is_recent: bool,
+    pub(super) is_recent: bool,
     pub(super) is_important: bool,
 }
 
