@@ -106,6 +106,12 @@ def test_separators_and_encodings(
             "rule,source_kind,url\nmine,news,(\n",
             "line 2, column url: '(' is no regular expression",
         ),
+        ("source_rules", "rule,source_kind,url\nm,news,/\\Qblog\n", "line 2, column url: '/\\\\Qblog' is no"),
+        (
+            "source_rules",
+            "rule,source_kind,url\n" + "".join(f"r{n},news,/x{n}[a-z]{{800}}\n" for n in range(300)),
+            "line 14: the rule 'r12' brings the patterns of the file to a size of",
+        ),
         ("source_rules", "rule,source_kind\nmine,news\n", "line 2: the rule 'mine' has no condition"),
         ("source_rules", "rule,hosts\nmine,a.com\n", "says neither source_kind nor acquisition"),
         ("source_rules", "rule,source_kind,rel\nugc,news,ugc\n", "has the name of a rule of linktide's"),
