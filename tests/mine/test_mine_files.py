@@ -174,6 +174,18 @@ def test_blocklists_as_they_are_found(tmp_path: Path, reading: Reading) -> None:
         assert names == {"spam.com", "other.co.uk", "xn--mnchen-3ya.de"}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lists_end_their_lines_as_editors_do_and_nowhere_else(
+    tmp_path: Path, reading: Reading, end: str
+) -> None:
+    content = end.join(
+        ["spam.com", "a.com\u2028b.com", "c.com\x85d.com", "e.com\x0cf.com", "bad.org", "x.org", ""]
+    )
+    found = read("blocklist", tmp_path, content, reading)
+    assert {row["domain_name"] for row in rows(found)} == {"spam.com", "bad.org", "x.org"}
+    assert [one.line for one in found.refusals] == [2, 3, 4]
+
+
 def test_terms_without_a_domain_are_of_all_tracked_ones(tmp_path: Path, reading: Reading) -> None:
     content = "term,kind,domain\nAcme,brand,\nshoes,money,https://www.rival.com/\n"
     assert [tuple(row.values()) for row in rows(read("terms", tmp_path, content, reading))] == [
@@ -185,6 +197,24 @@ def test_terms_without_a_domain_are_of_all_tracked_ones(tmp_path: Path, reading:
 def test_a_formula_in_a_text_is_a_text(tmp_path: Path, reading: Reading) -> None:
     content = "campaign,goal\n\"=cmd|'/c calc'!A1\",3\n"
     assert rows(read("campaigns", tmp_path, content, reading))[0]["campaign"] == "=cmd|'/c calc'!A1"
+
+
+@pytest.mark.parametrize(
+    "text", ["東京\u3000タワー", "10\xa0€", "می\u200cخواهم", "👩\u200d💻 shop", "Wort\xadtrennung", "\ufeffa"]
+)
+def test_texts_of_any_script_are_taken(tmp_path: Path, reading: Reading, text: str) -> None:
+    found = read("terms", tmp_path, f"term,kind\nacme,brand\n{text},money\n", reading)
+    assert [row["term"] for row in rows(found)] == ["acme", text]
+
+
+@pytest.mark.parametrize(
+    "control", ["\x1b", "\t", "\x7f", "\x9b", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"]
+)
+def test_controls_in_a_text_are_refused(tmp_path: Path, reading: Reading, control: str) -> None:
+    found = read("terms", tmp_path, f"term,kind\nacme,brand\na{control}b,money\n", reading)
+    assert found.refused_because is not None
+    assert "line 3, column term" in found.refused_because
+    assert "cannot be printed" in found.refused_because
 
 
 def test_days_end_when_they_end(tmp_path: Path, reading: Reading) -> None:

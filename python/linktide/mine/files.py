@@ -15,6 +15,7 @@ from linktide.mine.cells import (
     Refusal,
     any_text,
     end_of,
+    lines_of,
     moment,
     number,
     one_of,
@@ -159,7 +160,7 @@ def _blocklist(raw: bytes, path: Path, reading: Reading) -> _Made:
         cells = read_cells(raw, path, BLOCK_COLUMNS)
     else:
         cells = Cells({"domain": []})
-        for line, text in enumerate(text_of(raw, path).splitlines(), 1):
+        for line, text in enumerate(lines_of(text_of(raw, path)), 1):
             # As Google's disavow files have it, too.
             name = text.partition("#")[0].strip().removeprefix("domain:").strip()
             if name:
