@@ -73,6 +73,10 @@ def test_separators_and_encodings(
         ("pages", "<urlset><url>", "is no XML"),
         ("pages", "<sitemapindex/>", "is an index of sitemaps"),
         ("blocklist", "co uk\n", "is no domain"),
+        ("blocklist", "", "is empty; wanted a header with domain, or one domain a line"),
+        ("blocklist", b"\xef\xbb\xbf \n\r\n", "is empty"),
+        ("terms", "term,kind\nAcme,brand\n!!!,brand\n", "line 3, column term: '!!!' has no letter or digit"),
+        ("terms", "term,kind\n™ 👩\u200d💻,money\n", "line 2, column term"),
         ("terms", "term,kind\nshoes,cash\n", "line 2, column kind: 'cash' is none of brand, money"),
         ("terms", "term,kind,domain\nshoes,money,:::\n", "line 2, column domain: ':::' is no domain"),
         ("campaigns", 'campaign,spend\na,"1.234,50"\n', "line 2, column spend: '1.234,50' is no number"),
@@ -186,6 +190,16 @@ def test_lists_end_their_lines_as_editors_do_and_nowhere_else(
     assert [one.line for one in found.refusals] == [2, 3, 4]
 
 
+def test_a_header_or_remarks_alone_block_nobody(tmp_path: Path, reading: Reading) -> None:
+    for content in ("domain\n", "# none yet\n"):
+        assert rows(read("blocklist", tmp_path, content, reading)) == []
+
+
+@pytest.mark.parametrize("term", ["a", "7", "東", "½", "①", "é!", "\u0e01", "ǅ"])
+def test_terms_with_a_word_are_taken(tmp_path: Path, reading: Reading, term: str) -> None:
+    assert len(rows(read("terms", tmp_path, f"term,kind\n{term},brand\n", reading))) == 1
+
+
 def test_terms_without_a_domain_are_of_all_tracked_ones(tmp_path: Path, reading: Reading) -> None:
     content = "term,kind,domain\nAcme,brand,\nshoes,money,https://www.rival.com/\n"
     assert [tuple(row.values()) for row in rows(read("terms", tmp_path, content, reading))] == [
@@ -200,7 +214,8 @@ def test_a_formula_in_a_text_is_a_text(tmp_path: Path, reading: Reading) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["東京\u3000タワー", "10\xa0€", "می\u200cخواهم", "👩\u200d💻 shop", "Wort\xadtrennung", "\ufeffa"]
+    "text",
+    ["東京\u3000タワー", "10\xa0€", "\u06cc\u200c\u062e", "👩\u200d💻 shop", "Wort\xadtrennung", "\ufeffa"],
 )
 def test_texts_of_any_script_are_taken(tmp_path: Path, reading: Reading, text: str) -> None:
     found = read("terms", tmp_path, f"term,kind\nacme,brand\n{text},money\n", reading)

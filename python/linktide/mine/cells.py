@@ -119,7 +119,7 @@ def text_of(raw: bytes, path: Path) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    r"""Return the lines of a text with their ends: \n, \r\n or \r, and none of those Unicode has beside them."""
+    r"""Return the lines of a text with their ends: \n, \r\n or \r, and no other of Unicode's."""
     return list(io.StringIO(text, newline=""))
 
 
