@@ -140,7 +140,7 @@ def _check(kind: str, path: Path, made: _Made) -> None:
     if not cells.refused_rows:
         return
     first = cells.refusals[0].sentence()
-    if kind not in _LISTS:
+    if kind not in LISTS:
         more = f" ({cells.refused_rows - 1} more)" if cells.refused_rows > 1 else ""
         raise MineFileError(f"{path}, {first}{more}.")
     if cells.refused_rows > len(cells.lines):
@@ -272,7 +272,7 @@ def _domains(cells: Cells, column: str, keys: UrlKeys) -> Sequence[str]:
     return found
 
 
-_LISTS: Final = ("pages", "blocklist")
+LISTS: Final = ("pages", "blocklist")
 """Long, and written by machines: a wrong row is left out and told of."""
 _READERS: Final[dict[str, Callable[[bytes, Path, Reading], _Made]]] = {
     "pages": _pages,
