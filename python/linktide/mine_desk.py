@@ -194,7 +194,8 @@ class MineDesk:
                 _LOG.error("%s What was taken of it before stays in force.", one.refused_because)
             elif one.refused_rows:
                 first = one.refusals[0].sentence()
-                _LOG.warning("%s: %d rows are left out, the first: %s.", one.name, one.refused_rows, first)
+                rows_are = "1 row is" if one.refused_rows == 1 else f"{one.refused_rows:,} rows are"
+                _LOG.warning("%s: %s left out, the first: %s.", one.name, rows_are, first)
             else:
                 _LOG.info("Took %s (%s).", one.name, one.kind)
         query = (

@@ -140,7 +140,7 @@ def test_a_file_that_is_gone_is_an_error_and_one_no_longer_named_is_forgotten(
     desk.turn()
     assert desk.blocked() == {"spam.com", "bad.org"}
     (told,) = desk.all("SELECT refused_because FROM mine_files WHERE file_kind = 'blocklist'")
-    assert "is no regular file" in told[0]
+    assert "does not exist" in told[0]
     desk.desk.take(replace(desk.config, mine_blocklists=()))
     desk.turn()
     assert desk.blocked() == set()
@@ -156,7 +156,7 @@ def test_unchanged_files_are_neither_read_nor_written_again(desk: Desk) -> None:
     assert desk.all("FROM mine_files") == before
 
 
-def named(folder: Path, name: str, *, is_wrong: bool = False) -> dict[str, Path]:
+def named(folder: Path, name: str, *, is_wrong: bool = False) -> dict[str, Any]:
     """Write a file of placements and one of rules; as settings."""
     placements, rules = folder / f"placements-{name}.csv", folder / f"rules-{name}.csv"
     write(

@@ -140,8 +140,8 @@ def test_a_wrong_file_is_refused_with_its_place(
 
 
 def test_a_file_that_is_none(tmp_path: Path, reading: Reading) -> None:
-    for path in (tmp_path / "gone.csv", tmp_path):
-        assert read_file("pages", path, reading).refused_because is not None
+    for path, told in ((tmp_path / "gone.csv", "does not exist"), (tmp_path, "is no regular file")):
+        assert read_file("pages", path, reading).refused_because == f"{path} {told}."
 
 
 def test_lists_are_taken_without_their_wrong_rows(tmp_path: Path, reading: Reading) -> None:

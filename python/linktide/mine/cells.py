@@ -94,6 +94,8 @@ def shown(line: int, column: str, value: str, reason: str) -> Refusal:
 def read_bytes(path: Path) -> bytes:
     """Return a file whole. Raises MineFileError."""
     try:
+        if not path.exists():
+            raise MineFileError(f"{path} does not exist.")
         if not path.is_file():
             raise MineFileError(f"{path} is no regular file.")
         if (size := path.stat().st_size) > MAX_BYTES:
