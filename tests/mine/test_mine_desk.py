@@ -175,7 +175,8 @@ def in_force(desk: Desk) -> tuple[list[str], list[str]]:
 
 
 def test_another_name_takes_effect_when_its_file_can_be_taken(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, **{key: str(path) for key, path in named(tmp_path, "a").items()})
+    settings: dict[str, Any] = {key: str(path) for key, path in named(tmp_path, "a").items()}
+    desk = Desk(tmp_path, **settings)
     assert in_force(desk) == (["a"], ["a"])
     # Settings are taken on one thread, files read on another: a turn may come between.
     desk.desk.take(replace(desk.config, **named(tmp_path, "b")))
@@ -208,7 +209,8 @@ def test_another_name_takes_effect_when_its_file_can_be_taken(tmp_path: Path) ->
 
 
 def test_what_was_read_of_a_file_named_no_more_is_not_taken(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, **{key: str(path) for key, path in named(tmp_path, "a").items()})
+    settings: dict[str, Any] = {key: str(path) for key, path in named(tmp_path, "a").items()}
+    desk = Desk(tmp_path, **settings)
     other = replace(desk.config, **named(tmp_path, "b"))
     # Written anew and read, but not taken before the settings change.
     write(tmp_path / "placements-a.csv", "source_url,target_url\nhttps://old.com/,https://mine.org/\n")
