@@ -12,17 +12,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from linktide.mine.files import KINDS, MineFile, Reading, read_file
+from linktide.mine.files import KINDS, LISTS, MineFile, Reading, read_file
 from linktide.mine.keys import UrlKeys
 from linktide.store.mine_rows import MineRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from linktide.config import Config
     from linktide.metrics.values import Metrics
     from linktide.store.database import Database
+    from linktide.store.mine_rows import FileKey
     from linktide.store.writer import StoreWriter
 
 LOOK_SECONDS: Final = 5.0
@@ -97,6 +98,7 @@ class MineDesk:
             before = self._config
             self._config = replace(config, tracked_domains=before.tracked_domains, rivals=before.rivals)
             self._seen.clear()
+            self._read.clear()
             self._is_new = True
         self._wake.set()
 
@@ -145,11 +147,15 @@ class MineDesk:
         if not self.is_due:
             return
         with self._lock:
-            config, read, is_new = self._config, self._read, self._is_new
+            config, is_new = self._config, self._is_new
+            named = named_files(config)
+            read = {key: one for key, one in self._read.items() if key in named}
             self._read, self._is_new = {}, False
         rows = MineRows(writer)
         known, refused = rows.known(), rows.refused()
-        gone = sorted(known.keys() - named_files(config).keys()) if is_new else []
+        in_force = {key for key, content_hash in known.items() if content_hash is not None}
+        in_force |= {key for key, one in read.items() if one.refused_because is None}
+        gone = _replaced(known, named, in_force)
         taken = {
             key: one
             for key, one in read.items()
@@ -188,7 +194,8 @@ class MineDesk:
                 _LOG.error("%s What was taken of it before stays in force.", one.refused_because)
             elif one.refused_rows:
                 first = one.refusals[0].sentence()
-                _LOG.warning("%s: %d rows are left out, the first: %s.", one.name, one.refused_rows, first)
+                rows_are = "1 row is" if one.refused_rows == 1 else f"{one.refused_rows:,} rows are"
+                _LOG.warning("%s: %s left out, the first: %s.", one.name, rows_are, first)
             else:
                 _LOG.info("Took %s (%s).", one.name, one.kind)
         query = (
@@ -201,6 +208,19 @@ class MineDesk:
             self._metrics.set(_ROWS, float(rows), kind)
             self._metrics.set(_REFUSED_ROWS, float(refused_rows), kind)
             self._metrics.set(_IS_REFUSED, float(refused_files), kind)
+
+
+def _replaced(
+    known: Mapping[FileKey, str | None], named: Iterable[FileKey], in_force: set[FileKey]
+) -> list[FileKey]:
+    """Return the files named no more whose rows may go.
+
+    Where a kind has one file, what it said holds until the one named instead of it can be taken: between two
+    files of placements none would be agreed on.
+    """
+    awaited = {key[0] for key in named if key[0] not in LISTS and key not in in_force}
+    gone = known.keys() - set(named)
+    return sorted(key for key in gone if key[0] not in awaited or known[key] is None)
 
 
 def _stamp(path: Path) -> object:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DIFF_DAYS: Final = 30
 PLOT_DAYS: Final = 365
-_BEGINNING: Final = datetime(1990, 1, 1, tzinfo=UTC)
+BEGINNING: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """No event is older: what is otherwise since then is all that lives."""
 
 
@@ -64,7 +64,7 @@ def gather(ask: Ask, domain: str, rivals: Sequence[str], as_of: datetime | None)
 
     `ask` runs one statement. Raises what it does.
     """
-    at = as_of or ask(newest_time_sql(domain)).to_pylist()[0]["at_time"] or _BEGINNING
+    at = as_of or ask(newest_time_sql(domain)).to_pylist()[0]["at_time"] or BEGINNING
     values = _values(domain, rivals, at)
     asked = [section for section in SECTIONS if rivals or not section.needs_rivals]
     parts = [
@@ -86,7 +86,7 @@ def _values(domain: str, rivals: Sequence[str], at: datetime) -> Mapping[str, st
         "$at": _time(at),
         "$since": _time(at - timedelta(days=DIFF_DAYS)),
         "$year": _time(at - timedelta(days=PLOT_DAYS)),
-        "$beginning": _time(_BEGINNING),
+        "$beginning": _time(BEGINNING),
     }
 
 

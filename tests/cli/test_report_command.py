@@ -216,6 +216,12 @@ def test_a_code_span_is_one_cell(text: str) -> None:
         (("not a domain",), ExitCode.CONFIG, "is no domain"),
         ((OWN, "--against", "x y"), ExitCode.CONFIG, "is no domain"),
         ((OWN, "--as-of", "soon"), ExitCode.USAGE, "ISO 8601"),
+        ((OWN, "--as-of", "0001-01-01"), ExitCode.USAGE, "wanted a time from 1990-01-01 to"),
+        ((OWN, "--as-of", "0001-01-01T00:00:00+05:00"), ExitCode.USAGE, "wanted a time from 1990-01-01 to"),
+        ((OWN, "--as-of", "1980-01-01"), ExitCode.USAGE, "wanted a time from 1990-01-01 to"),
+        ((OWN, "--as-of", "1990-01-01T00:00:00+00:01"), ExitCode.USAGE, "wanted a time from 1990-01-01 to"),
+        ((OWN, "--as-of", "9999-12-31T23:59:59-05:00"), ExitCode.USAGE, "wanted a time from 1990-01-01 to"),
+        ((OWN, "--as-of", "9999-12-31T23:59:59.999999"), ExitCode.REFUSED_QUERY, "is after the newest event"),
         ((OWN, "--as-of", "2099-01-01"), ExitCode.REFUSED_QUERY, "is after the newest event"),
         ((OWN, "--format", "pdf"), ExitCode.USAGE, "pdf"),
     ],
@@ -236,6 +242,11 @@ def test_a_domain_nobody_links_to_has_a_report_that_says_so(folder: Path) -> Non
         result = ran("report", "nobody.example", *flags(folder), "--format", form)
         assert result.exit_code == 0
         assert "no link to it is known at that time" in result.stdout
+
+
+@pytest.mark.parametrize("at", ["1990-01-01", "1990-01-31", "1991-06-01T00:00:00-05:00"])
+def test_a_time_before_every_event_has_a_report(folder: Path, at: str) -> None:
+    assert told(folder, "--as-of", at)["parts"][0]["rows"][0]["note"] is not None
 
 
 def test_times_without_a_zone_are_utc(folder: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_file_that_is_gone_is_an_error_and_one_no_longer_named_is_forgotten(
     desk.turn()
     assert desk.blocked() == {"spam.com", "bad.org"}
     (told,) = desk.all("SELECT refused_because FROM mine_files WHERE file_kind = 'blocklist'")
-    assert "is no regular file" in told[0]
+    assert "does not exist" in told[0]
     desk.desk.take(replace(desk.config, mine_blocklists=()))
     desk.turn()
     assert desk.blocked() == set()
@@ -154,6 +154,73 @@ def test_unchanged_files_are_neither_read_nor_written_again(desk: Desk) -> None:
     desk.desk.take(desk.config)
     desk.turn()
     assert desk.all("FROM mine_files") == before
+
+
+def named(folder: Path, name: str, *, is_wrong: bool = False) -> dict[str, Any]:
+    """Write a file of placements and one of rules; as settings."""
+    placements, rules = folder / f"placements-{name}.csv", folder / f"rules-{name}.csv"
+    write(
+        placements,
+        f"source_url,target_url\n{'x' if is_wrong else f'https://{name}.com/'},https://mine.org/\n",
+    )
+    write(rules, f"rule,source_kind,url\n{name},news,{'(' if is_wrong else '/x/'}\n")
+    return {"mine_placements": placements, "mine_source_rules": rules}
+
+
+def in_force(desk: Desk) -> tuple[list[str], list[str]]:
+    """Return of which files placements and rules are, at any time one of each."""
+    urls = [url for (url,) in desk.all("SELECT source_url FROM internal.placements")]
+    rules = [name for (name,) in desk.all("SELECT rule FROM source_rules WHERE is_yours")]
+    return [url.removeprefix("https://").removesuffix(".com/") for url in urls], rules
+
+
+def test_another_name_takes_effect_when_its_file_can_be_taken(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {key: str(path) for key, path in named(tmp_path, "a").items()}
+    desk = Desk(tmp_path, **settings)
+    assert in_force(desk) == (["a"], ["a"])
+    # Settings are taken on one thread, files read on another: a turn may come between.
+    desk.desk.take(replace(desk.config, **named(tmp_path, "b")))
+    desk.desk.step(desk.writer)
+    assert in_force(desk) == (["a"], ["a"])
+    desk.turn()
+    assert in_force(desk) == (["b"], ["b"])
+    desk.desk.take(replace(desk.config, **named(tmp_path, "c", is_wrong=True)))
+    desk.turn()
+    assert in_force(desk) == (["b"], ["b"])
+    assert len(desk.all("FROM mine_files WHERE refused_at IS NOT NULL")) == 2
+    desk.desk.take(replace(desk.config, **named(tmp_path, "d", is_wrong=True)))
+    desk.turn()
+    assert in_force(desk) == (["b"], ["b"])
+    assert len(desk.all("FROM mine_files WHERE refused_at IS NOT NULL")) == 2, "c never was in force"
+    desk.desk.take(replace(desk.config, **named(tmp_path, "b")))
+    desk.turn()
+    assert in_force(desk) == (["b"], ["b"])
+    assert desk.all("FROM mine_files WHERE refused_at IS NOT NULL") == []
+    desk.desk.take(replace(desk.config, **named(tmp_path, "c", is_wrong=True)))
+    desk.turn()
+    named(tmp_path, "c")
+    desk.turn()
+    assert in_force(desk) == (["c"], ["c"])
+    assert len(desk.all("FROM mine_files")) == 2
+    desk.desk.take(replace(desk.config, mine_placements=None, mine_source_rules=None))
+    desk.desk.step(desk.writer)
+    assert in_force(desk) == ([], [])
+    desk.database.close()
+
+
+def test_what_was_read_of_a_file_named_no_more_is_not_taken(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {key: str(path) for key, path in named(tmp_path, "a").items()}
+    desk = Desk(tmp_path, **settings)
+    other = replace(desk.config, **named(tmp_path, "b"))
+    # Written anew and read, but not taken before the settings change.
+    write(tmp_path / "placements-a.csv", "source_url,target_url\nhttps://old.com/,https://mine.org/\n")
+    desk.desk.look()
+    desk.desk.take(other)
+    desk.turn()
+    desk.turn()
+    assert in_force(desk) == (["b"], ["b"])
+    assert len(desk.all("FROM mine_files")) == 2
+    desk.database.close()
 
 
 @pytest.mark.parametrize("point", ["begin", "mine", "committed"])

@@ -73,6 +73,10 @@ def test_separators_and_encodings(
         ("pages", "<urlset><url>", "is no XML"),
         ("pages", "<sitemapindex/>", "is an index of sitemaps"),
         ("blocklist", "co uk\n", "is no domain"),
+        ("blocklist", "", "is empty; wanted a header with domain, or one domain a line"),
+        ("blocklist", b"\xef\xbb\xbf \n\r\n", "is empty"),
+        ("terms", "term,kind\nAcme,brand\n!!!,brand\n", "line 3, column term: '!!!' has no letter or digit"),
+        ("terms", "term,kind\n™ 👩\u200d💻,money\n", "line 2, column term"),
         ("terms", "term,kind\nshoes,cash\n", "line 2, column kind: 'cash' is none of brand, money"),
         ("terms", "term,kind,domain\nshoes,money,:::\n", "line 2, column domain: ':::' is no domain"),
         ("campaigns", 'campaign,spend\na,"1.234,50"\n', "line 2, column spend: '1.234,50' is no number"),
@@ -106,6 +110,12 @@ def test_separators_and_encodings(
             "rule,source_kind,url\nmine,news,(\n",
             "line 2, column url: '(' is no regular expression",
         ),
+        ("source_rules", "rule,source_kind,url\nm,news,/\\Qblog\n", "line 2, column url: '/\\\\Qblog' is no"),
+        (
+            "source_rules",
+            "rule,source_kind,url\n" + "".join(f"r{n},news,/x{n}[a-z]{{800}}\n" for n in range(300)),
+            "line 14: the rule 'r12' brings the patterns of the file to a size of",
+        ),
         ("source_rules", "rule,source_kind\nmine,news\n", "line 2: the rule 'mine' has no condition"),
         ("source_rules", "rule,hosts\nmine,a.com\n", "says neither source_kind nor acquisition"),
         ("source_rules", "rule,source_kind,rel\nugc,news,ugc\n", "has the name of a rule of linktide's"),
@@ -130,8 +140,8 @@ def test_a_wrong_file_is_refused_with_its_place(
 
 
 def test_a_file_that_is_none(tmp_path: Path, reading: Reading) -> None:
-    for path in (tmp_path / "gone.csv", tmp_path):
-        assert read_file("pages", path, reading).refused_because is not None
+    for path, told in ((tmp_path / "gone.csv", "does not exist"), (tmp_path, "is no regular file")):
+        assert read_file("pages", path, reading).refused_because == f"{path} {told}."
 
 
 def test_lists_are_taken_without_their_wrong_rows(tmp_path: Path, reading: Reading) -> None:
@@ -168,6 +178,28 @@ def test_blocklists_as_they_are_found(tmp_path: Path, reading: Reading) -> None:
         assert names == {"spam.com", "other.co.uk", "xn--mnchen-3ya.de"}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lists_end_their_lines_as_editors_do_and_nowhere_else(
+    tmp_path: Path, reading: Reading, end: str
+) -> None:
+    content = end.join(
+        ["spam.com", "a.com\u2028b.com", "c.com\x85d.com", "e.com\x0cf.com", "bad.org", "x.org", ""]
+    )
+    found = read("blocklist", tmp_path, content, reading)
+    assert {row["domain_name"] for row in rows(found)} == {"spam.com", "bad.org", "x.org"}
+    assert [one.line for one in found.refusals] == [2, 3, 4]
+
+
+def test_a_header_or_remarks_alone_block_nobody(tmp_path: Path, reading: Reading) -> None:
+    for content in ("domain\n", "# none yet\n"):
+        assert rows(read("blocklist", tmp_path, content, reading)) == []
+
+
+@pytest.mark.parametrize("term", ["a", "7", "東", "½", "①", "é!", "\u0e01", "ǅ"])
+def test_terms_with_a_word_are_taken(tmp_path: Path, reading: Reading, term: str) -> None:
+    assert len(rows(read("terms", tmp_path, f"term,kind\n{term},brand\n", reading))) == 1
+
+
 def test_terms_without_a_domain_are_of_all_tracked_ones(tmp_path: Path, reading: Reading) -> None:
     content = "term,kind,domain\nAcme,brand,\nshoes,money,https://www.rival.com/\n"
     assert [tuple(row.values()) for row in rows(read("terms", tmp_path, content, reading))] == [
@@ -179,6 +211,25 @@ def test_terms_without_a_domain_are_of_all_tracked_ones(tmp_path: Path, reading:
 def test_a_formula_in_a_text_is_a_text(tmp_path: Path, reading: Reading) -> None:
     content = "campaign,goal\n\"=cmd|'/c calc'!A1\",3\n"
     assert rows(read("campaigns", tmp_path, content, reading))[0]["campaign"] == "=cmd|'/c calc'!A1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["東京\u3000タワー", "10\xa0€", "\u06cc\u200c\u062e", "👩\u200d💻 shop", "Wort\xadtrennung", "\ufeffa"],
+)
+def test_texts_of_any_script_are_taken(tmp_path: Path, reading: Reading, text: str) -> None:
+    found = read("terms", tmp_path, f"term,kind\nacme,brand\n{text},money\n", reading)
+    assert [row["term"] for row in rows(found)] == ["acme", text]
+
+
+@pytest.mark.parametrize(
+    "control", ["\x1b", "\t", "\x7f", "\x9b", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"]
+)
+def test_controls_in_a_text_are_refused(tmp_path: Path, reading: Reading, control: str) -> None:
+    found = read("terms", tmp_path, f"term,kind\nacme,brand\na{control}b,money\n", reading)
+    assert found.refused_because is not None
+    assert "line 3, column term" in found.refused_because
+    assert "cannot be printed" in found.refused_because
 
 
 def test_days_end_when_they_end(tmp_path: Path, reading: Reading) -> None:

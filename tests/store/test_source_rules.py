@@ -12,11 +12,29 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from hand_made_store import Store, Story, day
+from hypothesis import given
+from hypothesis import strategies as st
 
-from linktide.store.source_rules import BUILT_IN, SourceRule, pattern_trouble, rules_sql, store_rules
+from linktide.store.rule_patterns import (
+    MAX_PATTERN_SIZE,
+    MAX_PATTERNS_SIZE,
+    joined,
+    pattern_size,
+    pattern_trouble,
+    scratch_connection,
+    together_trouble,
+)
+from linktide.store.source_rules import BUILT_IN, SourceRule, rules_sql, store_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+
+def _all(rules: Sequence[SourceRule]) -> Iterator[str]:
+    return (one for rule in rules for one in (rule.url, rule.generator) if one is not None)
+
 
 LABELLED = Path(__file__).parent / "labelled_sources.csv"
 LEAST_PRECISION = 0.9
@@ -157,13 +175,83 @@ def test_rules_of_the_user_come_first_and_survive_a_start(tmp_path: Path) -> Non
         ]
 
 
-@pytest.mark.parametrize("pattern", ["(", "a{2000}", "(?=x)", "", "x*", ".*", "a\nb", "y" * 501])
-def test_patterns_that_cannot_be_meant_are_refused(pattern: str) -> None:
-    assert pattern_trouble(pattern) is not None
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[DuckDBPyConnection]:
+    with scratch_connection() as opened:
+        yield opened
 
 
-def test_a_sound_pattern_is_taken() -> None:
-    assert pattern_trouble("/(forum|board)/") is None
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("(", "a{2000}", "(?=x)", "", "x*", ".*", "a\nb", "y" * 501),
+        # One of these is sound alone, the other among others.
+        *(r"/\Qblog", "a)|(?:b"),
+        *(r"/x[\p{L}\p{N}]{1,200}end", "[a-z]{1,980}", "(?:a?){900}", "(?:(?:a{1,10}){1,10}){1,10}"),
+    ],
+)
+def test_patterns_that_cannot_be_meant_are_refused(pattern: str, scratch: DuckDBPyConnection) -> None:
+    assert pattern_trouble(pattern, scratch) is not None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["/(forum|board)/", r"/\Qa|b(\E", r"[^/]{1,100}\.html?$", r"/\p{L}+-\p{N}{3}/", *_all(BUILT_IN)],
+)
+def test_a_sound_pattern_is_taken(pattern: str, scratch: DuckDBPyConnection) -> None:
+    assert pattern_trouble(pattern, scratch) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "size"),
+    [
+        ("abc", 3),
+        ("ab{10}", 11),
+        ("(?:ab){10}", 30),
+        ("ab{2,4}", 45),
+        ("b{3,}", 24),
+        ("[a-z]{3}", 15),
+        (r"\p{L}", 1_000),
+        (r"[\pL\PN]{2}", 4_016),
+        (r"\Qa{9}\E", 8),
+        ("({[", 7),
+        ("{9}", 0),
+        ("a{5,2}", 5),
+    ],
+)
+def test_a_pattern_counts_with_its_repetitions(pattern: str, size: int) -> None:
+    assert pattern_size(pattern) == size
+
+
+@given(st.text(alphabet=r"ab(){}[]^$|?*+.,\\QEpPLxd:129é", max_size=40))
+def test_whatever_is_taken_can_stand_among_others(scratch: DuckDBPyConnection, text: str) -> None:
+    if pattern_trouble(text, scratch) is None:
+        told = scratch.execute(
+            "SELECT regexp_matches('/wanted/', ?)", [joined(["other", text, "/wanted/"])]
+        ).fetchall()
+        assert told == [(True,)]
+
+
+def test_patterns_that_are_wrong_or_too_many_name_the_first_that_does(scratch: DuckDBPyConnection) -> None:
+    assert together_trouble([], list(_all(BUILT_IN)), scratch) is None
+    for place in range(5):
+        named = ["/a/", "/b/", "/c/", "/d/", "/e/"]
+        named[place] = r"\Q"
+        found = together_trouble(named, ["/ours/"], scratch)
+        assert found is not None
+        assert found[0] == place
+        assert "is no regular expression" in found[1]
+    heavy = [f"/{number:03}" + "[a-z]{800}" for number in range(13)]
+    assert all(pattern_size(one) <= MAX_PATTERN_SIZE for one in heavy)
+    found = together_trouble(heavy, [], scratch)
+    assert found is not None
+    assert found[0] == MAX_PATTERNS_SIZE // pattern_size(heavy[0])
+    assert f"wanted at most {MAX_PATTERNS_SIZE:,}" in found[1]
+
+
+def test_the_heaviest_patterns_are_those_re2_still_takes(scratch: DuckDBPyConnection) -> None:
+    heavy = [r"\p{L}" + f"/{number:03}" for number in range(MAX_PATTERNS_SIZE // 1_004)]
+    assert together_trouble(heavy, list(_all(BUILT_IN)), scratch) is None
 
 
 def test_many_rules_make_macros_that_can_be_planned() -> None:
@@ -176,3 +264,10 @@ def test_many_rules_make_macros_that_can_be_planned() -> None:
             "NULL, NULL, NULL, NULL, NULL, NULL, NULL) FROM (SELECT 'https://a.example/p499/' AS u)"
         ).fetchall()
     assert row == [(500,)]
+
+
+def test_a_query_names_the_number_of_a_kind_once_a_rule() -> None:
+    rules = [SourceRule(f"r{number}", "news", url=f"/p{number}/") for number in range(500)]
+    rule = next(one for one in BUILT_IN if "news" in one.kinds)
+    of_it = rules_sql((*rules, rule)).partition("acquisition_rule")[2].partition(" AS ")[2]
+    assert of_it.count("kind_number") == 1

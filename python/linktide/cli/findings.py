@@ -68,12 +68,17 @@ def _mine(config: Config) -> str:
     # Keys are of no interest here, so any seed will do.
     reading = Reading(UrlKeys(suffixes.text, suffixes.version, 0), config.tracked_domains)
     read = [read_file(kind, path, reading) for (kind, _), path in named_files(config).items()]
-    for one in read:
-        if one.refused_because is not None:
-            raise ConfigError(one.refused_because)
+    wrong = [one.refused_because for one in read if one.refused_because is not None]
+    if wrong:
+        raise ConfigError(" ".join(wrong))
     left_out = sum(one.refused_rows for one in read)
     rows = sum(len(one.rules) if one.rows is None else one.rows.num_rows for one in read)
-    return f"{len(read)} files are read, {rows:,} rows; {left_out:,} rows are left out."
+    files_are = "1 file is" if len(read) == 1 else f"{len(read)} files are"
+    return f"{files_are} read, {_rows(rows)}; {_rows(left_out)} {'is' if left_out == 1 else 'are'} left out."
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _sql(config: Config) -> str:

@@ -11,7 +11,7 @@ import click
 from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
 from linktide.errors import ConfigError
-from linktide.report import gather
+from linktide.report import BEGINNING, gather
 from linktide.report_text import report_json, report_markdown
 from linktide.setting import parse_domain
 
@@ -61,10 +61,19 @@ def _domain(text: str) -> str:
 
 
 def _time(text: str) -> datetime:
+    at: datetime | None
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise click.UsageError(
             f"--as-of is {text[:40]!r}; wanted a time by ISO 8601, such as 2026-01-31."
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    try:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        at = None
+    if at is None or at < BEGINNING:
+        raise click.UsageError(
+            f"--as-of is {text[:40]!r}; wanted a time from {BEGINNING:%Y-%m-%d} to 9999-12-31 in UTC."
+        )
+    return at

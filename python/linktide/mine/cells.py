@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from unicodedata import category
 
 from linktide.errors import LinktideError
 from linktide.setting import size_text
@@ -22,6 +24,8 @@ MAX_REFUSALS: Final = 1_000
 SEPARATORS: Final = (",", ";", "\t", "|")
 _MAX_CELL: Final = 8_192
 _SHOWN: Final = 200
+_CONTROLS: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
+"""Unicode categories: control characters, ends of lines and paragraphs, halves of pairs."""
 _SPREADSHEET: Final = b"PK"
 _ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_DATE: Final = "is no date; wanted YYYY-MM-DD, or with a time YYYY-MM-DDThh:mm:ssZ"
@@ -90,6 +94,8 @@ def shown(line: int, column: str, value: str, reason: str) -> Refusal:
 def read_bytes(path: Path) -> bytes:
     """Return a file whole. Raises MineFileError."""
     try:
+        if not path.exists():
+            raise MineFileError(f"{path} does not exist.")
         if not path.is_file():
             raise MineFileError(f"{path} is no regular file.")
         if (size := path.stat().st_size) > MAX_BYTES:
@@ -114,9 +120,14 @@ def text_of(raw: bytes, path: Path) -> str:
     return text
 
 
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines of a text with their ends: \n, \r\n or \r, and no other of Unicode's."""
+    return list(io.StringIO(text, newline=""))
+
+
 def read_cells(raw: bytes, path: Path, columns: Sequence[Column]) -> Cells:
     """Read a file with a header. Raises MineFileError where the whole file cannot be meant."""
-    lines = text_of(raw, path).splitlines(keepends=True)
+    lines = lines_of(text_of(raw, path))
     begin = next((place for place, line in enumerate(lines) if line.strip()), None)
     if begin is None:
         raise MineFileError(f"{path} is empty; wanted a header with {_names(columns)}.")
@@ -207,8 +218,9 @@ def _bounded(text: str) -> str:
 
 
 def any_text(text: str) -> str:
-    """Read a text of one line."""
-    if not text.isprintable():
+    """Read a text of one line, in any script."""
+    # Not `isprintable`: people write with joiners, soft hyphens and spaces of other widths.
+    if any(category(one) in _CONTROLS for one in text):
         raise ValueError("holds a character that cannot be printed")
     return text
 

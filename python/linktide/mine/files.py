@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from unicodedata import category, normalize
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from linktide.mine.cells import (
     Refusal,
     any_text,
     end_of,
+    lines_of,
     moment,
     number,
     one_of,
@@ -65,13 +67,20 @@ class Reading:
     """Whose terms those are that name no domain."""
 
 
+def _term(text: str) -> str:
+    # As internal.words tells words; a term without one would be found in anchors without one.
+    if not any(category(one)[0] in "LMN" for one in normalize("NFC", any_text(text))):
+        raise ValueError("has no letter or digit; wanted words of an anchor")
+    return text
+
+
 PAGE_COLUMNS: Final = (
     Column("url", any_text, is_required=True, aliases=("page_url", "loc")),
     Column("published_at", moment, aliases=("published", "date")),
 )
 BLOCK_COLUMNS: Final = (Column("domain", any_text, is_required=True, aliases=("domain_name", "url", "host")),)
 TERM_COLUMNS: Final = (
-    Column("term", any_text, is_required=True),
+    Column("term", _term, is_required=True),
     Column("kind", one_of("brand", "money"), is_required=True),
     Column("domain", any_text, aliases=("target_domain",)),
 )
@@ -131,7 +140,7 @@ def _check(kind: str, path: Path, made: _Made) -> None:
     if not cells.refused_rows:
         return
     first = cells.refusals[0].sentence()
-    if kind not in _LISTS:
+    if kind not in LISTS:
         more = f" ({cells.refused_rows - 1} more)" if cells.refused_rows > 1 else ""
         raise MineFileError(f"{path}, {first}{more}.")
     if cells.refused_rows > len(cells.lines):
@@ -159,7 +168,10 @@ def _blocklist(raw: bytes, path: Path, reading: Reading) -> _Made:
         cells = read_cells(raw, path, BLOCK_COLUMNS)
     else:
         cells = Cells({"domain": []})
-        for line, text in enumerate(text_of(raw, path).splitlines(), 1):
+        lines = lines_of(text_of(raw, path))
+        if not any(text.strip() for text in lines):
+            raise MineFileError(f"{path} is empty; wanted a header with domain, or one domain a line.")
+        for line, text in enumerate(lines, 1):
             # As Google's disavow files have it, too.
             name = text.partition("#")[0].strip().removeprefix("domain:").strip()
             if name:
@@ -260,7 +272,7 @@ def _domains(cells: Cells, column: str, keys: UrlKeys) -> Sequence[str]:
     return found
 
 
-_LISTS: Final = ("pages", "blocklist")
+LISTS: Final = ("pages", "blocklist")
 """Long, and written by machines: a wrong row is left out and told of."""
 _READERS: Final[dict[str, Callable[[bytes, Path, Reading], _Made]]] = {
     "pages": _pages,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from linktide.mine.cells import Column, MineFileError, any_text, one_of, whole
+from linktide.mine.cells import Column, MineFileError, any_text, one_of, shown, whole
 from linktide.setting import parse_domain
+from linktide.store.rule_patterns import pattern_trouble, scratch_connection, together_trouble
 from linktide.store.source_rules import (
     ACQUISITIONS,
     BUILT_IN,
@@ -17,11 +18,14 @@ from linktide.store.source_rules import (
     MAX_RULES,
     RELS,
     SourceRule,
-    pattern_trouble,
+    url_patterns,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
 
     from linktide.mine.cells import Cells
     from linktide.mine.keys import UrlKeys
@@ -43,12 +47,6 @@ def _hosts(text: str) -> tuple[str, ...]:
         raise ValueError("is no list of hosts such as example.org, with spaces between") from None
 
 
-def _pattern(text: str) -> str:
-    if (trouble := pattern_trouble(text)) is not None:
-        raise ValueError(trouble)
-    return text
-
-
 def _kinds(text: str) -> tuple[str, ...]:
     return tuple(one_of(*KINDS, "unknown")(word) for word in text.split())
 
@@ -58,8 +56,8 @@ RULE_COLUMNS: Final = (
     Column("source_kind", one_of(*KINDS)),
     Column("acquisition", one_of(*ACQUISITIONS)),
     Column("hosts", _hosts),
-    Column("url", _pattern),
-    Column("generator", _pattern),
+    Column("url", any_text),
+    Column("generator", any_text),
     Column("rel", one_of(*RELS)),
     Column("semantic_location", one_of(*LOCATIONS)),
     Column("link_type", one_of(*LINK_TYPES)),
@@ -95,7 +93,32 @@ def read_rules(cells: Cells, path: Path, keys: UrlKeys) -> tuple[SourceRule, ...
         raise MineFileError(
             f"{path} has {count:,} hosts that are no registrable domains; wanted at most {MAX_HOSTS}."
         )
+    with scratch_connection() as scratch:
+        _check_patterns(cells, path, rules, scratch)
     return tuple(rules)
+
+
+def _check_patterns(
+    cells: Cells, path: Path, rules: Sequence[SourceRule], scratch: DuckDBPyConnection
+) -> None:
+    """Refuse the first pattern that cannot be used, alone or with the others. Raises MineFileError."""
+    for line, rule in zip(cells.lines, rules, strict=True):
+        for column, pattern in (("url", rule.url), ("generator", rule.generator)):
+            trouble = None if pattern is None else pattern_trouble(pattern, scratch)
+            if pattern is not None and trouble is not None:
+                raise MineFileError(f"{path}, {shown(line, column, pattern, trouble).sentence()}.")
+    patterns = [(place, one) for place, rule in enumerate(rules) for one in _patterns(rule)]
+    found = together_trouble(
+        [one for _, one in patterns], [one for rule in BUILT_IN for one in _patterns(rule)], scratch
+    )
+    if found is not None:
+        place = patterns[found[0]][0]
+        where = f"{path}, line {cells.lines[place]}: the rule {rules[place].rule!r}"
+        raise MineFileError(f"{where} {found[1]}.")
+
+
+def _patterns(rule: SourceRule) -> list[str]:
+    return url_patterns(rule) + ([] if rule.generator is None else [rule.generator])
 
 
 def _split(named: object, keys: UrlKeys) -> dict[str, tuple[str, ...]]:

@@ -152,7 +152,8 @@ class MineRows:
         kind, name = key
         if kind in TABLES:
             self._run(f"DELETE FROM internal.{TABLES[kind]} WHERE file_name = ?", name)  # noqa: S608
-        else:
+        elif self.known().get(key) is not None:
+            # Rules in force are those of one file, and not of one that never was.
             store_rules(self._connection, ())
         self._run("DELETE FROM internal.mine_refusals WHERE file_kind = ? AND file_name = ?", kind, name)
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
+from linktide.store.rule_patterns import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,6 @@ MAX_RULES: Final = 500
 MAX_HOSTS: Final = 500
 """That are no registrable domains: each is part of a pattern."""
 _FINGERPRINT: Final = "source_rules_sha256"
-MAX_PATTERN_CHARACTERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +149,6 @@ BUILT_IN: Final = (
 """What holds where no rule of the user's does, in order."""
 
 
-def pattern_trouble(pattern: str) -> str | None:
-    """Return why a regular expression cannot be used, as the rest of a sentence; None if it can."""
-    if len(pattern) > MAX_PATTERN_CHARACTERS:
-        return f"is longer than {MAX_PATTERN_CHARACTERS} characters"
-    if not pattern.isprintable():
-        return "holds a character that cannot be printed"
-    with duckdb.connect(":memory:", config={"enable_external_access": False, "threads": 1}) as scratch:
-        try:
-            is_found = scratch.execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()[0][0]
-        except duckdb.Error as error:
-            return f"is no regular expression of RE2 ({str(error).splitlines()[0].rpartition(': ')[2]})"
-    return "is found in every text" if is_found else None
-
-
 def refresh_rules(connection: DuckDBPyConnection) -> None:
     """Bring rows and macros to what this program makes of the rules of the user's, if they are not; alone.
 
@@ -224,7 +209,7 @@ def rules_sql(rules: Sequence[SourceRule]) -> str:
     They call no other macro: the narrow copies of views call them from elsewhere.
     """
     numbered = list(enumerate(rules, 1))
-    patterns = "|".join(f"(?:{pattern})" for one in rules for pattern in _patterns(one)) or "^$"
+    patterns = joined([pattern for one in rules for pattern in url_patterns(one)])
     of_kind = [(n, one) for n, one in numbered if _tells_kind(one)]
     of_acquisition = [(n, one) for n, one in numbered if one.acquisition or one.told == "acquisition"]
     given = "url, is_url, domain_rules, rel, link_type, generator, location, links_external"
@@ -258,7 +243,7 @@ def _tells_kind(rule: SourceRule) -> bool:
     return rule.source_kind is not None or rule.told == "source_kind"
 
 
-def _patterns(rule: SourceRule) -> list[str]:
+def url_patterns(rule: SourceRule) -> list[str]:
     """Return what may be found in the URL of a link for which a rule holds."""
     hosts = "|".join(re.escape(host) for host in rule.hosts)
     of_hosts = [f"^[a-z]+://(?:[^/?#]*\\.)?(?:{hosts})(?:[:/?#]|$)"] if hosts else []
@@ -289,13 +274,15 @@ def _condition(number: int, rule: SourceRule, of_kind: Iterable[tuple[int, Sourc
 def _place(number: int, rule: SourceRule) -> str:
     ways = [f"list_contains(domain_rules, {number})"] if rule.domains else []
     if rule.hosts:
-        ways.append(f"is_url AND regexp_matches(url, {_quoted(_patterns(rule)[0])})")
+        ways.append(f"is_url AND regexp_matches(url, {_quoted(url_patterns(rule)[0])})")
     return "(" + " OR ".join(ways) + ")" if ways else ""
 
 
 def _of_kinds(kinds: Sequence[str], of_kind: Iterable[tuple[int, SourceRule]]) -> str:
     """Return whether the rule of the kind that fired tells one of these."""
-    ways = [f"kind_number = {number}" for number, one in of_kind if one.source_kind in kinds]
+    numbers = [str(number) for number, one in of_kind if one.source_kind in kinds]
+    # The number is named once: whoever plans a query may put all that makes it in the place of each name.
+    ways = [f"kind_number IN ({', '.join(numbers)})"] if numbers else []
     ways += [
         f"kind_number = {number} AND told_kind IN ({', '.join(map(_quoted, kinds))})"
         for number, one in of_kind
