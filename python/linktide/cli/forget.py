@@ -18,8 +18,8 @@ def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: obj
     """Erase every row of a registrable domain, or of one page, as source and as target.
 
     Links, raw events, histories, scores and the dead letters that name it, from the database file and from
-    the Parquet segments. Tables of `linktide load`, and what files of the section `mine` name, are yours and are
-    left as they are: take it out of these files. The service must be stopped.
+    the Parquet segments. Tables of `linktide load`, and what files of the section `mine` name, are yours and
+    are left as they are: take it out of these files. The service must be stopped.
     Backups keep what they hold, and events that arrive later are taken as ever. What is erased does not
     come back.
     """
