@@ -243,9 +243,7 @@ def placement_row(one: Placement, state: State) -> Row:
     firm = [at for at, reason in page_answers(one, state) if reason != "pageerror"]
     newest = link.lives[-1] if link is not None and link.lives else None
     lost_at = None if newest is None else newest.lost_at
-    if one.paid_until is not None and one.paid_until <= state.clock:
-        name, since = "expired", None
-    elif link is not None and link.is_live:
+    if link is not None and link.is_live:
         name, since = seen_state(one, link)
     elif others:
         name, since = "wrong_target", min(others)[0] if lost_at is None else lost_at
@@ -255,6 +253,12 @@ def placement_row(one: Placement, state: State) -> Row:
         name, since = "missing", min(firm)
     else:
         name, since = "not_checked", None
+    if one.paid_until is not None and one.paid_until <= state.clock:
+        name, since = "expired", None
+    elif one.live_from is not None and state.clock < one.live_from and name != "ok":
+        name, since = "not_yet", None
+    elif since is not None and one.live_from is not None:
+        since = max(since, one.live_from)
     return (
         one.source_url,
         one.target_url,

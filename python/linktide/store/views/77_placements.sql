@@ -40,6 +40,32 @@ FROM internal.placements p
 JOIN internal.attribute_turns t ON t.target_domain = p.target_domain AND t.link_id = p.link_id
 GROUP BY p.file_name, p.line;
 
+-- What is seen of each placement, whatever its time.
+CREATE VIEW internal.placement_sights AS
+SELECT p.*, l.own, l.other, c.missing_since, c.checked_at AS page_checked_at, c.reason, t.rel_at, t.anchor_at,
+       CASE WHEN l.own.is_live
+            THEN CASE WHEN CASE WHEN p.expected_rel = 'followed' THEN NOT l.own.is_dofollow
+                                WHEN p.expected_rel IS NOT NULL
+                                THEN NOT internal.has_token(l.own.rel, p.expected_rel) END THEN 'wrong_rel'
+                      WHEN internal.words(l.own.anchor) <> p.expected_words THEN 'wrong_anchor'
+                      ELSE 'ok' END
+            WHEN l.other IS NOT NULL THEN 'wrong_target'
+            WHEN l.own.lost_at IS NOT NULL THEN 'lost'
+            WHEN c.missing_since IS NOT NULL THEN 'missing'
+            ELSE 'not_checked' END AS sight
+FROM internal.placements p
+JOIN internal.placement_links l ON l.file_name = p.file_name AND l.line = p.line AND l.target_domain = p.target_domain
+LEFT JOIN internal.placement_checks c ON c.file_name = p.file_name AND c.line = p.line
+LEFT JOIN internal.placement_turns t ON t.file_name = p.file_name AND t.line = p.line;
+
+CREATE VIEW internal.placement_states AS
+SELECT s.*, w.clock,
+       CASE WHEN s.paid_until <= w.clock THEN 'expired'
+            WHEN s.live_from > w.clock AND s.sight <> 'ok' THEN 'not_yet'
+            ELSE s.sight END AS state
+FROM internal.placement_sights s
+CROSS JOIN internal.writer w;
+
 CREATE VIEW main.placements AS
 SELECT source_url, target_url, source_domain, target_domain, campaign, state, violated_since,
        violated_since + to_days(CAST(grace_days AS INTEGER)) <= clock AS is_overdue,
@@ -51,30 +77,13 @@ SELECT source_url, target_url, source_domain, target_domain, campaign, state, vi
        page_checked_at, link_id, o.cluster AS source_name, o.topic, o.topic_id,
        CAST(o.part AS BIGINT) AS source_partition, CAST(v.event.off AS BIGINT) AS source_offset
 FROM (
-    SELECT *, CASE state WHEN 'wrong_rel' THEN greatest(own.started_at, rel_at)
-                         WHEN 'wrong_anchor' THEN greatest(own.started_at, anchor_at)
-                         WHEN 'wrong_target' THEN coalesce(own.lost_at, other.started_at)
-                         WHEN 'lost' THEN own.lost_at WHEN 'missing' THEN missing_since END AS violated_since
-    FROM (
-        SELECT p.*, l.own, l.other, c.missing_since, c.checked_at AS page_checked_at, c.reason, t.rel_at, t.anchor_at, w.clock,
-               CASE WHEN p.paid_until <= w.clock THEN 'expired'
-                    WHEN l.own.is_live
-                    THEN CASE WHEN CASE WHEN p.expected_rel = 'followed' THEN NOT l.own.is_dofollow
-                                        WHEN p.expected_rel IS NOT NULL
-                                        THEN NOT internal.has_token(l.own.rel, p.expected_rel) END THEN 'wrong_rel'
-                              WHEN internal.words(l.own.anchor) <> p.expected_words THEN 'wrong_anchor'
-                              ELSE 'ok' END
-                    WHEN l.other IS NOT NULL THEN 'wrong_target'
-                    WHEN l.own.lost_at IS NOT NULL THEN 'lost'
-                    WHEN c.missing_since IS NOT NULL THEN 'missing'
-                    ELSE 'not_checked' END AS state
-        FROM internal.placements p
-        JOIN internal.placement_links l
-            ON l.file_name = p.file_name AND l.line = p.line AND l.target_domain = p.target_domain
-        LEFT JOIN internal.placement_checks c ON c.file_name = p.file_name AND c.line = p.line
-        LEFT JOIN internal.placement_turns t ON t.file_name = p.file_name AND t.line = p.line
-        CROSS JOIN internal.writer w
-    )
+    -- Nothing is owed before live_from; greatest() passes over what is null.
+    SELECT *, CASE state WHEN 'wrong_rel' THEN greatest(own.started_at, rel_at, live_from)
+                         WHEN 'wrong_anchor' THEN greatest(own.started_at, anchor_at, live_from)
+                         WHEN 'wrong_target' THEN greatest(coalesce(own.lost_at, other.started_at), live_from)
+                         WHEN 'lost' THEN greatest(own.lost_at, live_from)
+                         WHEN 'missing' THEN missing_since END AS violated_since
+    FROM internal.placement_states
 ) x
 LEFT JOIN internal.placement_events v ON v.file_name = x.file_name AND v.line = x.line
 LEFT JOIN internal.source_offsets o ON o.source_id = v.event.source_id;

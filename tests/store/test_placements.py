@@ -1,0 +1,94 @@
+"""What becomes of links that were agreed on, by hand-made stories; the brute force is in tests/pipeline."""
+
+# ruff: noqa: ANN401, S608 - a row is any value by column name; statements of constants
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hand_made_store import Store, Story, day
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+LINK = 1
+"""That which is agreed on, in all stories."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "a.duckdb") as made:
+        yield made
+
+
+def story() -> Story:
+    return Story().link(LINK, "paid.com/post", "mine.org/a")
+
+
+def live(told: Story, link_id: int = LINK, since: float = 1) -> Story:
+    return told.state(link_id, 1, started_at=day(since), last_seen=day(since))
+
+
+def lost(told: Story, link_id: int = LINK, since: float = 1, until: float = 5) -> Story:
+    told.state(link_id, 3, started_at=day(since), last_seen=day(since), firm_loss_at=day(until))
+    return told.life(
+        link_id, day(since), last_alive_at=day(since), lost_at=day(until), confirmed_at=day(until),
+        lost_reason="notfound", is_confirmed_by_event=True,
+    )  # fmt: skip
+
+
+def agree(store: Store, link_id: int = LINK, **agreed: Any) -> None:
+    """Agree on a link that the tables have."""
+    given = {"grace_days": 3, "expected_words": None} | agreed
+    if "expected_anchor" in agreed:
+        given["expected_words"] = agreed["expected_anchor"]
+    told = ", ".join(f"? AS {name}" for name in given)
+    of_link = "link_id, source_key, t_dom_key, source_url, target_url, source_domain, target_domain"
+    store.database.connection.execute(
+        "INSERT INTO internal.placements BY NAME "
+        f"SELECT {of_link}, 'f' AS file_name, link_id AS line, {told} FROM internal.links WHERE link_id = ?",
+        [*given.values(), link_id],
+    )
+
+
+def placement(store: Store, told: Story, clock: float, **agreed: Any) -> dict[str, Any]:
+    """Agree on the link of a story; return the row of its placement."""
+    store.put(told, clock=day(clock))
+    agree(store, **agreed)
+    return one(store)
+
+
+def one(store: Store, link_id: int = LINK) -> dict[str, Any]:
+    (row,) = store.dicts(f"FROM placements WHERE link_id = {link_id}")
+    return row
+
+
+def verdict(row: dict[str, Any]) -> tuple[str, datetime | None, bool | None]:
+    return row["state"], row["violated_since"], row["is_overdue"]
+
+
+@pytest.mark.parametrize("rel", [None, "followed"])
+def test_nothing_is_owed_before_live_from(store: Store, rel: str | None) -> None:
+    told = lost(story()) if rel is None else live(story().attribute(LINK, "rel", day(1), "nofollow"))
+    row = placement(store, told, 9, live_from=day(10), expected_rel=rel)
+    assert verdict(row) == ("not_yet", None, None)
+
+
+def test_another_link_before_live_from_is_no_wrong_one(store: Store) -> None:
+    told = live(story().link(2, "paid.com/post", "mine.org/b"), 2)
+    row = placement(store, told, 9, live_from=day(10))
+    assert (*verdict(row), row["found_target_url"]) == ("not_yet", None, None, None)
+
+
+def test_a_link_that_is_early_is_ok(store: Store) -> None:
+    assert verdict(placement(store, live(story()), 9, live_from=day(10))) == ("ok", None, None)
+
+
+def test_grace_begins_at_live_from(store: Store) -> None:
+    row = placement(store, lost(story()), 12, live_from=day(10))
+    assert verdict(row) == ("lost", day(10), False)
+    store.put(Story(), clock=day(13))
+    assert verdict(one(store)) == ("lost", day(10), True)
