@@ -6,13 +6,13 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from oracle.events import DAY_US
+from oracle.events import DAY_US, is_followed
 from oracle.live_links import is_dofollow, live_external
 from oracle.mine import Rule, holds, is_naked, words_of
 from oracle.shown import SHARE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from oracle.mine import Mine, Placement
     from oracle.model import Link, State
@@ -283,22 +283,36 @@ def placement_row(one: Placement, state: State) -> Row:
     )
 
 
+def is_other_rel(one: Placement, rel: str | None) -> bool:
+    if one.rel == "followed":
+        return not is_followed(rel)
+    return one.rel is not None and one.rel not in (rel or "").split()
+
+
+def is_other_anchor(one: Placement, anchor: str | None) -> bool:
+    return one.anchor is not None and anchor is not None and words_of(anchor) != words_of(one.anchor)
+
+
 def seen_state(one: Placement, link: Link) -> tuple[str, int | None]:
-    started_at = link.lives[-1].started_at
-    rel = link.values.get("rel")
-    anchor = link.values.get("anchor")
+    def since(field: str, is_wrong: Callable[[Placement, str | None], bool]) -> int:
+        """Walk back from the newest value to the first of those that are wrong one after the other."""
+        runs = sorted((run.observed_at, run.value) for run in link.runs if run.field == field)
+        begun = None
+        for at, value in reversed(runs):
+            if not is_wrong(one, value):
+                return max(link.lives[-1].started_at, begun or 0)
+            begun = at
+        return link.lives[-1].started_at
 
-    def since(field: str) -> int:
-        runs = [run.observed_at for run in link.runs if run.field == field]
-        return max([started_at, *sorted(runs)[1:]])
-
-    if one.rel is not None and not (
-        is_dofollow(link) if one.rel == "followed" else one.rel in (rel or "").split()
-    ):
-        return "wrong_rel", since("rel")
-    if one.anchor is not None and anchor is not None and words_of(anchor) != words_of(one.anchor):
-        return "wrong_anchor", since("anchor")
-    return "ok", None
+    wrong = [
+        (name, since(field, is_wrong))
+        for name, field, is_wrong in (
+            ("wrong_rel", "rel", is_other_rel),
+            ("wrong_anchor", "anchor", is_other_anchor),
+        )
+        if is_wrong(one, link.values.get(field))
+    ]
+    return (wrong[0][0], min(at for _, at in wrong)) if wrong else ("ok", None)
 
 
 def campaigns(state: State, settings: Settings) -> list[Row]:

@@ -92,3 +92,47 @@ def test_grace_begins_at_live_from(store: Store) -> None:
     assert verdict(row) == ("lost", day(10), False)
     store.put(Story(), clock=day(13))
     assert verdict(one(store)) == ("lost", day(10), True)
+
+
+def retold(field: str, *told: str) -> Story:
+    """Tell a live link's field anew each day, from day 1 on."""
+    made = live(story())
+    for number, value in enumerate(told, 1):
+        made.attribute(LINK, field, day(number), value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [
+        (("nofollow", "nofollow ugc", "sponsored"), 1),
+        (("", "nofollow", "nofollow ugc"), 2),
+        (("nofollow", "", "ugc", "ugc nofollow"), 3),
+        (("nofollow", "noopener", "nofollow"), 3),
+    ],
+)
+def test_one_wrong_rel_after_another_is_wrong_all_along(
+    store: Store, told: tuple[str, ...], since: float
+) -> None:
+    row = placement(store, retold("rel", *told), 30, expected_rel="followed")
+    assert verdict(row) == ("wrong_rel", day(since), True)
+
+
+def test_one_wrong_anchor_after_another_is_wrong_all_along(store: Store) -> None:
+    told = retold("anchor", "shoes", "boots", "Boots!", "hats")
+    row = placement(store, told, 30, expected_anchor="shoes")
+    assert verdict(row) == ("wrong_anchor", day(2), True)
+
+
+def test_a_link_that_came_back_is_not_wrong_of_old(store: Store) -> None:
+    told = retold("rel", "nofollow", "ugc")
+    told.records["link_changes"].clear()
+    told.life(LINK, day(1), last_alive_at=day(1), lost_at=day(5), confirmed_at=day(5), lost_reason="notfound")
+    row = placement(store, live(told, since=29), 30, expected_rel="followed")
+    assert verdict(row) == ("wrong_rel", day(29), False)
+
+
+def test_a_wrong_rel_beside_a_wrong_anchor_restarts_nothing(store: Store) -> None:
+    told = retold("anchor", "boots").attribute(LINK, "rel", day(1), "").attribute(LINK, "rel", day(29), "ugc")
+    row = placement(store, told, 30, expected_anchor="shoes", expected_rel="followed")
+    assert verdict(row) == ("wrong_rel", day(1), True)

@@ -33,22 +33,38 @@ FROM (
 )
 GROUP BY file_name, line;
 
+-- Whether what is told of a link is another rel, or are other words, than agreed.
+CREATE OR REPLACE MACRO internal.is_wrong_rel(expected, rel) AS
+    CASE WHEN expected = 'followed' THEN NOT internal.is_followed(rel)
+         WHEN expected IS NOT NULL THEN NOT internal.has_token(rel, expected) ELSE false END;
+CREATE OR REPLACE MACRO internal.is_wrong_anchor(expected_words, anchor) AS
+    coalesce(internal.words(anchor) <> expected_words, false);
+
+-- When each was last told wrong after it was told right: a change from wrong to wrong is none.
 CREATE VIEW internal.placement_turns AS
-SELECT p.file_name, p.line, max(t.changed_at) FILTER (t.field = 'rel') AS rel_at,
-       max(t.changed_at) FILTER (t.field = 'anchor') AS anchor_at
-FROM internal.placements p
-JOIN internal.attribute_turns t ON t.target_domain = p.target_domain AND t.link_id = p.link_id
-GROUP BY p.file_name, p.line;
+SELECT file_name, line, target_domain,
+       max(observed_at) FILTER (field = 'rel' AND is_wrong AND NOT was_wrong) AS rel_at,
+       max(observed_at) FILTER (field = 'anchor' AND is_wrong AND NOT was_wrong) AS anchor_at
+FROM (
+    SELECT *, lag(is_wrong) OVER (PARTITION BY file_name, line, target_domain, field ORDER BY observed_at) AS was_wrong
+    FROM (
+        SELECT p.file_name, p.line, p.target_domain, r.field, r.observed_at,
+               CASE WHEN r.field = 'rel' THEN internal.is_wrong_rel(p.expected_rel, r.value)
+                    ELSE internal.is_wrong_anchor(p.expected_words, r.value) END AS is_wrong
+        FROM internal.placements p
+        JOIN internal.attribute_runs r ON r.target_domain = p.target_domain AND r.link_id = p.link_id
+        WHERE r.field IN ('rel', 'anchor')
+    )
+)
+GROUP BY file_name, line, target_domain;
 
 -- What is seen of each placement, whatever its time.
 CREATE VIEW internal.placement_sights AS
 SELECT p.*, l.own, l.other, c.missing_since, c.checked_at AS page_checked_at, c.reason, t.rel_at, t.anchor_at,
+       internal.is_wrong_rel(p.expected_rel, l.own.rel) AS has_wrong_rel,
+       internal.is_wrong_anchor(p.expected_words, l.own.anchor) AS has_wrong_anchor,
        CASE WHEN l.own.is_live
-            THEN CASE WHEN CASE WHEN p.expected_rel = 'followed' THEN NOT l.own.is_dofollow
-                                WHEN p.expected_rel IS NOT NULL
-                                THEN NOT internal.has_token(l.own.rel, p.expected_rel) END THEN 'wrong_rel'
-                      WHEN internal.words(l.own.anchor) <> p.expected_words THEN 'wrong_anchor'
-                      ELSE 'ok' END
+            THEN CASE WHEN has_wrong_rel THEN 'wrong_rel' WHEN has_wrong_anchor THEN 'wrong_anchor' ELSE 'ok' END
             WHEN l.other IS NOT NULL THEN 'wrong_target'
             WHEN l.own.lost_at IS NOT NULL THEN 'lost'
             WHEN c.missing_since IS NOT NULL THEN 'missing'
@@ -56,7 +72,7 @@ SELECT p.*, l.own, l.other, c.missing_since, c.checked_at AS page_checked_at, c.
 FROM internal.placements p
 JOIN internal.placement_links l ON l.file_name = p.file_name AND l.line = p.line AND l.target_domain = p.target_domain
 LEFT JOIN internal.placement_checks c ON c.file_name = p.file_name AND c.line = p.line
-LEFT JOIN internal.placement_turns t ON t.file_name = p.file_name AND t.line = p.line;
+LEFT JOIN internal.placement_turns t ON t.file_name = p.file_name AND t.line = p.line AND t.target_domain = p.target_domain;
 
 CREATE VIEW internal.placement_states AS
 SELECT s.*, w.clock,
@@ -77,12 +93,14 @@ SELECT source_url, target_url, source_domain, target_domain, campaign, state, vi
        page_checked_at, link_id, o.cluster AS source_name, o.topic, o.topic_id,
        CAST(o.part AS BIGINT) AS source_partition, CAST(v.event.off AS BIGINT) AS source_offset
 FROM (
-    -- Nothing is owed before live_from; greatest() passes over what is null.
-    SELECT *, CASE state WHEN 'wrong_rel' THEN greatest(own.started_at, rel_at, live_from)
-                         WHEN 'wrong_anchor' THEN greatest(own.started_at, anchor_at, live_from)
-                         WHEN 'wrong_target' THEN greatest(coalesce(own.lost_at, other.started_at), live_from)
-                         WHEN 'lost' THEN greatest(own.lost_at, live_from)
-                         WHEN 'missing' THEN missing_since END AS violated_since
+    -- Nothing is owed before live_from; greatest() and least() pass over what is null.
+    SELECT *, CASE WHEN state IN ('wrong_rel', 'wrong_anchor')
+                   THEN greatest(own.started_at, live_from,
+                                 least(CASE WHEN has_wrong_rel THEN coalesce(rel_at, own.started_at) END,
+                                       CASE WHEN has_wrong_anchor THEN coalesce(anchor_at, own.started_at) END))
+                   WHEN state = 'wrong_target' THEN greatest(coalesce(own.lost_at, other.started_at), live_from)
+                   WHEN state = 'lost' THEN greatest(own.lost_at, live_from)
+                   WHEN state = 'missing' THEN missing_since END AS violated_since
     FROM internal.placement_states
 ) x
 LEFT JOIN internal.placement_events v ON v.file_name = x.file_name AND v.line = x.line
