@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from oracle.events import DAY_US, is_followed
+from oracle.events import DAY_US, PAGE_ERROR, is_followed, reason_rank
 from oracle.live_links import is_dofollow, live_external
 from oracle.mine import Rule, holds, is_naked, words_of
 from oracle.shown import SHARE_DIGITS
@@ -217,7 +217,7 @@ def anchor_profile(state: State, settings: Settings) -> list[Row]:
 
 
 def placements(state: State, settings: Settings) -> list[Row]:
-    return [placement_row(one, state) for one in settings.mine.placements]
+    return [placement_row(one, state, settings.mine) for one in settings.mine.placements]
 
 
 def page_answers(one: Placement, state: State) -> list[tuple[int, str]]:
@@ -231,18 +231,20 @@ def page_answers(one: Placement, state: State) -> list[tuple[int, str]]:
     ]
 
 
-def placement_row(one: Placement, state: State) -> Row:
+def placement_row(one: Placement, state: State, mine: Mine) -> Row:
     assert state.clock is not None
     link = next((of for pair, of in state.links.items() if pair == (one.source_url, one.target_url)), None)
+    newest = link.lives[-1] if link is not None and link.lives else None
+    lost_at = None if newest is None else newest.lost_at
     others = [
         (of.lives[-1].started_at, of.target_url)
         for of in state.links.values()
         if of.is_live and of.source_url == one.source_url and of.target_domain == one.target_domain
-        and of.target_url != one.target_url
+        and not placements_of(of, mine) and (lost_at is None or of.lives[-1].started_at >= lost_at)
     ]  # fmt: skip
-    firm = [at for at, reason in page_answers(one, state) if reason != "pageerror"]
-    newest = link.lives[-1] if link is not None and link.lives else None
-    lost_at = None if newest is None else newest.lost_at
+    firm = [
+        (at, reason_rank(reason), reason) for at, reason in page_answers(one, state) if reason != PAGE_ERROR
+    ]
     if link is not None and link.is_live:
         name, since = seen_state(one, link)
     elif others:
@@ -250,7 +252,7 @@ def placement_row(one: Placement, state: State) -> Row:
     elif lost_at is not None:
         name, since = "lost", lost_at
     elif firm:
-        name, since = "missing", min(firm)
+        name, since = "missing", min(firm)[0]
     else:
         name, since = "not_checked", None
     if one.paid_until is not None and one.paid_until <= state.clock:
@@ -279,6 +281,11 @@ def placement_row(one: Placement, state: State) -> Row:
         None if link is None else link.first_seen,
         None if link is None else link.last_seen,
         lost_at,
+        newest.lost_reason
+        if newest is not None and lost_at is not None
+        else max(firm)[2]
+        if name == "missing"
+        else None,
         max((at for at, _ in page_answers(one, state)), default=None),
     )
 
@@ -321,13 +328,13 @@ def campaigns(state: State, settings: Settings) -> list[Row]:
     names = told.keys() | {one.campaign for one in mine.placements if one.campaign is not None}
     rows: list[Row] = []
     for name in names:
-        of = [placement_row(one, state) for one in mine.placements if one.campaign == name]
+        of = [placement_row(one, state, mine) for one in mine.placements if one.campaign == name]
         # first_seen, lost_at, page_checked_at, state
         seen = [row for row in of if row[16] is not None]
         known = [
             row
             for row in of
-            if row[16] is not None or row[19] is not None or row[5] not in {"not_checked", "expired"}
+            if row[16] is not None or row[20] is not None or row[5] not in {"not_checked", "expired"}
         ]
         won = len(seen) if known else None
         surviving = sum(row[18] is None for row in seen) if known else None

@@ -136,3 +136,37 @@ def test_a_wrong_rel_beside_a_wrong_anchor_restarts_nothing(store: Store) -> Non
     told = retold("anchor", "boots").attribute(LINK, "rel", day(1), "").attribute(LINK, "rel", day(29), "ugc")
     row = placement(store, told, 30, expected_anchor="shoes", expected_rel="followed")
     assert verdict(row) == ("wrong_rel", day(1), True)
+
+
+def beside(since: float) -> Story:
+    """Tell the agreed link as lost on day 5, and another of its page as live."""
+    return live(lost(story()).link(2, "paid.com/post", "mine.org/b"), 2, since)
+
+
+def test_a_link_that_was_there_before_hides_no_loss(store: Store) -> None:
+    row = placement(store, beside(4), 9)
+    assert (*verdict(row), row["found_target_url"]) == ("lost", day(5), True, None)
+
+
+def test_a_link_that_came_instead_is_a_wrong_target_and_tells_of_the_loss(store: Store) -> None:
+    row = placement(store, beside(5), 9)
+    assert (*verdict(row), row["found_target_url"]) == ("wrong_target", day(5), True, "https://mine.org/b")
+    assert (row["lost_at"], row["lost_reason"]) == (day(5), "notfound")
+
+
+def test_a_link_that_is_a_placement_hides_no_loss(store: Store) -> None:
+    store.put(beside(6), clock=day(9))
+    agree(store)
+    agree(store, 2)
+    assert (verdict(one(store)), verdict(one(store, 2))) == (("lost", day(5), True), ("ok", None, None))
+
+
+def test_what_is_over_tells_of_its_loss(store: Store) -> None:
+    row = placement(store, lost(story()), 9, paid_until=day(8))
+    assert (row["state"], row["lost_at"], row["lost_reason"]) == ("expired", day(5), "notfound")
+
+
+def test_of_a_link_never_seen_another_is_a_wrong_target(store: Store) -> None:
+    told = live(story().link(2, "paid.com/post", "mine.org/b"), 2)
+    row = placement(store, told, 9)
+    assert (*verdict(row), row["lost_reason"]) == ("wrong_target", day(1), True, None)

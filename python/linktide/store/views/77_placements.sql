@@ -1,20 +1,32 @@
 -- Links that were agreed on beside what is seen of them.
 
--- The expected link and the others of its page to that domain.
+-- The expected link, and of the others of its page to that domain the first that may stand in its place: none that was
+-- agreed on itself, and none that was there while the expected one was.
 CREATE VIEW internal.placement_links AS
-SELECT p.file_name, p.line, p.target_domain,
-       any_value({'is_live': f.is_live, 'first_seen': f.first_seen, 'last_seen': f.last_seen, 'started_at': f.started_at,
-                  'lost_at': f.lost_at, 'lost_reason': f.lost_reason, 'rel': f.rel, 'anchor': f.anchor,
-                  'is_dofollow': f.is_dofollow}) FILTER (f.link_id = p.link_id) AS own,
-       min({'started_at': f.started_at, 'target_url': f.target_url}) FILTER (f.link_id <> p.link_id AND f.is_live) AS other
-FROM internal.placements p
-LEFT JOIN internal.link_facts f ON f.target_domain = p.target_domain AND f.source_key = p.source_key
-GROUP BY p.file_name, p.line, p.target_domain;
+SELECT file_name, line, target_domain,
+       any_value({'is_live': is_live, 'first_seen': first_seen, 'last_seen': last_seen, 'started_at': started_at,
+                  'lost_at': lost_at, 'lost_reason': lost_reason, 'rel': rel, 'anchor': anchor,
+                  'is_dofollow': is_dofollow}) FILTER (is_own) AS own,
+       min({'started_at': started_at, 'target_url': found_url})
+           FILTER (NOT is_own AND is_live AND NOT is_placed AND coalesce(started_at >= own_lost_at, true)) AS other
+FROM (
+    SELECT *, max(lost_at) FILTER (is_own) OVER (PARTITION BY file_name, line, target_domain) AS own_lost_at
+    FROM (
+        SELECT p.file_name, p.line, p.target_domain, f.target_url AS found_url, f.is_live, f.first_seen, f.last_seen,
+               f.started_at, f.lost_at, f.lost_reason, f.rel, f.anchor, f.is_dofollow, f.link_id = p.link_id AS is_own,
+               q.link_id IS NOT NULL AS is_placed
+        FROM internal.placements p
+        LEFT JOIN internal.link_facts f ON f.target_domain = p.target_domain AND f.source_key = p.source_key
+        LEFT JOIN internal.placed_links q ON q.target_domain = f.target_domain AND q.link_id = f.link_id
+    )
+)
+GROUP BY file_name, line, target_domain;
 
 -- What whole answers of its page said since the link should be there.
 CREATE VIEW internal.placement_checks AS
 SELECT p.file_name, p.line, min(s.observed_at) FILTER (s.is_firm) AS missing_since, max(s.observed_at) AS checked_at,
-       arg_max(s.loss_reason, s.observed_at) FILTER (s.is_firm) AS reason
+       (max({'at': s.observed_at, 'rank': internal.reason_rank(s.loss_reason), 'reason': s.loss_reason})
+            FILTER (s.is_firm)).reason AS reason
 FROM internal.placements p
 JOIN internal.page_losses s ON s.page_key = p.source_key AND s.observed_at >= coalesce(p.live_from, s.observed_at)
 GROUP BY p.file_name, p.line;
@@ -89,7 +101,7 @@ SELECT source_url, target_url, source_domain, target_domain, campaign, state, vi
        own.rel AS rel, own.anchor AS anchor, own.is_dofollow AS is_dofollow,
        CASE WHEN state = 'wrong_target' THEN other.target_url END AS found_target_url,
        own.first_seen AS first_seen, own.last_seen AS last_seen, own.lost_at AS lost_at,
-       CASE state WHEN 'missing' THEN reason WHEN 'lost' THEN own.lost_reason END AS lost_reason,
+       CASE WHEN own.lost_at IS NOT NULL THEN own.lost_reason WHEN state = 'missing' THEN reason END AS lost_reason,
        page_checked_at, link_id, o.cluster AS source_name, o.topic, o.topic_id,
        CAST(o.part AS BIGINT) AS source_partition, CAST(v.event.off AS BIGINT) AS source_offset
 FROM (
