@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oracle.events import DAY_US, PAGE_ERROR, is_followed, reason_rank
@@ -328,14 +329,12 @@ def campaigns(state: State, settings: Settings) -> list[Row]:
     names = told.keys() | {one.campaign for one in mine.placements if one.campaign is not None}
     rows: list[Row] = []
     for name in names:
-        of = [placement_row(one, state, mine) for one in mine.placements if one.campaign == name]
-        # first_seen, lost_at, page_checked_at, state
+        # What is seen of a placement says as much when it is no longer paid for.
+        agreed = [replace(one, paid_until=None) for one in mine.placements if one.campaign == name]
+        of = [placement_row(one, state, mine) for one in agreed]
+        # first_seen, lost_at, state
         seen = [row for row in of if row[16] is not None]
-        known = [
-            row
-            for row in of
-            if row[16] is not None or row[20] is not None or row[5] not in {"not_checked", "expired"}
-        ]
+        known = [row for row in of if row[16] is not None or row[5] not in {"not_checked", "not_yet"}]
         won = len(seen) if known else None
         surviving = sum(row[18] is None for row in seen) if known else None
         goal = told[name].goal if name in told else None
@@ -345,8 +344,8 @@ def campaigns(state: State, settings: Settings) -> list[Row]:
                 name,
                 goal,
                 spend,
-                len(of) if of else None,
-                len(of) - len(known) if of else None,
+                len(of),
+                len(of) - len(known),
                 won,
                 surviving,
                 None if won is None or not goal else round(won / goal, SHARE_DIGITS),

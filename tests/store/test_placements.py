@@ -170,3 +170,44 @@ def test_of_a_link_never_seen_another_is_a_wrong_target(store: Store) -> None:
     told = live(story().link(2, "paid.com/post", "mine.org/b"), 2)
     row = placement(store, told, 9)
     assert (*verdict(row), row["lost_reason"]) == ("wrong_target", day(1), True, None)
+
+
+def campaign(store: Store) -> tuple[int, int, int | None, int | None]:
+    (row,) = store.dicts("FROM campaigns")
+    return row["placements"], row["not_checked"], row["won"], row["surviving"]
+
+
+def page_key(store: Store) -> int:
+    key: int = store.all("SELECT source_key FROM internal.placements")[0][0]
+    return key
+
+
+@pytest.mark.parametrize("paid_until", [None, day(8)])
+def test_a_page_that_only_failed_has_told_nothing_of_a_campaign(
+    store: Store, paid_until: datetime | None
+) -> None:
+    row = placement(store, story(), 9, campaign="spring", paid_until=paid_until)
+    store.put(Story().page(page_key(store), day(3), 1, loss_reason="pageerror"), clock=day(9))
+    assert one(store)["page_checked_at"] == day(3)
+    assert (row["state"], campaign(store)) == ("expired" if paid_until else "not_checked", (1, 1, None, None))
+    store.put(Story().page(page_key(store), day(4), 2, loss_reason="notfound"), clock=day(9))
+    assert one(store)["state"] == ("expired" if paid_until else "missing")
+    assert campaign(store) == (1, 0, 0, 0)
+
+
+def test_nothing_is_known_of_a_campaign_to_come(store: Store) -> None:
+    told = live(story().link(2, "paid.com/post", "mine.org/b"), 2)
+    placement(store, told, 9, campaign="spring", live_from=day(10))
+    assert campaign(store) == (1, 1, None, None)
+
+
+def test_what_a_campaign_won_early_counts(store: Store) -> None:
+    placement(store, live(story()), 9, campaign="spring", live_from=day(10))
+    assert campaign(store) == (1, 0, 1, 1)
+
+
+def test_a_campaign_without_placements_has_none(store: Store) -> None:
+    store.database.connection.execute(
+        "INSERT INTO internal.campaigns BY NAME SELECT 'never' AS campaign, 'f' AS file_name"
+    )
+    assert campaign(store) == (0, 0, None, None)

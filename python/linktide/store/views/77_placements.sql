@@ -118,20 +118,20 @@ FROM (
 LEFT JOIN internal.placement_events v ON v.file_name = x.file_name AND v.line = x.line
 LEFT JOIN internal.source_offsets o ON o.source_id = v.event.source_id;
 
--- What became of the placements of each campaign; null while nothing is known of them.
+-- What became of the placements of each campaign; null while nothing is known of them. An error is no word of a link.
 CREATE VIEW main.campaigns AS
 SELECT coalesce(c.campaign, p.campaign) AS campaign, CAST(c.goal AS BIGINT) AS goal, c.spend, c.from_at, c.until_at,
-       p.placements, p.not_checked, p.won, p.surviving, p.won / nullif(c.goal, 0) AS goal_share,
-       c.spend / nullif(p.surviving, 0) AS cost_per_surviving_link
+       coalesce(p.placements, 0) AS placements, coalesce(p.not_checked, 0) AS not_checked, p.won, p.surviving,
+       p.won / nullif(c.goal, 0) AS goal_share, c.spend / nullif(p.surviving, 0) AS cost_per_surviving_link
 FROM internal.campaigns c
 FULL JOIN (
     SELECT campaign, count(*) AS placements, count(*) FILTER (NOT is_told) AS not_checked,
-           CASE WHEN bool_or(is_told) THEN count(*) FILTER (first_seen IS NOT NULL) END AS won,
-           CASE WHEN bool_or(is_told) THEN count(*) FILTER (is_live) END AS surviving
+           CASE WHEN bool_or(is_told) THEN count(*) FILTER (was_seen) END AS won,
+           CASE WHEN bool_or(is_told) THEN count(*) FILTER (own.is_live) END AS surviving
     FROM (
-        SELECT campaign, first_seen, first_seen IS NOT NULL AND lost_at IS NULL AS is_live,
-               first_seen IS NOT NULL OR page_checked_at IS NOT NULL OR state NOT IN ('not_checked', 'expired') AS is_told
-        FROM main.placements WHERE campaign IS NOT NULL
+        SELECT campaign, own, own.first_seen IS NOT NULL AS was_seen,
+               was_seen OR (sight <> 'not_checked' AND state <> 'not_yet') AS is_told
+        FROM internal.placement_states WHERE campaign IS NOT NULL
     )
     GROUP BY campaign
 ) p ON p.campaign = c.campaign;
