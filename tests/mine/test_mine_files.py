@@ -98,6 +98,11 @@ def test_separators_and_encodings(
             "source_url,target_url,paid_until\nhttps://a.com/,https://mine.org/,03/04/2026\n",
             "column paid_until: '03/04/2026' is no date",
         ),
+        (
+            "placements",
+            "source_url,target_url,from,paid_until\nhttps://a.com/,https://mine.org/,2026-03-01,2026-02-28\n",
+            "line 2, column paid_until: the link is paid for until 2026-03-01T00:00:00+00:00, before its",
+        ),
         ("campaigns", "campaign,from\na,0001-01-01T00:00:00+23:00\n", "is no date"),
         ("campaigns", "campaign,until\na,9999-12-31\n", "is no date"),
         (

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oracle.events import DAY_US
+from oracle.events import DAY_US, PAGE_ERROR, is_followed, reason_rank
 from oracle.live_links import is_dofollow, live_external
 from oracle.mine import Rule, holds, is_naked, words_of
 from oracle.shown import SHARE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from oracle.mine import Mine, Placement
     from oracle.model import Link, State
@@ -217,7 +218,7 @@ def anchor_profile(state: State, settings: Settings) -> list[Row]:
 
 
 def placements(state: State, settings: Settings) -> list[Row]:
-    return [placement_row(one, state) for one in settings.mine.placements]
+    return [placement_row(one, state, settings.mine) for one in settings.mine.placements]
 
 
 def page_answers(one: Placement, state: State) -> list[tuple[int, str]]:
@@ -231,30 +232,36 @@ def page_answers(one: Placement, state: State) -> list[tuple[int, str]]:
     ]
 
 
-def placement_row(one: Placement, state: State) -> Row:
+def placement_row(one: Placement, state: State, mine: Mine) -> Row:
     assert state.clock is not None
     link = next((of for pair, of in state.links.items() if pair == (one.source_url, one.target_url)), None)
+    newest = link.lives[-1] if link is not None and link.lives else None
+    lost_at = None if newest is None else newest.lost_at
     others = [
         (of.lives[-1].started_at, of.target_url)
         for of in state.links.values()
         if of.is_live and of.source_url == one.source_url and of.target_domain == one.target_domain
-        and of.target_url != one.target_url
+        and not placements_of(of, mine) and (lost_at is None or of.lives[-1].started_at >= lost_at)
     ]  # fmt: skip
-    firm = [at for at, reason in page_answers(one, state) if reason != "pageerror"]
-    newest = link.lives[-1] if link is not None and link.lives else None
-    lost_at = None if newest is None else newest.lost_at
-    if one.paid_until is not None and one.paid_until <= state.clock:
-        name, since = "expired", None
-    elif link is not None and link.is_live:
+    firm = [
+        (at, reason_rank(reason), reason) for at, reason in page_answers(one, state) if reason != PAGE_ERROR
+    ]
+    if link is not None and link.is_live:
         name, since = seen_state(one, link)
     elif others:
         name, since = "wrong_target", min(others)[0] if lost_at is None else lost_at
     elif lost_at is not None:
         name, since = "lost", lost_at
     elif firm:
-        name, since = "missing", min(firm)
+        name, since = "missing", min(firm)[0]
     else:
         name, since = "not_checked", None
+    if one.paid_until is not None and one.paid_until <= state.clock:
+        name, since = "expired", None
+    elif one.live_from is not None and state.clock < one.live_from and name != "ok":
+        name, since = "not_yet", None
+    elif since is not None and one.live_from is not None:
+        since = max(since, one.live_from)
     return (
         one.source_url,
         one.target_url,
@@ -275,26 +282,45 @@ def placement_row(one: Placement, state: State) -> Row:
         None if link is None else link.first_seen,
         None if link is None else link.last_seen,
         lost_at,
+        newest.lost_reason
+        if newest is not None and lost_at is not None
+        else max(firm)[2]
+        if name == "missing"
+        else None,
         max((at for at, _ in page_answers(one, state)), default=None),
     )
 
 
+def is_other_rel(one: Placement, rel: str | None) -> bool:
+    if one.rel == "followed":
+        return not is_followed(rel)
+    return one.rel is not None and one.rel not in (rel or "").split()
+
+
+def is_other_anchor(one: Placement, anchor: str | None) -> bool:
+    return one.anchor is not None and anchor is not None and words_of(anchor) != words_of(one.anchor)
+
+
 def seen_state(one: Placement, link: Link) -> tuple[str, int | None]:
-    started_at = link.lives[-1].started_at
-    rel = link.values.get("rel")
-    anchor = link.values.get("anchor")
+    def since(field: str, is_wrong: Callable[[Placement, str | None], bool]) -> int:
+        """Walk back from the newest value to the first of those that are wrong one after the other."""
+        runs = sorted((run.observed_at, run.value) for run in link.runs if run.field == field)
+        begun = None
+        for at, value in reversed(runs):
+            if not is_wrong(one, value):
+                return max(link.lives[-1].started_at, begun or 0)
+            begun = at
+        return link.lives[-1].started_at
 
-    def since(field: str) -> int:
-        runs = [run.observed_at for run in link.runs if run.field == field]
-        return max([started_at, *sorted(runs)[1:]])
-
-    if one.rel is not None and not (
-        is_dofollow(link) if one.rel == "followed" else one.rel in (rel or "").split()
-    ):
-        return "wrong_rel", since("rel")
-    if one.anchor is not None and anchor is not None and words_of(anchor) != words_of(one.anchor):
-        return "wrong_anchor", since("anchor")
-    return "ok", None
+    wrong = [
+        (name, since(field, is_wrong))
+        for name, field, is_wrong in (
+            ("wrong_rel", "rel", is_other_rel),
+            ("wrong_anchor", "anchor", is_other_anchor),
+        )
+        if is_wrong(one, link.values.get(field))
+    ]
+    return (wrong[0][0], min(at for _, at in wrong)) if wrong else ("ok", None)
 
 
 def campaigns(state: State, settings: Settings) -> list[Row]:
@@ -303,14 +329,12 @@ def campaigns(state: State, settings: Settings) -> list[Row]:
     names = told.keys() | {one.campaign for one in mine.placements if one.campaign is not None}
     rows: list[Row] = []
     for name in names:
-        of = [placement_row(one, state) for one in mine.placements if one.campaign == name]
-        # first_seen, lost_at, page_checked_at, state
+        # What is seen of a placement says as much when it is no longer paid for.
+        agreed = [replace(one, paid_until=None) for one in mine.placements if one.campaign == name]
+        of = [placement_row(one, state, mine) for one in agreed]
+        # first_seen, lost_at, state
         seen = [row for row in of if row[16] is not None]
-        known = [
-            row
-            for row in of
-            if row[16] is not None or row[19] is not None or row[5] not in {"not_checked", "expired"}
-        ]
+        known = [row for row in of if row[16] is not None or row[5] not in {"not_checked", "not_yet"}]
         won = len(seen) if known else None
         surviving = sum(row[18] is None for row in seen) if known else None
         goal = told[name].goal if name in told else None
@@ -320,8 +344,8 @@ def campaigns(state: State, settings: Settings) -> list[Row]:
                 name,
                 goal,
                 spend,
-                len(of) if of else None,
-                len(of) - len(known) if of else None,
+                len(of),
+                len(of) - len(known),
                 won,
                 surviving,
                 None if won is None or not goal else round(won / goal, SHARE_DIGITS),

@@ -82,11 +82,16 @@ LETTERS = (DeadLetter(Origin("memory", "links", 0, 999), "NOT_JSON", 0),)
 def documented_columns() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     name = ""
+    heading = ""
     for line in SQL_PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             name = line.removeprefix("## ").partition("(")[0].strip()
             found[name] = set()
-        elif (match := re.match(r"\| ([a-z_, ]+) \|", line)) and match[1] != "column":
+        elif not (match := re.match(r"\| ([a-z_, ]+) \|", line)):
+            heading = heading if line.startswith("|") else ""
+        elif not heading:
+            heading = match[1]
+        elif heading == "column":
             found[name] |= set(match[1].split(", "))
     of_backlinks = found["links"] - {"is_internal", "is_live", "lost_at", "confirmed_at", "lost_reason"}
     found["backlinks"] |= of_backlinks

@@ -359,7 +359,7 @@ MINE_VIEWS = (
         columns(
             "source_url target_url source_domain target_domain campaign state @violated_since is_overdue"
             " expected_rel expected_anchor @live_from @paid_until rel anchor is_dofollow found_target_url"
-            " @first_seen @last_seen @lost_at @page_checked_at"
+            " @first_seen @last_seen @lost_at lost_reason @page_checked_at"
         ),
         2,
         placements,

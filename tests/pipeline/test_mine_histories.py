@@ -70,24 +70,30 @@ def told(draw: st.DrawFn, events: Sequence[AnyEvent]) -> Mine:
         for _ in range(chance.randint(0, 8))
     }
     pairs = dict.fromkeys(chance.sample(pairs_of(events), 8))
-    agreed = [
-        Placement(
-            source,
-            target,
-            SITES[source],
-            SITES[target],
-            chance.choice((None, None, "followed", "nofollow", "ugc")),
-            chance.choice((None, None, None, "A!", "buy  NOW")),
-            chance.choice((None, None, None, *TIMES[::90])),
-            chance.choice((*[None] * 24, *TIMES[::90])),
-            chance.choice((0, 3, 30)),
-            chance.choice((None, "spring", "fall")),
-        )
-        for source, target in pairs
-    ]
+    agreed = [drawn(chance, *pair) for pair in pairs]
     rules = chance.sample(RULES, chance.randint(0, 4))
     told_campaigns = (Campaign("spring", 2, 12.5), Campaign("never", None, 1.0))
     return Mine(tuple(sorted(terms)), tuple(rules), tuple(agreed), told_campaigns)
+
+
+def drawn(chance: random.Random, source: str, target: str) -> Placement:
+    """Draw what is agreed of a link; a clock may stand before `live_from`."""
+    live_from = chance.choice((None, None, None, *TIMES[::90], max(TIMES)))
+    paid_until = chance.choice((*[None] * 24, *TIMES[::90]))
+    if live_from is not None and paid_until is not None and paid_until <= live_from:
+        paid_until = None
+    return Placement(
+        source,
+        target,
+        SITES[source],
+        SITES[target],
+        chance.choice((None, None, "followed", "nofollow", "ugc")),
+        chance.choice((None, None, None, "A!", "buy  NOW")),
+        live_from,
+        paid_until,
+        chance.choice((0, 3, 30)),
+        chance.choice((None, "spring", "fall")),
+    )
 
 
 def write(path: Path, header: str, rows: Iterable[Sequence[object]]) -> Path:

@@ -130,6 +130,15 @@ def test_precision_on_the_labelled_set(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(told) < len(pairs), "the set has links of which nothing can be told"
 
 
+def test_a_campaign_is_asked_before_what_the_event_told(tmp_path: Path) -> None:
+    """As docs/mine.md says; that placements are, too, the generated histories of tests/pipeline hold."""
+    with Store(tmp_path / "a.duckdb") as store:
+        (row,) = classed(
+            store, [{"url": "https://a.example/", "campaign_id": "spring", "acquisition": "natural"}]
+        )
+    assert (row["acquisition"], row["acquisition_rule"]) == ("manual", "campaign")
+
+
 HOSTILE = (
     "'); DROP TABLE internal.links; --",
     "'' OR 1=1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from unicodedata import category, normalize
 
@@ -220,6 +221,7 @@ def _placements(raw: bytes, path: Path, reading: Reading) -> _Made:
         if link_id in seen:
             raise MineFileError(f"{path}, line {line}: the link stands already in line {seen[link_id]}.")
         seen[link_id] = line
+    _check_times(cells, path)
     grace = [_DEFAULT_GRACE_DAYS if one is None else one for one in columns["grace_days"]]
     rows = links.append_column("expected_rel", pa.array(columns["rel"], pa.string()))
     for name, values, kind in (
@@ -232,6 +234,17 @@ def _placements(raw: bytes, path: Path, reading: Reading) -> _Made:
     ):
         rows = rows.append_column(name, pa.array(values, kind))
     return _Made(cells, rows)
+
+
+def _check_times(cells: Cells, path: Path) -> None:
+    """Refuse placements that are over before they begin: one of the two days is a slip."""
+    columns = cells.columns
+    for line, begin, end in zip(cells.lines, columns["live_from"], columns["paid_until"], strict=True):
+        if isinstance(begin, datetime) and isinstance(end, datetime) and end <= begin:
+            raise MineFileError(
+                f"{path}, line {line}, column paid_until: the link is paid for until {end.isoformat()}, "
+                f"before its live_from {begin.isoformat()}; wanted a paid_until after it."
+            )
 
 
 def _campaigns(raw: bytes, path: Path, _reading: Reading) -> _Made:
