@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from linktide.index import LinkIndex
     from oracle.model import State
 
-SETS = int(os.environ.get("LINKTIDE_HISTORIES", "50"))
+SETS = int(os.environ.get("LINKTIDE_HISTORIES", "20"))
 """Each holds about three histories."""
 
 

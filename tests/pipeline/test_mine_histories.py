@@ -133,7 +133,7 @@ def write_all(folder: Path, mine: Mine) -> dict[str, Any]:
 
 @pytest.mark.timeout(900)
 @settings(
-    max_examples=30,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
