@@ -33,7 +33,6 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """What of them alerts look at; `change` is new, restored, lost or unfollowed, authority is of the source."""
-NONE: Final = SCHEMA.empty_table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,15 @@ class Moment:
     """Link → since when it says what it says."""
 
 
+def no_turns() -> pa.Table:
+    """Return a table of no turns."""
+    return SCHEMA.empty_table()
+
+
 def turns_of(batch: object, *, is_past: bool = False) -> pa.Table:
     """Return the turns of an applied batch, none if it is None; with `is_past` none of them is news."""
     if batch is None:
-        return NONE
+        return no_turns()
     told = pa.table(pa.record_batch(batch)).select(SCHEMA.names).cast(SCHEMA)
     if is_past:
         nothing = pa.nulls(told.num_rows, pa.bool_()).fill_null(False)  # noqa: FBT003 - what to fill in
@@ -74,7 +78,7 @@ def timed_losses(lives: object) -> pa.Array:
 def split(turns: pa.Table, timed: pa.Array) -> tuple[pa.Table, pa.Table]:
     """Return the turns that are certain, and the losses among the timed."""
     if not len(timed):
-        return turns, NONE
+        return turns, no_turns()
     is_timed = pc.and_(pc.equal(turns["change"], "lost"), pc.is_in(turns["link_id"], value_set=timed))
     return turns.filter(pc.invert(is_timed)), turns.filter(is_timed)
 

@@ -199,7 +199,7 @@ def test_hours_are_folded_once_a_day_and_the_first_one_stays(running: Running) -
             running.judge(news_of("new", at, 2, OWN[:1]))
     midnight = begin + 40 * day + timedelta(hours=23)
     before = running.store.dicts("SELECT count(*) AS rows FROM internal.tracked_hours")
-    running.judge(BatchNews(micros(midnight), alert_turns.NONE, {}, ()))
+    running.judge(BatchNews(micros(midnight), alert_turns.no_turns(), {}, ()))
     found = running.store.dicts(
         "SELECT hour, gained_dofollow AS gained FROM internal.tracked_hours ORDER BY 1"
     )
@@ -213,7 +213,7 @@ def test_hours_are_folded_once_a_day_and_the_first_one_stays(running: Running) -
 def test_authority_that_falls_within_a_week_is_told(running: Running) -> None:
     now = micros(NOW)
     hour = 7 * DAY_HOURS * HOUR_US
-    quiet = alert_turns.NONE
+    quiet = alert_turns.no_turns()
     running.judge(BatchNews(now - hour, quiet, {OWN[0]: 40.0, OWN[1]: 40.0}, ()))
     running.judge(BatchNews(now, quiet, {OWN[0]: 36.9, OWN[1]: 37.1}, ()))
     found = running.store.dicts("SELECT alert, domain_name, summary FROM alerts")
@@ -231,8 +231,8 @@ def test_losses_that_time_alone_decided_wait_whatever_dies(running: Running) -> 
     assert running.store.dicts(waiting) == [{"held": 40}]
     # Killed: what is in memory is gone, the tables stay.
     again = Running(running.store)
-    again.judge(BatchNews(micros(NOW), alert_turns.NONE, {}, ()))
+    again.judge(BatchNews(micros(NOW), alert_turns.no_turns(), {}, ()))
     assert again.store.dicts(waiting) == [{"held": 0}]
     assert again.alerts() == [("LinkLossSpike", "firing")]
-    again.judge(BatchNews(micros(NOW), alert_turns.NONE, {}, ()))
+    again.judge(BatchNews(micros(NOW), alert_turns.no_turns(), {}, ()))
     assert again.calls() == [("LinkLossSpike", "firing")]

@@ -307,6 +307,16 @@ OF_ALERTS = {
 }
 """What was told under the names of its time stays as it was told, as decision 0026 says."""
 
+OF_MINE = {
+    "source_rules": ("domains",),
+    "source_domains": ("domain_name",),
+    "mine_domains": ("domain_name",),
+    "anchor_terms": ("target_domain",),
+    "own_pages": ("domain_name",),
+    "placements": ("t_dom_key",),
+}
+"""What the user's files say, and what was found of them as they were read."""
+
 
 def test_every_column_that_holds_a_domain_is_known_to_the_rekey(crowded: Path) -> None:
     with whole.opened(crowded) as stopped:
@@ -317,7 +327,7 @@ def test_every_column_that_holds_a_domain_is_known_to_the_rekey(crowded: Path) -
         )
     known = {
         (table, column)
-        for table, columns in (KEYED | DERIVED | OF_DOMAINS | OF_ALERTS).items()
+        for table, columns in (KEYED | DERIVED | OF_DOMAINS | OF_ALERTS | OF_MINE).items()
         for column in columns
     }
     assert {(re.sub(r"(_run)?_[0-9]+$", "", table), column) for table, column in found} == known

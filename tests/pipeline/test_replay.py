@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
 
-SHORT_BYTES = 1_024
-LONG = b'{"note": "' + b"x" * 1_100 + b'", '
+SHORT_BYTES = 4_096
+LONG = b'{"note": "' + b"x" * 4_200 + b'", '
 
 
 def lengthened(value: bytes) -> bytes:
