@@ -313,7 +313,8 @@ OF_MINE = {
     "mine_domains": ("domain_name",),
     "anchor_terms": ("target_domain",),
     "own_pages": ("domain_name",),
-    "placements": ("t_dom_key",),
+    "placements": ("t_dom_key", "source_domain", "target_domain"),
+    "blocklist": ("domain_name",),
 }
 """What the user's files say, and what was found of them as they were read."""
 
