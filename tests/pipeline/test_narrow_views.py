@@ -29,6 +29,7 @@ def compare(path: Path) -> int:
             for view in copy.keys() & whole_views.keys() - {"links_of"}:
                 assert copy[view] <= whole_views[view]
                 names = sorted(copy[view])
+                cursor.execute(f"SET search_path = '{HOME}'").fetchall()
                 types = cursor.sql(f"SELECT {', '.join(names)} FROM {view} LIMIT 0").types  # noqa: S608
                 # Sums of fractions are rounded as their terms come, which is in no order.
                 columns = ", ".join(
