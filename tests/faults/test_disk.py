@@ -31,7 +31,7 @@ def test_a_full_disk_ends_an_import_and_delays_a_service(tmp_path: Path) -> None
     with small_disk(campaign.folder, 160):
         for number in range(rounds):
             campaign.database.unlink(missing_ok=True)
-            with ballast(campaign.folder, mib=3 + number % 3):
+            with ballast(campaign.folder, mib=6 + number % 3):
                 with campaign.importing() as process:
                     ended = process.ended()
                 assert ended.exit_code == ExitCode.DISK_FULL, ended.told
