@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from linktide.web.tables import Column, seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    Row = Mapping[str, Any]
-    Plot = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column as people see it; `kind` as in the tables of the page."""
-
-    key: str
-    label: str
-    kind: str = "text"
+    from linktide.web.tables import Plot, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +32,6 @@ class Section:
     empty: str = "Nothing to tell."
 
 
-def _seconds(rows: Sequence[Row], key: str) -> list[int]:
-    return [int(row[key].timestamp()) for row in rows]
-
-
 def _line(rows: Sequence[Row], key: str, values: Sequence[tuple[str, str, str, str]]) -> Plot | None:
     """Plot columns over a time column: label, kind, tone and column of each."""
     if len(rows) < 2:  # noqa: PLR2004 - a line has two ends
@@ -52,7 +40,7 @@ def _line(rows: Sequence[Row], key: str, values: Sequence[tuple[str, str, str, s
         {"label": label, "kind": kind, "tone": tone, "values": [row[column] for row in rows]}
         for label, kind, tone, column in values
     ]
-    return {"x": _seconds(rows, key), "series": series}
+    return {"x": seconds_of(rows, key), "series": series}
 
 
 def _survival_plot(rows: Sequence[Row]) -> Plot | None:

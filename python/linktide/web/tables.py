@@ -53,7 +53,9 @@ class DomainTable:
         return [column.key for column in self.columns if column.kind == "share"]
 
 
-def _times(rows: Sequence[Row], key: str) -> list[int]:
+def seconds_of(rows: Sequence[Row], key: str) -> list[int]:
+    """Return a column of times as plots take them: seconds since 1970."""
+
     def at(row: Row) -> int:
         moment: datetime = row[key]
         return int(moment.timestamp())
@@ -64,7 +66,7 @@ def _times(rows: Sequence[Row], key: str) -> list[int]:
 def _velocity_plot(rows: Sequence[Row]) -> Plot | None:
     days = rows[::-1]
     return {
-        "x": _times(days, "day"),
+        "x": seconds_of(days, "day"),
         "series": [
             {"label": "Gained", "kind": "bars", "tone": "gain", "values": [row["gained"] for row in days]},
             {"label": "Lost", "kind": "bars", "tone": "loss", "values": [-row["lost"] for row in days]},
@@ -88,7 +90,7 @@ def _growth_plot(rows: Sequence[Row]) -> Plot | None:
     days = rows[::-1]
     values = [row["refdomains"] for row in days]
     return {
-        "x": _times(days, "day"),
+        "x": seconds_of(days, "day"),
         "series": [{"label": "Referring domains", "kind": "area", "tone": "main", "values": values}],
     }
 
@@ -108,7 +110,7 @@ def _authority_plot(rows: Sequence[Row]) -> Plot | None:
     if any(row["trust"] is not None for row in told):
         trust = [row["trust"] for row in told]
         series.append({"label": "Trust", "kind": "step", "tone": "gain", "values": trust})
-    return {"x": _times(told, "scored_at"), "series": series, "has_time": True}
+    return {"x": seconds_of(told, "scored_at"), "series": series, "has_time": True}
 
 
 # Days without a change are days too, from the first one told of to the clock's.
