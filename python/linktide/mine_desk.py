@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from linktide.file_stamp import file_stamp
 from linktide.mine.files import KINDS, LISTS, MineFile, Reading, read_file
 from linktide.mine.keys import UrlKeys
 from linktide.store.mine_rows import MineRows
@@ -111,7 +112,7 @@ class MineDesk:
             return
         own = config.tracked_domains
         for key, path in named_files(config).items():
-            stamp = _stamp(path)
+            stamp = file_stamp(path)
             if key in seen and seen[key] == stamp:
                 continue
             found = read_file(key[0], path, Reading(keys, own))
@@ -221,12 +222,3 @@ def _replaced(
     awaited = {key[0] for key in named if key[0] not in LISTS and key not in in_force}
     gone = known.keys() - set(named)
     return sorted(key for key in gone if key[0] not in awaited or known[key] is None)
-
-
-def _stamp(path: Path) -> object:
-    """Return what differs once a file was written or put in the place of another."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        return error.errno
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from linktide.errors import ConfigError
+from linktide.file_stamp import file_stamp
 from linktide.suffixes import age_seconds, read_suffix_list, suffix_list_path
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class SuffixWatch:
         """Read the file if it is another one than last time; stage it, or say why it is refused."""
         with self._lock:
             path = suffix_list_path(self._configured)
-            if self._looked_at == (now_at := _stamp(path)):
+            if self._looked_at == (now_at := file_stamp(path)):
                 return
             self._looked_at = now_at
             try:
@@ -112,12 +113,3 @@ class SuffixWatch:
                 self._metrics.drop(_AGE)
             else:
                 self._metrics.set(_AGE, age)
-
-
-def _stamp(path: Path) -> object:
-    """Return what differs once a file was written or put in the place of another."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        return error.errno
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size
