@@ -91,12 +91,15 @@ fn least_of(points: &mut [f64], count: usize) -> f64 {
 impl Index {
     /// Follow a link that began or ceased to be a live backlink of a tracked domain.
     pub(super) fn count_pair(&mut self, link: &Link, target: u32) {
-        let Some(source) = self.pages.get(link.ends.source_page) else { return };
-        let is_tracked = self.domains.get(target).is_some_and(|domain| self.is_tracked(domain.key));
-        let Some(pairs) = self.importance.pairs.as_mut().filter(|_| is_tracked) else { return };
-        let count = pairs.get(source.domain, target);
+        if self.importance.pairs.is_none()
+            || !self.domains.get(target).is_some_and(|domain| self.is_tracked(domain.key))
+        {
+            return;
+        }
+        let source = self.pages.get(link.ends.source_page).map(|page| page.domain);
+        let Some((source, pairs)) = source.zip(self.importance.pairs.as_mut()) else { return };
         let step = if link.is_live_backlink() { 1 } else { -1 };
-        pairs.set(source.domain, target, count.saturating_add_signed(step));
+        pairs.set(source, target, pairs.get(source, target).saturating_add_signed(step));
     }
 
     /// Tell of lost links and of those followed no more which matter. A lost one does if its page was among the best
