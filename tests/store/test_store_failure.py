@@ -27,6 +27,16 @@ TOLD = (
         OutOfMemoryError,
     ),
     (duckdb.IOException("Could not read the WAL: Input/output error"), StoreFailedError),
+    (
+        duckdb.IOException(
+            'Checkpoint failed for database "linktide". The database has been invalidated. Original error: '
+            "fsync failed!"
+        ),
+        StoreFailedError,
+    ),
+    (duckdb.IOException(f'Cannot open file "{PATH}": Too many open files in system'), StoreFailedError),
+    (duckdb.IOException('Cannot open file "/mnt/a.duckdb": Stale file handle'), StoreFailedError),
+    (duckdb.IOException(f'Cannot open file "{PATH}": Is a directory'), ConfigError),
     (duckdb.IOException(f'Cannot open file "{PATH}.wal": Permission denied'), ConfigError),
 )
 

@@ -28,7 +28,17 @@ _STORAGE = re.compile(r"version number (?P<seen>\d+), but we can only read versi
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "ENOSPC", "failed to offload data block")
 _NO_MEMORY = ("not enough memory", "bad allocation", "bad_alloc", "ailed to allocate")
 """As DuckDB quotes those it asked, in errors of other kinds."""
-_UNWRITABLE = ("Read-only file system", "Input/output error")
+_WRONG_PATH = (
+    "No such file or directory",
+    "Permission denied",
+    "Operation not permitted",
+    "Not a directory",
+    "Is a directory",
+    "File name too long",
+    "Too many levels of symbolic links",
+)
+"""What another setting or other rights cure; any other error of a file passes, or is the disk's."""
+_DISK_FAILED = ("Read-only file system", "Input/output error", "fsync failed")
 _DAMAGE = (
     "Corrupt",
     "not a valid DuckDB database file",
@@ -72,12 +82,12 @@ def _opening_failed(error: duckdb.Error, path: Path, text: str) -> LinktideError
             f"({text}); raise the one or the other"
         )
     # A disk is mounted anew, a path comes back: a running service waits for that.
-    is_unwritable = any(words in text for words in _UNWRITABLE)
+    is_disk = any(words in text for words in _DISK_FAILED)
     # Of a WAL that makes no sense DuckDB complains in many words, and names it in all of them.
     without_path = text.replace(str(path.parent), "")
-    if not is_unwritable and any(words in without_path for words in (*_DAMAGE, "WAL")):
+    if not is_disk and any(words in without_path for words in (*_DAMAGE, "WAL")):
         return _damaged(path, text)
-    if isinstance(error, duckdb.IOException) and not is_unwritable:
+    if any(words in text for words in _WRONG_PATH):
         return ConfigError(f"{path} cannot be opened ({text}); check the setting `database` and its rights")
     return StoreFailedError(f"{path} cannot be opened ({text}); look at its disk")
 
