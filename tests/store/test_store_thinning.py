@@ -89,6 +89,16 @@ def test_what_holds_a_life_together_stays(tmp_path: Path) -> None:
         assert [off for off in kept(store) if off >= 500] == [500, 501]
 
 
+def test_a_link_that_nobody_has_seen_stays_known(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        story = crawled(40).link(2, "c.com/x", "b.com/")
+        for number in range(3):
+            story.event(2, 7, day(number), 500 + number).event(1, 7, day(number + 0.5), 510 + number)
+        segment_of(store, story)
+        thin(store)
+        assert [off for off in kept(store) if off >= 500] == [500]
+
+
 def test_other_segments_and_the_hot_part_are_heard(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         segment_of(store, crawled(40))

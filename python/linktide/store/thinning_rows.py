@@ -94,9 +94,19 @@ _STEPS: Final = (
     SEMI JOIN temp.old_links l ON l.link_id = w.link_id
     WHERE w.attributes_at IS NOT NULL
     """,
+    # A link that nobody has seen is known by them alone: the first in the segment stays.
+    """
+    CREATE OR REPLACE TEMP TABLE only_told AS
+    SELECT r.link_id, min(r.place) AS place FROM temp.old_rows r
+    ANTI JOIN (SELECT c.link_id FROM internal.life_changes c
+               SEMI JOIN (FROM temp.old_rows WHERE kind = 7) l ON l.link_id = c.link_id
+               GROUP BY c.link_id, c.started_at HAVING NOT arg_max_null(c.is_void, c.rev)) v
+        ON v.link_id = r.link_id
+    WHERE r.kind = 7 GROUP BY r.link_id
+    """,
     """
     CREATE OR REPLACE TEMP TABLE expired AS
-    SELECT place FROM temp.old_rows WHERE kind = 7
+    SELECT r.place FROM temp.old_rows r ANTI JOIN temp.only_told o ON o.place = r.place WHERE r.kind = 7
     UNION ALL
     SELECT r.place FROM temp.old_rows r
     JOIN temp.old_lives v
