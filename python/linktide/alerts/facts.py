@@ -41,8 +41,8 @@ class DomainFacts:
         return self._score_before(self.now - WEEK_HOURS)
 
     def _score_before(self, hour: int) -> float | None:
-        hours = [one for one in self.scores if hour - _SCORE_SLACK_HOURS < one <= hour]
-        return self.scores[max(hours)] if hours else None
+        back = range(hour, hour - _SCORE_SLACK_HOURS, -1)
+        return next((self.scores[one] for one in back if one in self.scores), None)
 
 
 @dataclass(frozen=True, slots=True)

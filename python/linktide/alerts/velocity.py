@@ -78,8 +78,13 @@ class DomainHours:
 
     def last(self, hours: int, now: int, columns: tuple[int, ...]) -> int:
         """Return the sum over so many hours, the last one being `now`."""
-        found = (self.hours.get(hour) for hour in range(now - hours + 1, now + 1))
-        return sum(counts[at] for counts in found if counts is not None for at in columns)
+        kept, total = self.hours, 0
+        for hour in range(now - hours + 1, now + 1):
+            if hour in kept:
+                counts = kept[hour]
+                for at in columns:
+                    total += counts[at]
+        return total
 
     def last_by_column(self, hours: int, now: int) -> tuple[int, ...]:
         """Return the sum of each column over so many hours, the last one being `now`."""
