@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import duckdb
 import pytest
 from hand_made_store import Store, Story, domain_key
 
@@ -146,6 +147,53 @@ def test_a_domain_without_links_has_no_rows(reference: Store) -> None:
         assert asked(reference, macro, "nobody.org", 0) == []
     rows = asked(reference, "value_at_risk", "nobody.org", 0)
     assert [(row["citation_at_risk"], row["note"]) for row in rows] == [(None, "unknown domain")]
+
+
+def test_a_curve_for_each_kind_of_source_and_campaign(tmp_path: Path) -> None:
+    lives: Lives = [
+        (hours, hours + 500 + 37 * hours % 900 if hours % 3 else None) for hours in range(0, 900, 31)
+    ]
+    kinds = [("forum", "natural", None), ("news", "manual", "autumn"), (None, None, "spring")]
+    with Store(tmp_path / "a.duckdb") as store:
+        story = told(Story(), "a.org", lives)
+        for number, link in enumerate(story.records["links"]):
+            named = zip(("source_kind", "acquisition", "campaign_id"), kinds[number % 3], strict=True)
+            link["attributes"] = json.dumps({name: value for name, value in named if value is not None})
+        store.put(story, at(3_000))
+        asks = ", groupings := ['source_kind', 'acquisition', 'campaign']"
+        rows = asked(store, "link_survival", "a.org", 0, asks)
+        halves = {
+            (row["grouping"], row["link_group"]): row
+            for row in asked(store, "link_half_life", "a.org", 0, asks)
+        }
+        wanted: dict[tuple[str, str], Lives] = {}
+        for number, life in enumerate(lives):
+            kind, acquisition, campaign = kinds[number % 3]
+            wanted.setdefault(("source_kind", kind or "unknown"), []).append(life)
+            # A link of a campaign was agreed on.
+            wanted.setdefault(("acquisition", acquisition or "manual"), []).append(life)
+            if campaign is not None:
+                wanted.setdefault(("campaign", campaign), []).append(life)
+        assert halves.keys() == wanted.keys()
+        for (grouping, name), of in wanted.items():
+            steps = curve(followed(of, 0, 3_000))
+            found = [row for row in rows if (row["grouping"], row["link_group"]) == (grouping, name)]
+            assert [(row["at_risk"], row["lost"]) for row in found] == [
+                (one.at_risk, one.lost) for one in steps
+            ]
+            assert [row["survival"] for row in found] == pytest.approx([float(one.survival) for one in steps])
+            assert halves[grouping, name]["lives"] == len(of)
+
+
+def test_kinds_cost_nothing_unless_asked_for_and_other_groupings_are_refused(reference: Store) -> None:
+    def plan(more: str) -> str:
+        return str(store.all(f"EXPLAIN FROM link_survival('d0.org'{more})")[0][1])
+
+    store = reference
+    assert "source_domains" not in plan("")
+    assert "source_domains" in plan(", groupings := ['source_kind']")
+    with pytest.raises(duckdb.Error, match="groupings: colour is none; wanted all, follow, source_kind"):
+        store.all("FROM link_survival('d0.org', groupings := ['colour'])")
 
 
 def put_export(store: Store, story: Story, topic: str, clock: datetime) -> None:

@@ -20,3 +20,10 @@ SELECT e.link_id, l.source_url, l.target_url, l.source_domain, l.target_domain,
 FROM internal.link_events e
 JOIN internal.links l ON l.link_id = e.link_id
 JOIN internal.source_offsets o ON o.source_id = e.source_id;
+
+-- Exports of vendors among the sources; no other file has a name with slashes.
+CREATE VIEW internal.vendor_exports AS
+SELECT source_id, split_part(topic, '/', 1) AS vendor, split_part(topic, '/', 2) AS scope,
+       TRY_CAST(split_part(topic, '/', 4) AS TIMESTAMPTZ) AS exported_at
+FROM internal.source_offsets
+WHERE cluster = 'file' AND contains(topic, '/');

@@ -2,18 +2,20 @@
 -- 30_links.sql. internal.kind_rule and its like are made of the rules (source_rules.py).
 
 CREATE VIEW internal.kind_facts AS --| attributes
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, f.s_dom_key, f.is_dofollow,
+SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, f.s_dom_key, f.is_live, f.is_dofollow,
        f.rel, f.link_type, lower(f.source_url) AS url, d.rule_numbers AS domain_rules,
        CASE WHEN f.attributes IS NOT NULL
             THEN json_extract_string(f.attributes, ['$.source_kind', '$.acquisition', '$.campaign_id', '$.generator',
                                                     '$.semantic_location', '$.links_external']) END AS told,
        p.campaign, p.link_id IS NOT NULL AS is_placed
-FROM internal.live_links f
+FROM internal.link_facts f
 LEFT JOIN internal.source_domains d ON d.domain_name = f.source_domain
-LEFT JOIN internal.placed_links p ON p.link_id = f.link_id AND p.target_domain = f.target_domain;
+LEFT JOIN internal.placed_links p ON p.link_id = f.link_id AND p.target_domain = f.target_domain
+WHERE NOT f.is_internal;
 
-CREATE VIEW internal.kinds AS --| attributes
-SELECT link_id, source_url, target_url, source_domain, target_domain, s_dom_key, is_dofollow,
+-- Of links that ended, too: by what they said last.
+CREATE VIEW internal.kinds_ever AS --| attributes
+SELECT link_id, source_url, target_url, source_domain, target_domain, s_dom_key, is_live, is_dofollow,
        kind_number, internal.kind_of_rule(kind_number, told[1]) AS source_kind,
        acquisition_number, internal.acquisition_of_rule(acquisition_number, told[2]) AS acquisition,
        coalesce(campaign, told[3]) AS campaign
@@ -30,6 +32,9 @@ FROM (
         )
     )
 );
+
+CREATE VIEW internal.kinds AS --| attributes
+SELECT * FROM internal.kinds_ever WHERE is_live;
 
 CREATE VIEW main.link_kinds AS --| attributes
 SELECT k.link_id, k.source_url, k.target_url, k.source_domain, k.target_domain, k.is_dofollow,

@@ -1,16 +1,10 @@
 -- How long links live: Kaplan and Meier (1958), with late entry.
 
--- Exports of vendors among the sources; no other file has a name with slashes.
-CREATE VIEW internal.vendor_exports AS
-SELECT source_id, split_part(topic, '/', 1) AS vendor, split_part(topic, '/', 2) AS scope,
-       TRY_CAST(split_part(topic, '/', 4) AS TIMESTAMPTZ) AS exported_at
-FROM internal.source_offsets
-WHERE cluster = 'file' AND contains(topic, '/');
-
 -- Every life of the links to a domain from others, in each group: the ages between which it was followed, in µs. One that
 -- an export told of is followed from the export on: had it ended before, nobody would have told of it. So is one that
 -- had begun before `observed_since`. What ended before it was followed says nothing.
-CREATE OR REPLACE MACRO internal.followed_lives(domain_name, observed_since) AS TABLE
+-- Kinds cost more than all else: where no group asks for them their join is known to be empty.
+CREATE OR REPLACE MACRO internal.followed_lives(domain_name, observed_since, groupings) AS TABLE
 WITH exported AS (
     SELECT e.link_id, e.observed_at AS started_at, min(coalesce(x.exported_at, e.record_at)) AS entered_at
     FROM internal.link_events e
@@ -22,27 +16,43 @@ WITH exported AS (
     SELECT v.link_id, v.confirmed_at IS NOT NULL AS is_lost, internal.is_followed(a.rel) AS is_dofollow,
            epoch_us(coalesce(v.confirmed_at, w.clock)) - epoch_us(v.started_at) AS left_us,
            epoch_us(greatest(v.started_at, x.entered_at, CAST(observed_since AS TIMESTAMPTZ))) - epoch_us(v.started_at)
-               AS entered_us
+               AS entered_us, k.source_kind, k.acquisition, k.campaign
     FROM internal.lives v
     JOIN internal.link_attributes a
         ON a.link_id = v.link_id AND a.target_domain = v.target_domain AND a.s_dom_key <> a.t_dom_key
     LEFT JOIN exported x ON x.link_id = v.link_id AND x.started_at = v.started_at
+    LEFT JOIN (
+        SELECT c.link_id, c.source_kind, c.acquisition, c.campaign
+        FROM internal.kinds_ever c
+        WHERE c.target_domain = domain_name AND list_has_any(groupings, ['source_kind', 'acquisition', 'campaign'])
+    ) k ON k.link_id = v.link_id
     CROSS JOIN internal.writer w
     WHERE v.target_domain = domain_name
+), grouped AS (
+    SELECT t.link_id, t.is_lost, t.entered_us, t.left_us, unnest(groupings) AS grouping,
+           t.is_dofollow, t.source_kind, t.acquisition, t.campaign
+    FROM told t
+    WHERE t.left_us > t.entered_us
+), named AS (
+    SELECT g.link_id, g.is_lost, g.entered_us, g.left_us, g.grouping,
+           CASE g.grouping WHEN 'all' THEN 'all' WHEN 'follow' THEN CASE WHEN g.is_dofollow THEN 'dofollow' ELSE 'nofollow' END
+                           WHEN 'source_kind' THEN g.source_kind WHEN 'acquisition' THEN g.acquisition
+                           WHEN 'campaign' THEN g.campaign
+                           ELSE error('groupings: ' || g.grouping || ' is none; wanted all, follow, source_kind, '
+                                      || 'acquisition, campaign') END AS name
+    FROM grouped g
 )
--- A kind of source becomes a group by one entry more in this list.
-SELECT t.link_id, t.is_lost, t.entered_us, t.left_us,
-       unnest([{'by': 'all', 'name': 'all'},
-               {'by': 'follow', 'name': CASE WHEN t.is_dofollow THEN 'dofollow' ELSE 'nofollow' END}]) AS link_group
-FROM told t
-WHERE t.left_us > t.entered_us;
+-- A link of no campaign is in no group by campaign.
+SELECT n.link_id, n.is_lost, n.entered_us, n.left_us, {'by': n.grouping, 'name': n.name} AS link_group
+FROM named n
+WHERE n.name IS NOT NULL;
 
 -- At age 0, and at each age at which one was lost: who was at risk, that is followed before and not gone yet, and what is
 -- left of the curve. `log_survival` leaves out losses of all at risk, which `wiped` counts. Such a loss is the end of the
 -- curve where nobody is followed beyond it, else it says that too few were followed so young: the curve is broken.
-CREATE OR REPLACE MACRO internal.survival_steps(domain_name, observed_since) AS TABLE
+CREATE OR REPLACE MACRO internal.survival_steps(domain_name, observed_since, groupings) AS TABLE
 WITH lives AS MATERIALIZED (
-    FROM internal.followed_lives(domain_name, observed_since)
+    FROM internal.followed_lives(domain_name, observed_since, groupings)
 ), groups AS (
     SELECT l.link_group, count(*) AS lives, count(*) FILTER (l.entered_us > 0) AS entered_late,
            max(l.left_us) AS followed_us, max(l.entered_us) AS last_entered_us
@@ -83,14 +93,14 @@ SELECT c.link_group, c.age_us, c.lost, c.at_risk, c.log_survival, c.variance, c.
        END AS survival
 FROM curve c JOIN groups g ON g.link_group = c.link_group;
 
-CREATE OR REPLACE MACRO main.link_survival(domain_name, observed_since := NULL) AS TABLE
+CREATE OR REPLACE MACRO main.link_survival(domain_name, observed_since := NULL, groupings := ['all', 'follow']) AS TABLE
 SELECT s.link_group.by AS grouping, s.link_group.name AS link_group, s.age_us / 86400000000 AS age_days, s.at_risk, s.lost,
        s.survival,
        CASE WHEN s.survival > 0
             THEN exp(s.log_survival * exp(1.959963984540054 * sqrt(s.variance) / -s.log_survival)) END AS survival_least,
        CASE WHEN s.survival > 0
             THEN exp(s.log_survival * exp(-1.959963984540054 * sqrt(s.variance) / -s.log_survival)) END AS survival_most
-FROM internal.survival_steps(domain_name, observed_since) s
+FROM internal.survival_steps(domain_name, observed_since, CAST(groupings AS VARCHAR[])) s
 WHERE s.lost > 0
 ORDER BY s.link_group, s.age_us;
 
@@ -98,14 +108,14 @@ ORDER BY s.link_group, s.age_us;
 CREATE OR REPLACE MACRO internal.survival_at(followed_us, age_us, steps) AS
     CASE WHEN age_us <= followed_us THEN list_last(list_filter(steps, lambda x: x.age_us <= age_us)).survival END;
 
-CREATE OR REPLACE MACRO main.link_half_life(domain_name, observed_since := NULL) AS TABLE
+CREATE OR REPLACE MACRO main.link_half_life(domain_name, observed_since := NULL, groupings := ['all', 'follow']) AS TABLE
 WITH curves AS (
     SELECT s.link_group, any_value(s.lives) AS lives, CAST(sum(s.lost) AS BIGINT) AS lost,
            any_value(s.entered_late) AS entered_late, any_value(s.followed_us) AS followed_us,
            -- Just above a half by rounding alone is a half.
            min(s.age_us) FILTER (s.survival <= 0.5 + 1e-9) AS half_us, bool_or(s.is_broken) AS is_broken,
            list({'age_us': s.age_us, 'survival': s.survival} ORDER BY s.age_us) AS steps
-    FROM internal.survival_steps(domain_name, observed_since) s
+    FROM internal.survival_steps(domain_name, observed_since, CAST(groupings AS VARCHAR[])) s
     GROUP BY s.link_group
 )
 SELECT c.link_group.by AS grouping, c.link_group.name AS link_group, c.lives, c.lost, c.entered_late,
@@ -127,8 +137,7 @@ WITH steps AS MATERIALIZED (
            -- Beyond the last step a curve that ended has nothing left; else it goes on to the greatest age.
            sum(CASE WHEN s.survival = 0 THEN 0 ELSE exp(s.log_survival) * s.lasts_us END)
                OVER (ORDER BY s.age_us DESC ROWS UNBOUNDED PRECEDING) AS area_us
-    FROM internal.survival_steps(domain_name, observed_since) s
-    WHERE s.link_group.by = 'all'
+    FROM internal.survival_steps(domain_name, observed_since, ['all']) s
 ), whole AS MATERIALIZED (
     SELECT max(s.wiped) AS wiped, bool_or(s.is_broken) AS is_broken FROM steps s
 ), living AS MATERIALIZED (
