@@ -181,7 +181,9 @@ def test_a_curve_for_each_kind_of_source_and_campaign(tmp_path: Path) -> None:
             assert [(row["at_risk"], row["lost"]) for row in found] == [
                 (one.at_risk, one.lost) for one in steps
             ]
-            assert [row["survival"] for row in found] == pytest.approx([float(one.survival) for one in steps])
+            assert [row["survival"] for row in found] == pytest.approx(
+                [float(one.survival or 0) for one in steps]
+            )
             assert halves[grouping, name]["lives"] == len(of)
 
 

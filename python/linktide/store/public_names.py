@@ -68,6 +68,7 @@ MACROS = (
     "best_by_new_links_30d",
     "link_magnets",
     "discovery",
+    "orphan_pages",
     "link_origins",
     "reclaim",
     "broken_link_opportunities",
@@ -75,5 +76,7 @@ MACROS = (
     "backlink_gap",
     "competitors",
     "compare",
+    "link_cascades",
+    "outreach_targets",
 )
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""

@@ -56,8 +56,9 @@ WHERE c.episodes >= 2 OR (l.backlinks IS NOT NULL AND o.outgoing_links IS NOT NU
 ORDER BY c.episodes DESC, s.domain_authority DESC NULLS LAST, c.links_ever DESC, c.source_domain;
 
 -- The pages of a domain that others have linked to: what they have, and what came in 30 days. A page draws links from
--- its first one on; in less than a day it is taken to have done so for one.
-CREATE OR REPLACE MACRO internal.linked_pages(domain_name) AS TABLE
+-- its first one on; in less than a day it is taken to have done so for one. Kinds cost more than all else: where no
+-- acquisition is asked for their join is known to be empty.
+CREATE OR REPLACE MACRO internal.linked_pages(domain_name, wanted_acquisition) AS TABLE
 WITH firsts AS (
     SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
 ), refs AS (
@@ -67,7 +68,12 @@ WITH firsts AS (
            min(f.first_seen) AS first_seen, min(f.first_seen) FILTER (k.is_dofollow) AS first_dofollow, max(w.clock) AS clock
     FROM internal.known_links(domain_name) k
     JOIN firsts f ON f.link_id = k.link_id
+    LEFT JOIN (
+        SELECT c.link_id, c.acquisition FROM internal.kinds_ever c
+        WHERE c.target_domain = domain_name AND wanted_acquisition IS NOT NULL
+    ) c ON c.link_id = k.link_id
     CROSS JOIN internal.writer w
+    WHERE wanted_acquisition IS NULL OR c.acquisition = wanted_acquisition
     GROUP BY k.target_url, k.source_domain
 )
 SELECT r.target_url, CAST(sum(r.backlinks) AS BIGINT) AS backlinks, CAST(sum(r.dofollow) AS BIGINT) AS dofollow_backlinks,
@@ -80,20 +86,20 @@ GROUP BY r.target_url;
 
 CREATE OR REPLACE MACRO main.best_by_links(domain_name) AS TABLE
 SELECT p.target_url, p.backlinks, p.dofollow_backlinks, p.refdomains, p.new_links_30d, p.new_refdomains_30d
-FROM internal.linked_pages(domain_name) p
+FROM internal.linked_pages(domain_name, NULL) p
 WHERE p.backlinks > 0
 ORDER BY p.refdomains DESC, p.backlinks DESC, p.target_url;
 
 CREATE OR REPLACE MACRO main.best_by_new_links_30d(domain_name) AS TABLE
 SELECT p.target_url, p.new_links_30d, p.new_refdomains_30d, p.backlinks, p.refdomains
-FROM internal.linked_pages(domain_name) p
+FROM internal.linked_pages(domain_name, NULL) p
 WHERE p.new_links_30d > 0
 ORDER BY p.new_refdomains_30d DESC, p.new_links_30d DESC, p.target_url;
 
 -- Pages that draw domains faster than the median page of the domain, two of them at least.
-CREATE OR REPLACE MACRO main.link_magnets(domain_name) AS TABLE
+CREATE OR REPLACE MACRO main.link_magnets(domain_name, acquired := NULL) AS TABLE
 WITH linked AS MATERIALIZED (
-    FROM internal.linked_pages(domain_name)
+    FROM internal.linked_pages(domain_name, CAST(acquired AS VARCHAR))
 )
 SELECT p.target_url, p.refdomains_per_day, m.median_per_day, p.refdomains_ever, p.refdomains, p.links_ever, p.backlinks,
        p.first_seen
@@ -102,20 +108,54 @@ CROSS JOIN (SELECT median(l.refdomains_per_day) AS median_per_day FROM linked l)
 WHERE p.refdomains_per_day > m.median_per_day AND p.refdomains_ever >= 2
 ORDER BY p.refdomains_per_day DESC, p.refdomains_ever DESC, p.target_url;
 
--- By which link each page was first found; followed by what the rel of each link says now.
+-- By which link each page was first found; followed by what the rel of each link says now. Of pages that the user listed
+-- also how long it took from their publishing on: by the first link that came after it.
 CREATE OR REPLACE MACRO main.discovery(domain_name) AS TABLE
 WITH firsts AS (
     SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
 ), found AS (
     SELECT k.target_url, k.source_url, k.is_dofollow, f.first_seen
     FROM internal.known_links(domain_name) k JOIN firsts f ON f.link_id = k.link_id
+), listed AS (
+    SELECT o.page_url, min(o.published_at) AS published_at FROM internal.own_pages o
+    WHERE o.domain_name = domain_name GROUP BY o.page_url
+), pages AS (
+    SELECT coalesce(f.target_url, p.page_url) AS target_url, p.page_url IS NOT NULL AS is_listed, p.published_at,
+           f.source_url, f.is_dofollow, f.first_seen
+    FROM found f FULL JOIN listed p ON p.page_url = f.target_url
 )
-SELECT f.target_url, min(f.first_seen) AS first_link_at, min({'at': f.first_seen, 'url': f.source_url}).url AS first_source_url,
-       min(f.first_seen) FILTER (f.is_dofollow) AS first_dofollow_at,
-       (min({'at': f.first_seen, 'url': f.source_url}) FILTER (f.is_dofollow)).url AS first_dofollow_source_url
-FROM found f
-GROUP BY f.target_url
-ORDER BY first_link_at DESC, f.target_url;
+SELECT b.target_url, min(b.first_seen) AS first_link_at,
+       min({'at': b.first_seen, 'url': b.source_url}) FILTER (b.first_seen IS NOT NULL).url AS first_source_url,
+       min(b.first_seen) FILTER (b.is_dofollow) AS first_dofollow_at,
+       (min({'at': b.first_seen, 'url': b.source_url}) FILTER (b.is_dofollow)).url AS first_dofollow_source_url,
+       bool_or(b.is_listed) AS is_listed, min(b.published_at) AS published_at,
+       (epoch_us(min(b.first_seen) FILTER (b.first_seen >= b.published_at)) - epoch_us(min(b.published_at))) / 86400000000
+           AS days_to_first_link,
+       (epoch_us(min(b.first_seen) FILTER (b.is_dofollow AND b.first_seen >= b.published_at)) - epoch_us(min(b.published_at)))
+           / 86400000000 AS days_to_first_dofollow
+FROM pages b
+GROUP BY b.target_url
+ORDER BY first_link_at DESC NULLS LAST, b.target_url;
+
+-- Pages that the user listed and to which no link leads, from others or from the domain itself.
+CREATE OR REPLACE MACRO main.orphan_pages(domain_name) AS TABLE
+WITH led AS (
+    SELECT a.target_url, count(*) FILTER (s.status IN (1, 2)) AS links,
+           max(s.last_seen) AS last_seen
+    FROM internal.links a
+    JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
+    WHERE a.target_domain = domain_name AND s.status <> 0
+    GROUP BY a.target_url
+)
+SELECT o.page_url, min(o.published_at) AS published_at,
+       (epoch_us(max(w.clock)) - epoch_us(min(o.published_at))) / 86400000000 AS days_since_published,
+       any_value(l.last_seen) AS last_link_seen
+FROM internal.own_pages o
+CROSS JOIN internal.writer w
+LEFT JOIN led l ON l.target_url = o.page_url
+WHERE o.domain_name = domain_name AND coalesce(l.links, 0) = 0
+GROUP BY o.page_url
+ORDER BY published_at DESC NULLS LAST, o.page_url;
 
 -- Where live links come from, by what they carry and by the last label of the domain.
 CREATE OR REPLACE MACRO main.link_origins(domain_name) AS TABLE

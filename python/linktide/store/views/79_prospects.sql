@@ -1,0 +1,95 @@
+-- What links bring more links, and whom to ask for one.
+
+-- A social link to a page begins a cascade if none came within `after_days` before. Beside each other: the other links to
+-- the page that were first seen in the days after it, and in those before.
+CREATE OR REPLACE MACRO main.link_cascades(domain_name, after_days := 14, before_days := 28) AS TABLE
+WITH firsts AS (
+    SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
+), linked AS MATERIALIZED (
+    SELECT k.target_url, k.source_url, k.source_domain, k.source_kind = 'social' AS is_social, f.first_seen
+    FROM internal.kinds_ever k JOIN firsts f ON f.link_id = k.link_id
+    WHERE k.target_domain = domain_name
+), turns AS (
+    SELECT l.target_url, l.first_seen, l.source_url,
+           lag(l.first_seen) OVER (PARTITION BY l.target_url ORDER BY l.first_seen, l.source_url) AS social_before
+    FROM linked l WHERE l.is_social
+), begun AS MATERIALIZED (
+    SELECT t.target_url, t.first_seen AS began_at, t.source_url, t.first_seen + to_days(CAST(after_days AS INTEGER)) AS until_at,
+           t.first_seen - to_days(CAST(before_days AS INTEGER)) AS from_at
+    FROM turns t
+    WHERE t.social_before IS NULL OR t.first_seen - t.social_before > to_days(CAST(after_days AS INTEGER))
+), counted AS (
+    SELECT b.target_url, b.began_at, b.source_url, b.until_at,
+           count(*) FILTER (l.is_social AND l.first_seen >= b.began_at AND l.first_seen <= b.until_at) AS social_links,
+           count(*) FILTER (NOT l.is_social AND l.first_seen >= b.from_at AND l.first_seen < b.began_at) AS links_before,
+           count(*) FILTER (NOT l.is_social AND l.first_seen > b.began_at AND l.first_seen <= b.until_at) AS links_after,
+           count(DISTINCT l.source_domain) FILTER (NOT l.is_social AND l.first_seen > b.began_at AND l.first_seen <= b.until_at)
+               AS refdomains_after
+    FROM begun b JOIN linked l ON l.target_url = b.target_url
+    GROUP BY b.target_url, b.began_at, b.source_url, b.until_at
+)
+SELECT c.target_url, c.began_at, c.source_url AS social_source_url, c.social_links, c.links_before, c.links_after,
+       c.refdomains_after, c.until_at <= w.clock AS is_over,
+       CASE WHEN c.until_at <= w.clock THEN (c.links_after / after_days) / nullif(c.links_before / before_days, 0) END AS lift
+FROM counted c
+CROSS JOIN internal.writer w
+ORDER BY c.links_after DESC, c.began_at DESC, c.target_url;
+
+-- Domains that refer to rivals and not to one's own, by how well they are worth asking. Each factor is from 0 to 1, and the
+-- score is the mean of those that are known, each with its weight: more of a factor never makes it less.
+CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
+WITH asked AS MATERIALIZED (
+    SELECT DISTINCT r.domain_name
+    FROM (
+        SELECT unnest(coalesce(CAST(rivals AS VARCHAR[]),
+                               (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
+    ) r
+    WHERE r.domain_name <> own_domain
+), named AS MATERIALIZED (
+    SELECT a.domain_name FROM asked a UNION SELECT own_domain
+), recent AS (
+    SELECT n.link_id, n.target_domain, n.status
+    FROM internal.recent_link_state n SEMI JOIN named a ON a.domain_name = n.target_domain
+), base AS (
+    SELECT b.link_id, b.target_domain, b.status
+    FROM internal.link_changes_base b SEMI JOIN named a ON a.domain_name = b.target_domain
+), broken AS MATERIALIZED (
+    SELECT s.target_key
+    FROM (SELECT DISTINCT l.target_key FROM internal.links l SEMI JOIN asked a ON a.domain_name = l.target_domain) t
+    JOIN internal.target_status s ON s.target_key = t.target_key
+    GROUP BY s.target_key
+    HAVING arg_max(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) = 0
+           OR arg_max(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) >= 400
+), links AS (
+    SELECT f.source_domain, f.s_dom_key, f.target_domain, internal.is_followed(f.rel) AS is_dofollow,
+           CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status, k.target_key IS NOT NULL AS is_broken
+    FROM internal.link_attributes f SEMI JOIN named a ON a.domain_name = f.target_domain
+    LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
+    LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain
+    LEFT JOIN broken k ON k.target_key = f.target_key
+    WHERE f.s_dom_key <> f.t_dom_key
+), sources AS (
+    SELECT l.source_domain, any_value(l.s_dom_key) AS s_dom_key,
+           list(DISTINCT l.target_domain ORDER BY l.target_domain) FILTER (l.status IN (1, 2)) AS domains_linked,
+           count(*) FILTER (l.status IN (1, 2)) AS backlinks, count(*) FILTER (l.status IN (1, 2) AND l.is_dofollow) AS dofollow,
+           count(*) FILTER (l.status <> 0 AND l.target_domain <> own_domain) AS links_ever, count(*) FILTER (l.status IN (1, 2) AND l.is_broken) AS to_broken
+    FROM links l
+    GROUP BY l.source_domain
+    HAVING bool_or(l.status IN (1, 2)) AND NOT bool_or(l.status IN (1, 2) AND l.target_domain = own_domain)
+), factors AS (
+    SELECT s.*, h.domain_authority, len(s.domains_linked) / (SELECT count(*) FROM asked) AS rivals_share,
+           s.backlinks / s.links_ever AS surviving_share
+    FROM sources s
+    LEFT JOIN internal.shown_scores h ON h.domain_key = s.s_dom_key
+    WHERE len(s.domains_linked) >= least AND s.source_domain <> own_domain
+          AND s.source_domain NOT IN (SELECT a.domain_name FROM asked a)
+          AND s.source_domain NOT IN (SELECT b.domain_name FROM internal.blocklist b)
+)
+SELECT f.source_domain,
+       100 * (0.4 * coalesce(f.domain_authority / 100, 0) + 0.3 * f.rivals_share + 0.2 * f.surviving_share
+              + 0.1 * CAST(f.to_broken > 0 AS INTEGER))
+           / (CASE WHEN f.domain_authority IS NULL THEN 0.6 ELSE 1 END) AS score,
+       f.domain_authority, f.domains_linked, f.rivals_share, f.surviving_share, f.to_broken AS links_to_broken,
+       f.backlinks, f.dofollow AS dofollow_backlinks, f.links_ever
+FROM factors f
+ORDER BY score DESC, f.backlinks DESC, f.source_domain;
