@@ -56,10 +56,14 @@ WHERE c.episodes >= 2 OR (l.backlinks IS NOT NULL AND o.outgoing_links IS NOT NU
 ORDER BY c.episodes DESC, s.domain_authority DESC NULLS LAST, c.links_ever DESC, c.source_domain;
 
 -- The pages of a domain that others have linked to: what they have, and what came in 30 days. A page draws links from
--- its first one on; in less than a day it is taken to have done so for one. Kinds cost more than all else: where no
--- acquisition is asked for their join is known to be empty.
+-- its first one on; in less than a day it is taken to have done so for one. To plan kinds takes longer than all else: only
+-- where an acquisition is asked for they are named.
 CREATE OR REPLACE MACRO internal.linked_pages(domain_name, wanted_acquisition) AS TABLE
-WITH firsts AS (
+WITH kinds AS (
+    SELECT c.link_id, c.acquisition FROM internal.kinds_ever c WHERE c.target_domain = domain_name
+), no_kinds AS (
+    SELECT CAST(NULL AS UBIGINT) AS link_id, NULL AS acquisition WHERE false
+), firsts AS (
     SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
 ), refs AS (
     SELECT k.target_url, k.source_domain, count(*) AS links_ever, count(*) FILTER (k.is_live) AS backlinks,
@@ -68,10 +72,7 @@ WITH firsts AS (
            min(f.first_seen) AS first_seen, min(f.first_seen) FILTER (k.is_dofollow) AS first_dofollow, max(w.clock) AS clock
     FROM internal.known_links(domain_name) k
     JOIN firsts f ON f.link_id = k.link_id
-    LEFT JOIN (
-        SELECT c.link_id, c.acquisition FROM internal.kinds_ever c
-        WHERE c.target_domain = domain_name AND wanted_acquisition IS NOT NULL
-    ) c ON c.link_id = k.link_id
+    LEFT JOIN query_table(CASE WHEN wanted_acquisition IS NULL THEN 'no_kinds' ELSE 'kinds' END) c ON c.link_id = k.link_id
     CROSS JOIN internal.writer w
     WHERE wanted_acquisition IS NULL OR c.acquisition = wanted_acquisition
     GROUP BY k.target_url, k.source_domain

@@ -3,9 +3,13 @@
 -- Every life of the links to a domain from others, in each group: the ages between which it was followed, in µs. One that
 -- an export told of is followed from the export on: had it ended before, nobody would have told of it. So is one that
 -- had begun before `observed_since`. What ended before it was followed says nothing.
--- Kinds cost more than all else: where no group asks for them their join is known to be empty.
+-- To plan kinds takes longer than all else: only where a group asks for them they are named.
 CREATE OR REPLACE MACRO internal.followed_lives(domain_name, observed_since, groupings) AS TABLE
-WITH exported AS (
+WITH kinds AS (
+    SELECT c.link_id, c.source_kind, c.acquisition, c.campaign FROM internal.kinds_ever c WHERE c.target_domain = domain_name
+), no_kinds AS (
+    SELECT CAST(NULL AS UBIGINT) AS link_id, NULL AS source_kind, NULL AS acquisition, NULL AS campaign WHERE false
+), exported AS (
     SELECT e.link_id, e.observed_at AS started_at, min(coalesce(x.exported_at, e.record_at)) AS entered_at
     FROM internal.link_events e
     JOIN internal.domain_keys k ON k.domain_key = e.t_dom_key
@@ -21,11 +25,8 @@ WITH exported AS (
     JOIN internal.link_attributes a
         ON a.link_id = v.link_id AND a.target_domain = v.target_domain AND a.s_dom_key <> a.t_dom_key
     LEFT JOIN exported x ON x.link_id = v.link_id AND x.started_at = v.started_at
-    LEFT JOIN (
-        SELECT c.link_id, c.source_kind, c.acquisition, c.campaign
-        FROM internal.kinds_ever c
-        WHERE c.target_domain = domain_name AND list_has_any(groupings, ['source_kind', 'acquisition', 'campaign'])
-    ) k ON k.link_id = v.link_id
+    LEFT JOIN query_table(CASE WHEN list_has_any(groupings, ['source_kind', 'acquisition', 'campaign'])
+                               THEN 'kinds' ELSE 'no_kinds' END) k ON k.link_id = v.link_id
     CROSS JOIN internal.writer w
     WHERE v.target_domain = domain_name
 ), grouped AS (
