@@ -40,7 +40,7 @@ _LISTED = "SELECT subject, state, note, contact, noted_at, noted_by FROM reviews
     "--state",
     type=click.Choice([*STATES, NO_STATE]),
     metavar="WORD",
-    help="|".join((*STATES, NO_STATE)),
+    help=", ".join((*STATES, NO_STATE)),
 )
 @click.option("--note", metavar="TEXT", help='One line; "" takes it away.')
 @click.option("--contact", metavar="TEXT", help='Whom to write to; "" takes it away.')
