@@ -136,7 +136,7 @@ def _read_row(told: object, place: int, check: _Check) -> None:
         check.refusals.append(shown(place, "line", str(line), "is no number of a line"))
         return
     if unknown := sorted(set(row) - _KNOWN):
-        reason = f"is not known; wanted some of {', '.join(('subject', *FIELDS))}"
+        reason = f"is not known, wanted some of {', '.join(('subject', *FIELDS))}"
         check.refusals.append(shown(line, "-", str(unknown[0]), reason))
         return
     fields: dict[str, str | None] = {}
@@ -151,7 +151,7 @@ def _read_row(told: object, place: int, check: _Check) -> None:
             check.refusals.append(shown(line, name, "" if value is None else str(value), str(error)))
             return
     if not fields:
-        reason = f"comes with nothing; give it one of {', '.join(FIELDS)}"
+        reason = f"comes with nothing, give it one of {', '.join(FIELDS)}"
         check.refusals.append(shown(line, "subject", subject, reason))
         return
     check.rows.append(_Row(line, subject, fields))
@@ -166,7 +166,7 @@ def _subjects(texts: Sequence[str], keys: UrlKeys, check: _Check) -> list[str | 
     good = iter(urls)
     for at, place in enumerate(places):
         if at in reasons:
-            wrong[place] = f"{reasons[at]}; wanted a domain, or a URL with http:// or https://"
+            wrong[place] = f"{reasons[at]}, wanted a domain, or a URL with http:// or https://"
         else:
             found[place] = next(good)[0]
     places = [place for place, text in enumerate(texts) if "/" not in text]
@@ -178,7 +178,7 @@ def _subjects(texts: Sequence[str], keys: UrlKeys, check: _Check) -> list[str | 
             continue
         url, domain = next(named)
         if url != f"https://{domain}/" or "@" in texts[place]:
-            wrong[place] = f"is no domain that links are counted by; wanted {domain}, or a URL"
+            wrong[place] = f"is no domain that links are counted by, wanted {domain} or a URL"
         else:
             found[place] = domain
     _refuse_suffixes(found, keys, check, wrong)
@@ -200,7 +200,7 @@ def _refuse_suffixes(
     suffixes = keys.suffixes(list(asked.values()))
     for place, name in asked.items():
         if name in suffixes and not _is_address(name):
-            wrong[place] = "is a public suffix, under which others have their domains; disavow pages by URL"
+            wrong[place] = "is a public suffix, under which others have their domains: disavow pages by URL"
 
 
 def _is_address(name: str) -> bool:
