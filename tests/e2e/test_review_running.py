@@ -1,4 +1,4 @@
-"""`linktide review` beside a running service: noted at once, there after a kill, in backups and snapshot files."""
+"""`linktide review` beside a running service: noted at once, there after a kill, in backups and snapshots."""
 
 from __future__ import annotations
 
