@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ from linktide.forget import forget_name, forget_segment
 from linktide.metrics.values import Metrics
 from linktide.rekey import plan_rekey, rekey
 from linktide.restore import index_options, restore_index
+from linktide.review_desk import review
 from linktide.service import Service
 from linktide.setting import parse_domain
 from linktide.sources.files import FileSource
@@ -162,6 +163,23 @@ def forget_segment_stopped(config: Config, file_name: str) -> None:
     with _opened(config, is_checking_segments=False) as database:
         if not forget_segment(StoreWriter(database, now=lambda: datetime.now(UTC)), file_name):
             raise ConfigError(f"{config.database} has no segment {file_name}; the error of `run` names it.")
+
+
+def review_stopped(
+    config: Config,
+    told: Mapping[str, object],
+    *,
+    at_fail_point: Callable[[str], None] = lambda _point: None,
+) -> Mapping[str, object]:
+    """Note what a person says of domains and pages in a database on which no service runs.
+
+    Returns the fields of `Noted`. Raises ReviewRefusedError, and what `open_database` and a commit do.
+    """
+    with _opened(config) as database:
+        writer = StoreWriter(database, now=lambda: datetime.now(UTC), at=at_fail_point)
+        noted = review(writer, told)
+        writer.checkpoint()
+        return asdict(noted)
 
 
 def load_stopped(config: Config, name: str, mode: str, opened: OpenedFiles) -> Loading:

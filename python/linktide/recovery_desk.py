@@ -1,4 +1,4 @@
-"""What a running service does for other processes between two batches: backups, replays, own tables."""
+"""What a running service does for others between two batches: backups, replays, own tables, reviews."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from linktide.errors import RetryError
 from linktide.fill import fill, wanted_topics
 from linktide.load_desk import LoadDesk
 from linktide.replay import replay, wanted_of
+from linktide.review_desk import ReviewDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,7 @@ class RecoveryDesk:
         self._errands = ErrandDesk()
         self._backups = BackupDesk(self._errands, monotonic)
         self._loads = LoadDesk(self._errands, own_max_bytes, pause_reason, monotonic)
+        self._reviews = ReviewDesk(self._errands, pause_reason)
 
     # --- any thread ----------------------------------------------------------------------------------------
 
@@ -56,6 +58,10 @@ class RecoveryDesk:
     def load(self, asked: LoadStep) -> Mapping[str, object]:
         """Take a step of a load of an own table, or unload one; see `LoadDesk.take`."""
         return self._loads.take(asked)
+
+    def review(self, told: Mapping[str, object]) -> Mapping[str, object]:
+        """Note what a person says of domains and pages; see `ReviewDesk.take`."""
+        return self._reviews.take(told)
 
     def replay(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
         """Make events of the dead letters that can be or, if topics are wanted, of what is absent of them.
@@ -88,6 +94,7 @@ class RecoveryDesk:
 
     def opened(self, place: Workplace) -> None:
         """Hear that a session begins."""
+        self._reviews.opened(place.database.pins)
         self._errands.opened(place)
 
     @property

@@ -162,6 +162,10 @@ class RunningService:
         """Have the service make events of dead letters, or of what is absent of topics."""
         return self._post("/api/v1/replay", wanted, _REKEY_SECONDS)
 
+    def review(self, told: Mapping[str, object]) -> dict[str, object]:
+        """Have the service note what is said of domains and pages."""
+        return self._post("/api/v1/review", told, _STEP_SECONDS)
+
     def _post(self, path: str, told: Mapping[str, object], timeout_seconds: float) -> dict[str, object]:
         kind = {"Content-Type": b"application/json"}
         answer = self._request("POST", path, json.dumps(told).encode(), kind, timeout_seconds)

@@ -134,6 +134,10 @@ class ScriptedService:
         self.calls.append((asked,))
         return given(self.told)
 
+    def review(self, told: Mapping[str, object]) -> Mapping[str, object]:
+        self.calls.append((told,))
+        return given(self.told)
+
     def push(self, data: bytes, *, topic: str, topic_id: str, first_offset: int | None) -> Stored:
         self.calls.append((data, topic, topic_id, first_offset))
         self.before()

@@ -100,6 +100,8 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
         "partners": "('a.com')",
         "reciprocal_links": "('a.com')",
         "reclaim": "('a.com')",
+        "reviews_asof": "(now())",
+        "disavow_export": "('a.com')",
         "referral_coverage": "('a.com')",
         "source_agreement": "('a.com')",
         "value_at_risk": "('a.com')",

@@ -16,6 +16,7 @@ from open_service import found_link, running
 from linktide.config import Config
 from linktide.serve.http import build_app
 from linktide.serve.server import HttpServer
+from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,3 +191,68 @@ def test_who_wants_no_motion_gets_none(site: Site) -> None:
 def test_without_scripts_all_is_there(site: Site) -> None:
     page = site.open(f"/domains/{TARGET}", java_script_enabled=False)
     assert page.locator("section table").count() >= 4
+
+
+def reviewed(site: Site) -> dict[str, str]:
+    rows = site.service.state.query(
+        "SELECT subject, state FROM reviews", max_rows=None, role=Role.READER, is_abandoned=lambda: False
+    )
+    return {row["subject"]: row["state"] for row in rows.to_pylist()}
+
+
+def test_a_review_is_chosen_by_mouse_or_keyboard_and_stays(site: Site) -> None:
+    page = site.open(f"/domains/{TARGET}")
+    choice = page.locator("[data-review]:enabled").first
+    subject = choice.get_attribute("data-review")
+    choice.select_option("disavow")
+    page.locator("[data-review-said]", has_text="noted").first.wait_for()
+    assert reviewed(site)[str(subject)] == "disavow"
+    page.reload()
+    again = page.locator(f'[data-review="{subject}"]:enabled')
+    assert again.input_value() == "disavow"
+    again.focus()
+    page.keyboard.press("Home")
+    page.locator("[data-review-said]", has_text="noted").first.wait_for()
+    assert reviewed(site)[str(subject)] is None
+    page.evaluate(AXE)
+    assert page.evaluate(AXE_RUN) == []
+
+
+def test_what_is_refused_is_told_as_text_and_taken_back(site: Site) -> None:
+    page = site.open(f"/domains/{TARGET}")
+    choice = page.locator("[data-review]:enabled").first
+    choice.evaluate("(one) => { one.dataset.review = '<img src=x onerror=alert(1)>'; }")
+    choice.select_option("remove")
+    sign = page.locator("[data-review-said]", has_text="not noted: Nothing is noted").first
+    sign.wait_for()
+    assert "<img src=x" in sign.inner_text()
+    assert sign.locator("img").count() == 0
+    assert choice.input_value() == "none"
+    assert [one for one in site.complaints if "400" not in one] == []
+    site.complaints.clear()
+
+
+def test_a_page_of_another_site_cannot_review(site: Site) -> None:
+    page = site.browser.new_context().new_page()
+    page.goto("data:text/html,<title>another site</title>")
+    told = '{"reviews": [{"subject": "stolen.example", "state": "disavow"}]}'
+    tries = """async ([url, body]) => {
+        const kinds = ["text/plain", "application/json"];
+        const asked = kinds.flatMap((kind) => ["no-cors", "cors"].map((mode) =>
+            fetch(url, { method: "POST", mode, body, headers: { "Content-Type": kind } })));
+        return (await Promise.allSettled(asked)).map((one) => one.status);
+    }"""
+    # What was sent, the answer lets no other site read.
+    assert page.evaluate(tries, [f"{site.address}/api/v1/review", told]) == ["rejected"] * 4
+    form = """([url, body]) => {
+        const form = Object.assign(document.createElement("form"), { method: "post", action: url });
+        form.enctype = "text/plain";
+        const [name, value] = body.split(", ");
+        form.append(Object.assign(document.createElement("input"), { name, value }));
+        document.body.append(form);
+        form.submit();
+    }"""
+    with page.expect_navigation():
+        page.evaluate(form, [f"{site.address}/api/v1/review", told])
+    assert "another site" in page.inner_text("body")
+    assert "stolen.example" not in reviewed(site)

@@ -23,6 +23,7 @@ from linktide.cli.query import query
 from linktide.cli.recovery import backup, migrate, rebuild, replay, restore
 from linktide.cli.rekey import rekey
 from linktide.cli.report import report
+from linktide.cli.review import review
 from linktide.cli.run import run
 from linktide.cli.sql_user import sql_user
 from linktide.cli.status import status
@@ -40,6 +41,7 @@ _PAIRS = {
     "query": ("report", "Run one SQL statement; make a page about a domain."),
     "top": ("digest", "Watch tracked domains live; tell what happened to them."),
     "load": ("unload", "Load CSV or Parquet as a table of your own; drop it."),
+    "review": ("forget", "Say what is to be done about who links; erase what is stored."),
     "backup": ("restore", "Copy the database while the service writes; put it back."),
 }
 """A command → the one shown beside it, and a sentence on both."""
@@ -138,6 +140,7 @@ def _version() -> str:
         digest,
         load,
         unload,
+        review,
         sql_user,
         top,
         check,

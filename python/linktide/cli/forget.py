@@ -17,9 +17,9 @@ from linktide.plain import plain_text
 def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: object) -> None:
     """Erase every row of a registrable domain, or of one page, as source and as target.
 
-    Links, raw events, histories, scores and the dead letters that name it, from the database file and from
-    the Parquet segments. Tables of `linktide load`, and what files of the section `mine` name, are yours and
-    are left as they are: take it out of these files. The service must be stopped.
+    Links, raw events, histories, scores, reviews and the dead letters that name it, from the database file
+    and from the Parquet segments. Tables of `linktide load`, and what files of the section `mine` name, are
+    yours and are left as they are: take it out of these files. The service must be stopped.
     Backups keep what they hold, and events that arrive later are taken as ever. What is erased does not
     come back.
     """
@@ -36,7 +36,7 @@ def forget(name: str | None, segment: str | None, *, is_sure: bool, **flags: obj
     told = session.forget(config, str(name))
     click.echo(
         f"Erased {told['links']:,} links, {told['events']:,} raw events, "
-        f"{told['dead_letters']:,} dead letters; "
+        f"{told['dead_letters']:,} dead letters, {told['reviews']:,} reviews; "
         f"{told['segments']:,} segments were written anew."
     )
     if own := [f"own.{one['name']}" for one in own_tables.own_tables(config)]:

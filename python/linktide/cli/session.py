@@ -261,6 +261,16 @@ def _service_room() -> _ServiceRoom:
     return cast("_ServiceRoom", import_module("linktide.service"))
 
 
+def review(config: Config, told: Mapping[str, object]) -> Mapping[str, Any]:
+    """Note what is said of domains and pages, by a running service if there is one; the fields of `Noted`."""
+    service = find_service(config)
+    if service is not None:
+        with service:
+            return service.review(told)
+    stopped: Mapping[str, Any] = import_module("linktide.offline").review_stopped(config, told)
+    return stopped
+
+
 def forget(config: Config, name: str) -> Mapping[str, Any]:
     """Erase what is stored of a domain or a URL in a database on which no service runs."""
     _check_stopped(config)

@@ -45,10 +45,20 @@ class UrlKeys:
         (domains,), wrong = self._good(self._names, texts, ("domain",), "is no domain")
         return domains, wrong
 
+    def names(self, texts: Sequence[str]) -> tuple[list[tuple[str, str]], dict[int, str]]:
+        """Return (normalised URL, registrable domain) of the good ones, https where no scheme is named."""
+        (urls, domains), wrong = self._good(self._names, texts, ("url", "domain"), "is no domain")
+        return list(zip(urls, domains, strict=True)), wrong
+
     def is_suffix(self, name: str) -> bool:
         """Tell whether others register their domains under a name."""
-        domains, _ = self.domains([f"any-label-of-nobody.{name}"])
-        return domains != [name]
+        return name in self.suffixes([name])
+
+    def suffixes(self, names: Sequence[str]) -> set[str]:
+        """Return those of the names under which others register their domains; an address is one, too."""
+        domains, wrong = self.domains([f"any-label-of-nobody.{name}" for name in names])
+        found = iter(domains)
+        return {name for place, name in enumerate(names) if place in wrong or next(found) != name}
 
     def links(self, source_urls: Sequence[str], target_urls: Sequence[str]) -> pa.Table:
         """Return keys, URLs and domains of links, in order; all URLs are normalised ones.

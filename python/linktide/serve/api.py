@@ -74,6 +74,9 @@ class RecoveryApi(Protocol):
     def load(self, asked: LoadStep) -> Mapping[str, object]:
         """Take a step of a load of an own table, or unload one; blocks. Raises LinktideError."""
 
+    def review(self, told: Mapping[str, object]) -> Mapping[str, object]:
+        """Note what a person says of domains and pages, all or nothing; blocks. Raises LinktideError."""
+
 
 class PageApi(Protocol):
     """What the built-in page asks; any thread may. Raises RetryError while the store is not open."""
@@ -154,6 +157,9 @@ class ServiceApi(Protocol):
 
     def load(self, asked: LoadStep) -> Mapping[str, object]:
         """As `RecoveryApi.load`."""
+
+    def review(self, told: Mapping[str, object]) -> Mapping[str, object]:
+        """As `RecoveryApi.review`; what the page kept of an answer before is not shown any more."""
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""

@@ -50,9 +50,11 @@ from linktide.serve.reading import (
     read_flag,
     read_load_step,
     read_query,
+    read_reviews,
     read_stretch,
     read_text,
     read_what_if,
+    want_json,
     wants_json,
 )
 from linktide.store.gate import Role
@@ -121,6 +123,7 @@ def build_app(service: ServiceApi, config: Config, *, limits: HttpLimits | None 
         Route("/api/v1/authority/what-if", authority.what_if, methods=["POST"]),
         Route("/api/v1/backup", _Recovery(room).backup, methods=["POST"]),
         Route("/api/v1/replay", _Recovery(room).replay, methods=["POST"]),
+        Route("/api/v1/review", _Recovery(room).review, methods=["POST"]),
         Route("/api/v1/tables", _Tables(room).step, methods=["POST"]),
     ]
     guard = Middleware(
@@ -281,7 +284,7 @@ class _Authority:
 
 
 class _Recovery:
-    """POST /api/v1/backup and /api/v1/replay."""
+    """POST /api/v1/backup, /api/v1/replay and /api/v1/review."""
 
     def __init__(self, room: _Room) -> None:
         self._room = room
@@ -298,6 +301,13 @@ class _Recovery:
     async def replay(self, request: Request) -> Response:
         told = await self._told(request)
         return json_answer(await self._room.call(partial(self._room.service.replay, told)))
+
+    async def review(self, request: Request) -> Response:
+        want_json(request)
+        with self._room.bodies.share() as share:
+            body = await read_body(request, MAX_LIST_BYTES, self._room.limits.body_seconds, share)
+            told = read_reviews(body)
+            return json_answer(await self._room.call(partial(self._room.service.review, told)))
 
     async def _told(self, request: Request) -> dict[str, object]:
         with self._room.bodies.share() as share:

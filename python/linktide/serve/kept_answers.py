@@ -87,6 +87,11 @@ class KeptAnswers:
         finally:
             question.turn.release()
 
+    def forget(self) -> None:
+        """Read everything anew from now on: something changed beside the batches."""
+        with self._lock:
+            self._questions.clear()
+
     def _question(self, sql: str, parameters: Sequence[object]) -> _Question:
         key = sql, tuple(map(repr, parameters))
         with self._lock:

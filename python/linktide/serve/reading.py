@@ -14,7 +14,7 @@ import anyio
 import pyarrow as pa
 from starlette.exceptions import HTTPException
 
-from linktide.serve.answers import RETRY_AFTER_SECONDS
+from linktide.serve.answers import JSON_TYPE, RETRY_AFTER_SECONDS
 from linktide.serve.arrow_stream import ARROW_TYPE
 
 if TYPE_CHECKING:
@@ -220,6 +220,17 @@ def read_what_if(body: bytes) -> AskedWhatIf:
         return tuple(found)
 
     return AskedWhatIf(_text(told, "domain_name", wanted), names("gained"), names("lost"))
+
+
+def want_json(request: Request) -> None:
+    """Raise HTTPException 415 unless the body says to be JSON: a form of another site cannot say so."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
+        raise HTTPException(415, f"The Content-Type is not {JSON_TYPE}; send it with the JSON.")
+
+
+def read_reviews(body: bytes) -> dict[str, object]:
+    """Return what the body says of domains and pages; raises HTTPException 400 saying what is wanted."""
+    return _read_object(body, 'wanted {"reviews": [{"subject": "…", "state": "…"}]}', {"reviews", "noted_by"})
 
 
 def _read_object(body: bytes, wanted: str, known: set[str]) -> dict[str, object]:

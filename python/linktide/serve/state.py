@@ -287,6 +287,13 @@ class ServiceState:
         """Take a step of a load of an own table, or unload one."""
         return self._recovery.load(asked)
 
+    def review(self, told: Mapping[str, object]) -> Mapping[str, object]:
+        """Note what a person says of domains and pages."""
+        noted = self._recovery.review(told)
+        if (open_now := self._open) is not None:
+            open_now.page_answers.forget()  # no batch tells that these rows are others
+        return noted
+
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
         return self._metrics.exposition()

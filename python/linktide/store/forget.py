@@ -57,6 +57,7 @@ _OF_PAGES: Final = {
     "page_snapshots": ("page_url",),
     "target_status": ("target_url",),
     "referrals": ("source_url", "target_url"),
+    "reviews": ("subject",),
 }
 """Tables of what is told of pages beside links → their columns of URLs."""
 _ESCAPED: Final = r"%[0-9a-f]{2}|\\x[0-7][0-9a-f]|\\(?:x5c)?(?:[nrtbf]|u00[0-7][0-9a-f])"
@@ -69,6 +70,14 @@ _ALERTS: Final = (
     "DELETE FROM internal.tracked_hours WHERE domain_name = $name",
     "DELETE FROM internal.tracked_scores WHERE domain_name = $name",
     "DELETE FROM internal.held_turns WHERE domain_name = $name",
+)
+# What was said of another subject stays; but neither its note nor its contact may name what is forgotten.
+_REVIEWED: Final = (
+    "DELETE FROM internal.reviews WHERE subject = $name",
+    *(
+        f"UPDATE internal.reviews SET {column} = NULL WHERE regexp_matches(lower({column}), $mention)"  # noqa: S608
+        for column in ("note", "contact")
+    ),
 )
 _LETTERS: Final = (
     "DELETE FROM internal.dead_letters WHERE regexp_matches(lower(CAST(bytes AS VARCHAR)), $mention) "
@@ -85,6 +94,8 @@ class Forgotten:
     dead_letters: int
     segments: int
     """Files written anew."""
+    reviews: int
+    """Rows of what people said of it."""
 
 
 def forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[Forgotten, list[Path]]:
@@ -132,7 +143,11 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
         sides = ("source_url", "target_url") if is_url else ("source_domain", "target_domain")
         source, target = (f"{side} = $name" for side in sides)
         run(_PAGES.format(part=part.name, source=source, target=target))
+    reviews = run("SELECT count(*) FROM internal.reviews")
     _forget_pages(database, name, is_url=is_url, rev=rev)
+    for statement in _REVIEWED:
+        run(statement)
+    reviews -= run("SELECT count(*) FROM internal.reviews")
     drop_empty_domains(database, rev)
     if not is_url:
         _forget_domain(database, name)
@@ -141,7 +156,7 @@ def _forget(database: Database, name: str, *, is_url: bool, rev: int) -> tuple[F
         run(statement)
     connection.execute("UPDATE internal.writer SET rev = ?", [rev]).fetchall()
     connection.execute("DROP TABLE temp.moved_links").fetchall()
-    return Forgotten(links, erased + more, letters, len(replaced)), replaced
+    return Forgotten(links, erased + more, letters, len(replaced), reviews), replaced
 
 
 def mention_of(name: str, *, is_url: bool) -> str:

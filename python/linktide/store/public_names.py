@@ -42,6 +42,8 @@ VIEWS = (
     "blocklist",
     "anchor_terms",
     "source_rules",
+    "reviews",
+    "review_history",
     "alerts",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
@@ -64,6 +66,8 @@ MACROS = (
     "first_crawls",
     "reciprocal_links",
     "partners",
+    "reviews_asof",
+    "disavow_export",
     "best_by_links",
     "best_by_new_links_30d",
     "link_magnets",

@@ -56,6 +56,13 @@ _LIVE = """
 SELECT (SELECT live_links FROM internal.writer),
        (SELECT count(*) FROM internal.link_state WHERE status IN (1, 2))
 """
+# Reviews are only ever added: each has a number of its own, and times never go back.
+_REVIEWS = """
+SELECT count(*) - count(DISTINCT review_number), count(*) FILTER (noted_at < before),
+       count(*) FILTER (subject_kind NOT IN ('domain', 'url')
+           OR state NOT IN ('for_review', 'whitelist', 'remove', 'disavow'))
+FROM (SELECT *, lag(noted_at) OVER (ORDER BY review_number) AS before FROM internal.reviews)
+"""
 _PART = re.compile("(link_changes|life_changes|attribute_changes|link_events)(_run)?(_[0-9]+)?")
 """Tables of links, and the parts of them that lie in the file."""
 
@@ -121,7 +128,7 @@ def contents(connection: DuckDBPyConnection, version: int) -> Contents:
     links = int(connection.execute("SELECT count(*) FROM internal.links").fetchall()[0][0])
     written, live = connection.execute(_LIVE).fetchall()[0]
     rev = int(connection.execute("SELECT rev FROM internal.writer").fetchall()[0][0])
-    differences = [*_offsets(connection, tables), *_strays(connection, tables)]
+    differences = [*_offsets(connection, tables), *_strays(connection, tables), *_reviews(connection, tables)]
     if written != live:
         differences.append(f"{written} live links by the writer, {live} by the newest state of each link")
     return Contents(version, rev, int(counted[0]), int(counted[1]), links, live, rows, tuple(differences))
@@ -171,6 +178,18 @@ def _strays(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> lis
         if count:
             told.append(f"{table} has rows of {count} links that are not in links")
     return told
+
+
+def _reviews(connection: DuckDBPyConnection, tables: dict[str, list[str]]) -> list[str]:
+    if "reviews" not in tables:
+        return []
+    twice, earlier, unknown = connection.execute(_REVIEWS).fetchall()[0]
+    told = [
+        (twice, "rows of reviews have the number of another"),
+        (earlier, "rows of reviews were noted before the one ahead of them"),
+        (unknown, "rows of reviews have a kind or state that is none"),
+    ]
+    return [f"{count} {sentence}" for count, sentence in told if count]
 
 
 def _read_only(path: Path, memory_limit: str) -> DuckDBPyConnection:

@@ -27,7 +27,7 @@ class Column:
     key: str
     label: str
     kind: str = "text"
-    """text, url, domain, number, points, flag, day, moment or usual: how it is written and on which side."""
+    """text, url, domain, number, points, flag, day, moment, usual, review: how it is written and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +153,11 @@ ORDER BY day DESC
 LIMIT $2
 """
 _REFDOMAINS: Final = """
-SELECT source_domain, domain_authority, backlinks, dofollow_backlinks
-FROM refdomains
-WHERE target_domain = $1
-ORDER BY domain_authority DESC NULLS LAST, backlinks DESC, source_domain
+SELECT d.source_domain, d.domain_authority, d.backlinks, d.dofollow_backlinks, r.state AS review_state,
+       r.note AS review_note
+FROM refdomains d LEFT JOIN reviews r ON r.subject = d.source_domain
+WHERE d.target_domain = $1
+ORDER BY d.domain_authority DESC NULLS LAST, d.backlinks DESC, d.source_domain
 LIMIT $2
 """
 _BACKLINKS: Final = """
@@ -243,13 +244,15 @@ TABLES: Final = (
     DomainTable(
         "refdomains",
         "Referring domains",
-        "Domains with at least one live link here, those of most authority first.",
+        "Domains with at least one live link here, those of most authority first. What you choose as a "
+        "review is noted at once.",
         _REFDOMAINS,
         (
             Column("source_domain", "Domain", "domain"),
             Column("domain_authority", "Authority", "points"),
             Column("backlinks", "Live links", "number"),
             Column("dofollow_backlinks", "Followed", "number"),
+            Column("review_state", "Review", "review"),
         ),
         empty="No other domain links here now.",
     ),

@@ -47,11 +47,12 @@ WITH firsts AS (
 )
 SELECT c.source_domain, s.domain_authority, c.episodes, c.links_ever, coalesce(l.backlinks, 0) AS backlinks,
        coalesce(o.outgoing_links, 0) AS outgoing_links, l.backlinks IS NOT NULL AND o.outgoing_links IS NOT NULL AS is_reciprocal,
-       c.first_seen, c.newest_first_seen
+       c.first_seen, c.newest_first_seen, r.contact, r.note
 FROM comers c
 LEFT JOIN living l ON l.source_domain = c.source_domain
 LEFT JOIN given o ON o.target_domain = c.source_domain
 LEFT JOIN internal.shown_scores s ON s.domain_key = c.domain_key
+LEFT JOIN main.reviews r ON r.subject = c.source_domain
 WHERE c.episodes >= 2 OR (l.backlinks IS NOT NULL AND o.outgoing_links IS NOT NULL)
 ORDER BY c.episodes DESC, s.domain_authority DESC NULLS LAST, c.links_ever DESC, c.source_domain;
 

@@ -19,6 +19,7 @@
       const made = document.importNode(other, true);
       part.replaceWith(made);
       linktidePlots.draw(made);
+      made.dispatchEvent(new CustomEvent("renewed", { bubbles: true }));
     }
   }
 
