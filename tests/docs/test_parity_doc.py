@@ -32,11 +32,11 @@ SILENT = {"errors, id_list"}
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReaderPool]:
     folder = tmp_path_factory.mktemp("parity")
-    lines = []
+    lines: list[dict[str, object]] = []
     for number in range(12):
         target = ("example.org", "example.com", "example.net")[number % 3]
         for event in ("discovered", "lost")[: 1 + (number > 8)]:
-            told = {
+            told: dict[str, object] = {
                 "event": event,
                 "observed_at": datetime(2026, 11, 2 + 4 * (event == "lost"), number, tzinfo=UTC).isoformat(),
                 "source_url": f"https://s{number // 3}.net/page",

@@ -84,6 +84,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with Store(tmp_path_factory.mktemp("prospects") / "a.duckdb") as one:
         one.put(story.domains(OWN, *RIVALS, *OTHERS), day(CLOCK))
         one.all("INSERT INTO internal.blocklist VALUES ('s3.com', 'list')")
+        states = (("s4.com", "disavow"), ("s5.com", "remove"), ("s6.com", "whitelist"))
+        for number, (name, state) in enumerate(states):
+            values = f"{number}, '{name}', 'domain', '{state}', 'a note', 'a@b', now(), 'me'"
+            one.all(f"INSERT INTO internal.reviews VALUES ({values})")
         for name in RIVALS[:2]:
             one.all(f"INSERT INTO internal.mine_domains VALUES ('{name}', 'rival')")
         one.all(f"INSERT INTO internal.mine_domains VALUES ('{OWN}', 'own')")
@@ -123,13 +127,15 @@ def test_who_refers_to_rivals_only_is_worth_asking(
     asked = rivals or RIVALS[:2]
     own = {link.source for link in LINKS if link.is_live and link.target == OWN}
     wanted = {}
-    for source in {link.source for link in LINKS} - own - {"s3.com", OWN, *asked}:
+    for source in {link.source for link in LINKS} - own - {"s3.com", "s4.com", "s5.com", OWN, *asked}:
         of = [link for link in LINKS if link.source == source and link.target in asked]
         if len({link.target for link in of if link.is_live}) >= least:
             wanted[source] = wanted_target(of, asked)
     assert wanted
     assert {name: {key: row[key] for key in wanted[name]} for name, row in rows.items()} == wanted
-    # An authority that is not known is told so, not as 0.
+    assert {name: row["contact"] for name, row in rows.items()} == {
+        name: "a@b" if name == "s6.com" else None for name in wanted
+    }
     scores = [row["score"] for row in rows.values()]
     assert scores == sorted(scores, reverse=True)
 

@@ -84,12 +84,14 @@ WITH asked AS MATERIALIZED (
     WHERE len(s.domains_linked) >= least AND s.source_domain <> own_domain
           AND s.source_domain NOT IN (SELECT a.domain_name FROM asked a)
           AND s.source_domain NOT IN (SELECT b.domain_name FROM internal.blocklist b)
+          AND s.source_domain NOT IN (SELECT v.subject FROM main.reviews v WHERE v.state IN ('remove', 'disavow'))
 )
 SELECT f.source_domain,
        100 * (0.4 * coalesce(f.domain_authority / 100, 0) + 0.3 * f.rivals_share + 0.2 * f.surviving_share
               + 0.1 * CAST(f.to_broken > 0 AS INTEGER))
            / (CASE WHEN f.domain_authority IS NULL THEN 0.6 ELSE 1 END) AS score,
        f.domain_authority, f.domains_linked, f.rivals_share, f.surviving_share, f.to_broken AS links_to_broken,
-       f.backlinks, f.dofollow AS dofollow_backlinks, f.links_ever
+       f.backlinks, f.dofollow AS dofollow_backlinks, f.links_ever, v.contact, v.note
 FROM factors f
+LEFT JOIN main.reviews v ON v.subject = f.source_domain
 ORDER BY score DESC, f.backlinks DESC, f.source_domain;
