@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ from linktide.store.gate import Role
 from linktide.store.reader import QueryLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from linktide.alerts.rule import Row
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("linktide")
 RESTS: Final = 60
-"""How many times as long as a look took the watch rests after it: it takes a sixtieth of the time at most."""
+"""The watch rests so many times what a look took of a core: it takes a sixtieth of one at most."""
 SLOW_SECONDS: Final = 3_600.0
 """How long anchors and visits stand: their shares move by the day."""
 _IDLE_SECONDS: Final = 1.0
@@ -41,6 +42,7 @@ _LIMITS: Final = QueryLimits(timeout_seconds=20.0, rows=1_000, bytes=16 << 20, g
 _LOOKS: Final = "linktide_alerts_profile_looks_total"
 _OUTCOMES: Final = ("done", "busy", "failed")
 
+_Ask = Callable[..., list[dict[str, Any]]]
 _Slow = tuple[float | None, int | None, "Sequence[Row]", Concentration | None, Concentration | None]
 """Share, refdomains and anchors; visits until today and until yesterday."""
 
@@ -54,12 +56,14 @@ class ProfileWatch:
         names: Sequence[str],
         every_seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         """Take the own tracked domains, and how often to look at each; 0: never."""
         self._metrics = metrics
         self._names = tuple(names)
         self._every_seconds = every_seconds
         self._monotonic = monotonic
+        self._cpu = cpu
         self._readers: ReaderPool | None = None
         self._found: deque[ProfileFacts] = deque()
         self._slow: dict[str, tuple[float, _Slow]] = {}
@@ -125,7 +129,11 @@ class ProfileWatch:
             self._found.append(facts)
 
     def rest_after(self, took_seconds: float) -> float:
-        """Return how long to rest after a look: a round takes every_seconds, longer where looks do."""
+        """Return how long to rest after a look that took so much CPU.
+
+        A round takes every_seconds, longer where that would cost too much. It is CPU of this thread, which
+        plans: most of all that a look takes, and on a busy machine no more than on an idle one.
+        """
         return max(self._every_seconds / len(self._names), RESTS * took_seconds)
 
     def _run(self) -> None:
@@ -137,10 +145,10 @@ class ProfileWatch:
             if self._readers is None:
                 pause = _IDLE_SECONDS
                 continue
-            began = self._monotonic()
+            began = self._cpu()
             self.look(self._names[at % len(self._names)])
-            took = self._monotonic() - began
-            self._metrics.add("linktide_alerts_profile_seconds_total", max(took, 0.0))
+            took = self._cpu() - began
+            self._metrics.add("linktide_alerts_profile_cpu_seconds_total", took)
             at, pause = at + 1, self.rest_after(took)
 
     def _facts(self, readers: ReaderPool, name: str) -> ProfileFacts | None:
@@ -158,14 +166,7 @@ class ProfileWatch:
             return None
         placed = ask(figures.OVERDUE) if there["has_placements"] else []
         overdue = (placed[0]["overdue"] if placed else 0) if there["has_placements"] else None
-        broken = before = None
-        newly: list[dict[str, Any]] = []
-        if there["has_answers"]:
-            broken = ask(figures.BROKEN)[0]["links"]
-            # Fewer cannot have become broken; most domains need no more than that.
-            if broken >= BROKEN_RISE:
-                before = ask(figures.BROKEN_A_DAY_AGO)[0]["links"]
-                newly = ask(figures.NEWLY_BROKEN) if broken - before >= BROKEN_RISE else []
+        broken, before, newly = _broken(ask) if there["has_answers"] else (None, None, ())
         share, refdomains, anchors, visits, visits_before = self._slow_of(ask, name, there)
         return ProfileFacts(
             name=name,
@@ -178,12 +179,12 @@ class ProfileWatch:
             exact_rows=tuple(anchors),
             broken=broken,
             broken_a_day_ago=before,
-            broken_rows=tuple(newly),
+            broken_rows=newly,
             visits=visits,
             visits_a_day_ago=visits_before,
         )
 
-    def _slow_of(self, ask: Callable[..., list[dict[str, Any]]], name: str, there: dict[str, Any]) -> _Slow:
+    def _slow_of(self, ask: _Ask, name: str, there: dict[str, Any]) -> _Slow:
         now = self._monotonic()
         known = self._slow.get(name)
         if known is not None and now - known[0] < SLOW_SECONDS:
@@ -205,6 +206,21 @@ class ProfileWatch:
         return found
 
 
-def _visits(ask: Callable[..., list[dict[str, Any]]], until: date) -> Concentration | None:
+def _broken(ask: _Ask) -> tuple[int | None, int | None, Sequence[Row]]:
+    """Return how many links are broken, how many were a day ago, and the pages behind the rise.
+
+    Each is asked only if the one before it leaves room for a rise: most domains need the first alone.
+    """
+    (told,) = ask(figures.ANSWERS)
+    if not told["targets"]:
+        return None, None, ()
+    broken = ask(figures.BROKEN)[0]["links"] if told["broken"] else 0
+    if broken < BROKEN_RISE:
+        return broken, None, ()
+    before = ask(figures.BROKEN_A_DAY_AGO)[0]["links"]
+    return broken, before, tuple(ask(figures.NEWLY_BROKEN)) if broken - before >= BROKEN_RISE else ()
+
+
+def _visits(ask: _Ask, until: date) -> Concentration | None:
     rows = ask(figures.VISITS, from_day=until - timedelta(days=VISIT_DAYS - 1), to_day=until)
     return Concentration(**rows[0]) if rows else None

@@ -249,7 +249,7 @@ def test_broken_links_of_a_day_ago_are_those_of_brute_force(watched: Watched, se
 
     facts = watched.look()
     now, before = wanted(10), wanted(9)
-    assert facts.broken == now
+    assert facts.broken == (now if any(answers.get(page) for page, *_ in links) else None)
     assert facts.broken_a_day_ago == (before if now >= 3 else None)
     kept = watched.store.all(f"SELECT count(*) FROM internal.broken_a_day_ago WHERE target_domain = '{OWN}'")
     assert kept == [(before,)]

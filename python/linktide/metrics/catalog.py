@@ -327,7 +327,10 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "Looks at what the views say of an own domain, by outcome: done, busy (no reader was free), failed.",
         "outcome",
     ),
-    _counter("linktide_alerts_profile_seconds_total", "Time of these looks; between them the watch rests."),
+    _counter(
+        "linktide_alerts_profile_cpu_seconds_total",
+        "CPU time of these looks, of the thread that makes them; it rests sixty times as long.",
+    ),
     _counter("linktide_alerts_total", "Alerts that began, those of the past left out.", "alert", "severity"),
     _gauge("linktide_mine_rows", "Rows in force of the files of the section mine.", "kind"),
     _gauge("linktide_mine_refused_rows", "Rows of these files that were left out.", "kind"),

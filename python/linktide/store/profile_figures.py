@@ -51,6 +51,12 @@ ORDER BY refdomains DESC, backlinks DESC, anchor
 LIMIT {SHOWN_ROWS}
 """  # noqa: S608 - a statement of ours
 
+ANSWERS: Final = """
+SELECT count(*) AS targets, count(*) FILTER (newest.http_code = 0 OR newest.http_code >= 400) AS broken
+FROM internal.target_answers WHERE target_domain = $domain
+"""
+"""Of how many targets an answer is told, and how many do not answer; a tenth of the work of BROKEN."""
+
 BROKEN: Final = "SELECT count(*) AS links FROM broken_backlinks WHERE target_domain = $domain"
 BROKEN_A_DAY_AGO: Final = (
     "SELECT count(*) AS links FROM internal.broken_a_day_ago WHERE target_domain = $domain"
