@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from linktide.store.reader import ReaderPool
 
 _LOG = logging.getLogger("linktide")
-RESTS: Final = 60
-"""The watch rests so many times what a look took of a core: it takes a sixtieth of one at most."""
+RESTS: Final = 100
+"""The watch rests so many times what a look took of a core: about a hundredth of one is its share."""
 SLOW_SECONDS: Final = 3_600.0
 """How long anchors and visits stand: their shares move by the day."""
 _IDLE_SECONDS: Final = 1.0

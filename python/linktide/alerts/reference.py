@@ -65,8 +65,8 @@ that is imported is not news and is no baseline; `link_velocity_baseline` counts
 ## What views say
 
 Placements, anchors, broken pages and visits are asked of the views, one own domain after the other, each
-once in `alerts.profile_every_seconds` (300; anchors and visits once an hour). The asking rests sixty
-times what it took of a core, so with many domains a round takes longer:
+once in `alerts.profile_every_seconds` (300; anchors and visits once an hour). The asking rests a hundred
+times as long as it took of a core, so with many domains a round takes longer:
 `linktide_alerts_profile_looks_total` and `linktide_alerts_profile_cpu_seconds_total` tell how it goes.
 What was a day ago is asked of the history, as it is known now, so a restart changes nothing. An import,
 and a database without a running service, are not judged so.

@@ -329,7 +329,7 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ),
     _counter(
         "linktide_alerts_profile_cpu_seconds_total",
-        "CPU time of these looks, of the thread that makes them; it rests sixty times as long.",
+        "CPU time of these looks, of the thread that makes them; it rests a hundred times as long.",
     ),
     _counter("linktide_alerts_total", "Alerts that began, those of the past left out.", "alert", "severity"),
     _gauge("linktide_mine_rows", "Rows in force of the files of the section mine.", "kind"),
