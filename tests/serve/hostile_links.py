@@ -62,7 +62,7 @@ def agreed_settings(folder: Path) -> dict[str, Any]:
     """Write placements of these links, each of a campaign that is an attack; return the settings for them."""
     # What a file holds is checked: without controls.
     words = [one for one in ATTACKS if one.isprintable()]
-    placed = [
+    placed: list[dict[str, Any]] = [
         {
             "source_url": f"https://source-{ATTACKS.index(one)}.example/{one}?q={one}#{one}",
             "target_url": f"https://{TARGET}/{one}",
@@ -71,7 +71,7 @@ def agreed_settings(folder: Path) -> dict[str, Any]:
         }
         for one in words
     ]
-    tables = {
+    tables: dict[str, list[dict[str, Any]]] = {
         "placements": placed,
         "campaigns": [{"campaign": one, "goal": 3, "spend": "10.5"} for one in words],
     }
