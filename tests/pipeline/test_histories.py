@@ -70,7 +70,7 @@ def test_every_view_equals_the_brute_force(data: st.DataObject) -> None:
             check_numbers(stopped.index, state)
             chance = data.draw(st.randoms(use_true_random=False))
             check_as_of(stopped.query, arrival.events, chance)
-            check_broken_a_day_ago(stopped.query, arrival.events)
+            check_broken_a_day_ago(stopped.query, arrival.events, chance)
             check_diffs(stopped.query, arrival.events, chance)
             check_compare(stopped.query, arrival.events, chance)
             check_survival(stopped.query, state, chance)
