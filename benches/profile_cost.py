@@ -50,7 +50,7 @@ QUALIFY row_number() OVER (PARTITION BY target_domain ORDER BY link_id) <= 50"""
 def looks(database: Database, names: list[str], told: str) -> None:
     """Look at each domain twice: whole, and as between two hours; print CPU, and its share of a round."""
     seconds = [0.0]
-    watch = ProfileWatch(Metrics(), names, _EVERY_SECONDS, monotonic=lambda: seconds[0])
+    watch = ProfileWatch(Metrics(), names, _EVERY_SECONDS, lambda: 0, monotonic=lambda: seconds[0])
     readers = ReaderPool.of(database, ReaderSettings(size=1))
     watch.opened(readers)
     for what in ("whole", "within the hour"):

@@ -55,7 +55,7 @@ class Alerting:
         )
         own = [name for name, role in tracked if role == "own"]
         every = config.alerts_profile_every_seconds if is_calling else 0.0
-        self._profiles = ProfileWatch(metrics, own, every)
+        self._profiles = ProfileWatch(metrics, own, every, now_us)
         self._notifier = Notifier(url if is_calling else None, self._waiting, self.desk.answered)
 
     def __enter__(self) -> Self:

@@ -50,11 +50,12 @@ _Slow = tuple[float | None, int | None, "Sequence[Row]", Concentration | None, C
 class ProfileWatch:
     """Looks on a thread of its own while a session has readers; what it finds waits to be judged."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - clocks are passed in
         self,
         metrics: Metrics,
         names: Sequence[str],
         every_seconds: float,
+        now_us: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -62,6 +63,7 @@ class ProfileWatch:
         self._metrics = metrics
         self._names = tuple(names)
         self._every_seconds = every_seconds
+        self._now_us = now_us
         self._monotonic = monotonic
         self._cpu = cpu
         self._readers: ReaderPool | None = None
@@ -172,6 +174,7 @@ class ProfileWatch:
             name=name,
             role="own",
             clock_us=there["clock_us"],
+            asked_us=self._now_us(),
             overdue=overdue,
             overdue_rows=tuple({key: one[key] for key in one if key != "overdue"} for one in placed),
             exact_share=share,

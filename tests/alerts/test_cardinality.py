@@ -41,6 +41,7 @@ def told(count: int) -> int:
                     name=name,
                     role=role,
                     clock_us=0,
+                    asked_us=0,
                     exact_share=0.3,
                     anchor_refdomains=30,
                     broken=4,

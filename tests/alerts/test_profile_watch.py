@@ -7,7 +7,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 from hand_made_store import NOW, Store, Story, day, micros
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN = "mine.org"
+TICKS = count(1)
+"""A wall clock that never stands still."""
 
 
 @dataclass
@@ -39,7 +43,9 @@ class Watched:
     desk: AlertDesk = field(init=False)
 
     def __post_init__(self) -> None:
-        self.watch = ProfileWatch(self.metrics, [OWN], 300.0, monotonic=lambda: self.seconds)
+        self.watch = ProfileWatch(
+            self.metrics, [OWN], 300.0, lambda: next(TICKS), monotonic=lambda: self.seconds
+        )
         self.watch.opened(self.pool)
         service = AlertWatch(self.metrics, lambda: micros(NOW), 0)
         self.desk = AlertDesk(self.metrics, [(OWN, "own")], service, has_webhook=True)
@@ -111,7 +117,7 @@ def test_where_nothing_is_told_nothing_is_said(watched: Watched) -> None:
     watched.watch.look(OWN)
     assert watched.watch.take() == []
     watched.store.put(live(Story(), 1, "s.com/", f"{OWN}/a"), day(9))
-    assert watched.look() == ProfileFacts(name=OWN, role="own", clock_us=micros(day(9)))
+    assert watched.look() == ProfileFacts(name=OWN, role="own", clock_us=micros(day(9)), asked_us=ANY)
     assert watched.judge() == []
     for name in (
         "placements_violated",
@@ -177,6 +183,17 @@ def test_each_placement_that_is_violated_later_is_told_and_a_restart_repeats_non
     watched.store.database.connection.execute("DELETE FROM internal.placements").fetchall()
     assert again.judge() == [resolved, resolved]
     assert sorted(again.calls()) == [firing, firing, resolved, resolved]
+
+
+def test_without_events_an_alert_may_end_and_begin_again(watched: Watched) -> None:
+    watched.store.put(lost(Story(), 1, "paid.com/post", f"{OWN}/a", (1, 5)), day(9))
+    firing, resolved = ("PlacementViolated", "firing"), ("PlacementViolated", "resolved")
+    for wanted in ([firing], [resolved, firing]):
+        agree(watched.store, 1)
+        assert watched.judge() == wanted
+        watched.store.database.connection.execute("DELETE FROM internal.placements").fetchall()
+        assert watched.judge() == [resolved] * len(wanted)
+    assert sorted(watched.calls()) == [firing, firing, resolved, resolved]
 
 
 @pytest.mark.parametrize(
@@ -347,5 +364,5 @@ def test_a_view_that_cannot_be_asked_is_told_of_once(
 
 @pytest.mark.parametrize(("names", "took", "pause"), [(1, 0.01, 300), (100, 0.01, 3), (100, 2, 2 * RESTS)])
 def test_the_watch_rests_for_most_of_the_time(names: int, took: float, pause: float) -> None:
-    watch = ProfileWatch(Metrics(), [f"d{number}.org" for number in range(names)], 300.0)
+    watch = ProfileWatch(Metrics(), [f"d{number}.org" for number in range(names)], 300.0, lambda: 0)
     assert watch.rest_after(took) == pause

@@ -95,7 +95,7 @@ class AlertBook:
             finding = found.get((known.change.alert, known.change.domain_name))
             if finding is not None and _has_grown(BY_NAME[known.change.alert], known.change, finding):
                 changes.append(self._end(known, facts.clock_us))
-        return changes + self.settle(found, facts.clock_us, 0, ())
+        return changes + self.settle(found, facts.clock_us, 0, (), f"/{facts.asked_us}")
 
     def in_spike(self) -> int:
         """Return how many tracked domains are in a loss spike."""
@@ -145,14 +145,18 @@ class AlertBook:
         now_us: int,
         keep_us: int,
         offsets: Sequence[Mapping[str, object]],
+        mark: str = "",
     ) -> list[Change]:
-        """Return what changes by what was found: alerts that begin, end, or are explained by another one."""
+        """Return what changes by what was found: alerts that begin, end, or are explained by another one.
+
+        `mark` ends the ids of those that begin: it sets them apart where one may begin twice at an instant.
+        """
         by_key = {(one.change.alert, one.change.domain_name): one for one in self.open.values()}
         changes: list[Change] = []
         for (name, domain), finding in found.items():
             known = by_key.get((name, domain))
             if finding is not None and known is None:
-                changes.append(self._begin(BY_NAME[name], domain, finding, now_us, offsets))
+                changes.append(self._begin(BY_NAME[name], domain, finding, now_us, offsets, mark))
             elif finding is not None and known is not None:
                 known.quiet_since = None
             elif known is not None:
@@ -195,16 +199,17 @@ class AlertBook:
                 keys[key] = True
         return keys
 
-    def _begin(
+    def _begin(  # noqa: PLR0913, PLR0917 - as above
         self,
         rule: Rule,
         domain: str | None,
         finding: Finding,
         now_us: int,
         offsets: Sequence[Mapping[str, object]],
+        mark: str,
     ) -> Change:
         change = Change(
-            f"{rule.name}/{domain or 'service'}/{_iso(now_us)}",
+            f"{rule.name}/{domain or 'service'}/{_iso(now_us)}{mark}",
             rule.name,
             domain,
             rule.severity,

@@ -101,6 +101,8 @@ class ProfileFacts:
     role: str
     clock_us: int
     """Event time when it was asked."""
+    asked_us: int
+    """Wall time: without events an alert may begin twice at one event time."""
     overdue: int | None = None
     """Placements that are not as agreed for longer than their grace; None without placements."""
     overdue_rows: Sequence[Row] = ()
