@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-sql: build $(VENV)/bench $(VENV)/duckdb-1.5 ## SQL clients while the servi
 bench-alerts: build ## What alerts cost beside ingest; false alarms and detection on simulated days
 	$(BIN)/python benches/alert_cost.py --results benches/results
 	$(BIN)/python benches/alerts.py $(BENCH_FLAGS)
+
+bench-profiles: build ## What alerts that rest on views cost, on the links of bench-store; BENCH_FLAGS="--database FILE"
+	$(BIN)/python benches/profile_cost.py $(BENCH_FLAGS)
 
 sql-flood: build ## Ten thousand attempts to connect as a SQL client; LINKTIDE_SQL_ATTEMPTS=N for N
 	LINKTIDE_SQL_ATTEMPTS=$${LINKTIDE_SQL_ATTEMPTS:-10000} $(BIN)/python -m pytest -s -q --timeout 900 tests/sql/test_sql_flood.py

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from linktide import alert_turns
-from linktide.alert_gauges import tell_alerts, tell_domains
+from linktide.alert_gauges import tell_alerts, tell_domains, tell_profile
 from linktide.alert_news import BatchNews, has_gaps, offsets_of
 from linktide.alerts.book import AlertBook
 from linktide.alerts.catalogue import BY_NAME
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from linktide.alert_watch import AlertWatch
+    from linktide.alerts.facts import ProfileFacts
     from linktide.index import LinkIndex, Rows
     from linktide.metrics.values import Metrics
     from linktide.store.writer import Advance, StoreWriter
@@ -173,8 +174,10 @@ class AlertDesk:
             tell_domains(self.metrics, self._book, self._hour or 0, self._moved)
             self._moved, self._told_at = set(), now
 
-    def tick(self, writer: StoreWriter) -> None:
-        """Judge the service itself, and strike off calls that were answered; between two batches.
+    def tick(self, writer: StoreWriter, profiles: Sequence[ProfileFacts] = ()) -> None:
+        """Judge the service itself and what views say of domains, and strike off calls that were answered.
+
+        Between two batches.
 
         Raises what a transaction does.
         """
@@ -184,6 +187,9 @@ class AlertDesk:
         changes = (
             [] if facts is None else self._book.judge_service(facts, self.watch.rules, self.watch.now_us())
         )
+        for profile in profiles:
+            tell_profile(self.metrics, profile)
+            changes += self._book.judge_profile(profile)
         changes = self._book.explain(changes)
         if not changes and not struck:
             return

@@ -9,6 +9,7 @@ from linktide.alerts.velocity import DAY_HOURS, GAINED, LOST
 
 if TYPE_CHECKING:
     from linktide.alerts.book import AlertBook
+    from linktide.alerts.facts import ProfileFacts
     from linktide.metrics.values import Metrics
 
 _SIDES: Final = (("gained", GAINED), ("lost", LOST))
@@ -42,3 +43,22 @@ def tell_domains(metrics: Metrics, book: AlertBook, now: int, names: set[str] | 
         before = facts.score_a_week_ago()
         if before is not None:
             metrics.set("linktide_authority_score_week_ago", before, name, role)
+
+
+def tell_profile(metrics: Metrics, facts: ProfileFacts) -> None:
+    """Set the gauges of what views say of a tracked domain; what there is no word of has no series."""
+    visits = facts.visits
+    told = {
+        "linktide_placements_violated": facts.overdue,
+        "linktide_anchor_exact_share": facts.exact_share,
+        "linktide_anchor_refdomains": facts.anchor_refdomains,
+        "linktide_broken_backlinks": facts.broken,
+        "linktide_broken_backlinks_day_ago": facts.broken_a_day_ago,
+        "linktide_referral_top_share": None if visits is None else visits.share,
+        "linktide_referral_visits": None if visits is None else visits.visits,
+    }
+    for name, value in told.items():
+        if value is None:
+            metrics.drop(name, facts.name, facts.role)
+        else:
+            metrics.set(name, value, facts.name, facts.role)

@@ -8,6 +8,7 @@ from linktide.alert_desk import AlertDesk
 from linktide.alert_notifier import Notifier
 from linktide.alert_watch import AlertWatch, Store
 from linktide.errors import LinktideError
+from linktide.profile_watch import ProfileWatch
 from linktide.store.alert_rows import WAITING_NOTICES
 from linktide.store.gate import Role
 from linktide.store.rebuild import read_writer
@@ -39,7 +40,7 @@ class Alerting:
         """Take the parts.
 
         Without `is_calling`, as in an import, calls are stored and wait for a service that makes them, and
-        the service itself is not judged.
+        neither the service itself nor what rests on views is judged.
         """
         self._is_calling = is_calling
         self._readers: ReaderPool | None = None
@@ -52,26 +53,31 @@ class Alerting:
             has_webhook=url is not None,
             on_notice=self._wake,
         )
+        own = [name for name, role in tracked if role == "own"]
+        every = config.alerts_profile_every_seconds if is_calling else 0.0
+        self._profiles = ProfileWatch(metrics, own, every, now_us)
         self._notifier = Notifier(url if is_calling else None, self._waiting, self.desk.answered)
 
     def __enter__(self) -> Self:
-        """Begin to make calls."""
+        """Begin to make calls, and to look."""
         self._notifier.start()
+        self._profiles.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End; calls not answered wait for the next start."""
+        self._profiles.stop()
         self._notifier.stop()
 
     @property
     def is_due(self) -> bool:
         """Whether `step` has something to do."""
-        return self._watch.is_due or self.desk.has_struck
+        return self._watch.is_due or self.desk.has_struck or self._profiles.has_found
 
     def step(self, writer: StoreWriter) -> None:
-        """Judge the service between two batches. Raises what a transaction does."""
+        """Judge the service and its domains between two batches. Raises what a transaction does."""
         if self.is_due:
-            self.desk.tick(writer)
+            self.desk.tick(writer, self._profiles.take())
 
     def restored(self, database: Database) -> None:
         """Hear that the index is at the newest batch, before the first one of a session."""
@@ -90,6 +96,7 @@ class Alerting:
             }
 
         self._readers = readers
+        self._profiles.opened(readers)
         self._watch.store = Store(
             lambda: sum(session.lag().values()), database.free_bytes, database.wal_bytes, bound_shares
         )
@@ -101,6 +108,7 @@ class Alerting:
         A call under way is waited for: what was answered must not be called again by the next session.
         """
         self._readers = None
+        self._profiles.closed()
         self._notifier.rest()
         self.desk.strike(writer)
 
@@ -108,6 +116,7 @@ class Alerting:
         """Hear that the session is over."""
         self._watch.store = None
         self._readers = None
+        self._profiles.closed()
 
     def _wake(self) -> None:
         self._notifier.wake()

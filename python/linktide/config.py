@@ -185,6 +185,11 @@ class Config:
         "Where alerts are sent as JSON, if no Alertmanager takes them from Prometheus. Not set: nowhere.",
         is_secret=True,
     )
+    alerts_profile_every_seconds: float = setting(
+        300.0,
+        number(0, 86_400),
+        "How often each own domain is judged by what its views say; of many more rarely. 0: never.",
+    )
 
     own_tables_max_bytes: int = setting(
         2**32, size(0, 2**50), "Most bytes, as Arrow, that tables of `linktide load` may hold together."

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from linktide.web.tables import Column, seconds_of
+from linktide.web.domain_table import Column
+from linktide.web.tables import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from linktide.web.tables import Plot, Row
+    from linktide.web.domain_table import Plot, Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from told_days import START
 
 from linktide.alert_desk import AlertDesk
+from linktide.alert_gauges import tell_profile
 from linktide.alert_watch import AlertWatch
+from linktide.alerts.facts import Concentration, ProfileFacts
 from linktide.config import load
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
@@ -30,6 +32,23 @@ def told(count: int) -> int:
     domains = [(f"d{number}.com", "own" if number % 2 else "rival") for number in range(count)]
     IndexCounters(metrics, domains)
     AlertDesk(metrics, domains, AlertWatch(metrics, lambda: 0, 0))
+    visits = Concentration("s.com", 0.5, 100)
+    for name, role in domains:
+        if role == "own":
+            tell_profile(
+                metrics,
+                ProfileFacts(
+                    name=name,
+                    role=role,
+                    clock_us=0,
+                    asked_us=0,
+                    exact_share=0.3,
+                    anchor_refdomains=30,
+                    broken=4,
+                    broken_a_day_ago=1,
+                    visits=visits,
+                ),
+            )
     return series(metrics.exposition())
 
 

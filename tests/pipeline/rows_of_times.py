@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from oracle.diffs import backlinks_diff
 from oracle.events import DAY_US, SUSPECT_WINDOW_US
 from oracle.histories import BASE_US
 from oracle.model import derive_as_of
-from oracle.profile_views import backlink_profiles
+from oracle.profile_views import backlink_profiles, broken_backlinks
 from oracle.shown import Settings
 from oracle.survival import curve, followed_lives
 
@@ -48,6 +49,19 @@ def check_as_of(query: Query, events: Sequence[AnyEvent], chance: Random) -> Non
             query(f"FROM backlinks_asof(make_timestamptz({later}))")
         with pytest.raises(duckdb.InvalidInputException, match="is after the newest event"):
             query(_DIFF.format(names[0][0], BASE_US, later))
+
+
+def check_broken_a_day_ago(query: Query, events: Sequence[AnyEvent], chance: Random) -> None:
+    """What was broken a day before the clock, put where we like, is what the events until then say."""
+    ((clock,),) = query("SELECT epoch_us(clock) FROM internal.writer")
+    if clock is None:  # all of it was refused
+        return
+    for asked in [clock - DAY_US, clock, *asked_times(events, chance)]:
+        query(f"UPDATE internal.writer SET clock = make_timestamptz({asked + DAY_US})")
+        shown = query("SELECT target_domain, count(*) FROM internal.broken_a_day_ago GROUP BY target_domain")
+        before = broken_backlinks(derive_as_of(events, asked), Settings())
+        assert dict(shown) == Counter(str(row[3]) for row in before)
+    query(f"UPDATE internal.writer SET clock = make_timestamptz({clock})")
 
 
 def check_diffs(query: Query, events: Sequence[AnyEvent], chance: Random) -> None:

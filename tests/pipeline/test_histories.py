@@ -21,7 +21,13 @@ from oracle.model import derive
 from pipeline import whole
 from pipeline.arrivals import SPELLINGS, arrivals, side_by_side
 from pipeline.rows_of_sources import check_agreement
-from pipeline.rows_of_times import check_as_of, check_compare, check_diffs, check_survival
+from pipeline.rows_of_times import (
+    check_as_of,
+    check_broken_a_day_ago,
+    check_compare,
+    check_diffs,
+    check_survival,
+)
 
 if TYPE_CHECKING:
     from linktide.index import LinkIndex
@@ -64,6 +70,7 @@ def test_every_view_equals_the_brute_force(data: st.DataObject) -> None:
             check_numbers(stopped.index, state)
             chance = data.draw(st.randoms(use_true_random=False))
             check_as_of(stopped.query, arrival.events, chance)
+            check_broken_a_day_ago(stopped.query, arrival.events, chance)
             check_diffs(stopped.query, arrival.events, chance)
             check_compare(stopped.query, arrival.events, chance)
             check_survival(stopped.query, state, chance)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from scripted_service import client_of
@@ -12,6 +13,8 @@ from linktide.config import Config
 from linktide.serve.http import HttpLimits, build_app
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
     from linktide.service import Service
@@ -53,6 +56,31 @@ def hostile_events() -> bytes:
         {**told[0], "event": "lost", "observed_at": "2026-02-01T00:00:00Z", "lost_reason": "removedfromhtml"}
     )
     return b"".join(json.dumps(one).encode() + b"\n" for one in told)
+
+
+def agreed_settings(folder: Path) -> dict[str, Any]:
+    """Write placements of these links, each of a campaign that is an attack; return the settings for them."""
+    # What a file holds is checked: without controls.
+    words = [one for one in ATTACKS if one.isprintable()]
+    placed: list[dict[str, Any]] = [
+        {
+            "source_url": f"https://source-{ATTACKS.index(one)}.example/{one}?q={one}#{one}",
+            "target_url": f"https://{TARGET}/{one}",
+            "anchor": "other words",
+            "campaign": one,
+        }
+        for one in words
+    ]
+    tables: dict[str, list[dict[str, Any]]] = {
+        "placements": placed,
+        "campaigns": [{"campaign": one, "goal": 3, "spend": "10.5"} for one in words],
+    }
+    for name, rows in tables.items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    return {f"mine_{name}": folder / f"{name}.csv" for name in tables}
 
 
 def got(service: Service, path: str, **request: object) -> httpx.Response:

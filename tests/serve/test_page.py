@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from hostile_links import ATTACKS, MARKUP, TARGET, got, hostile_events
+from hostile_links import ATTACKS, MARKUP, TARGET, agreed_settings, got, hostile_events
 from open_service import found_link, running
 from scripted_service import ScriptedPage, ScriptedService, ask
 
@@ -18,7 +18,8 @@ from linktide.serve.http import HttpLimits
 from linktide.serve.page import POLICY
 from linktide.store.gate import Role
 from linktide.web.alerts import ALERTS_SQL
-from linktide.web.tables import SHOWN_ROWS, TABLES
+from linktide.web.domain_table import SHOWN_ROWS
+from linktide.web.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "tracked_domains": (TARGET,),
         "rivals": ("rival.example",),
         "authority_min_domains": 1,
+        **agreed_settings(folder),
     }
     with running(folder, **settings) as found:
         stored = found.state.push(hostile_events(), topic="t", topic_id="", first_offset=None)
@@ -79,6 +81,20 @@ def test_every_table_of_a_domain_is_a_page_a_csv_and_a_json(service: Service) ->
             assert not [cell for cell in row.values() if re.match(r"[=+@\t\r]|-\D", cell)]
 
 
+def test_what_nobody_told_of_is_said_so_and_is_no_0(service: Service) -> None:
+    page = html.unescape(got(service, "/domains/source-1.example").text)
+    for sentence in (
+        "No link to this domain was agreed on: placements come from the file of mine.placements.",
+        "No placement to this domain names a campaign.",
+        "No link from another domain was followed yet.",
+    ):
+        assert sentence in page
+    (exact,) = [
+        row for row in got(service, f"{DOMAIN}/anchor_profile.json").json() if row["anchor_class"] == "exact"
+    ]
+    assert (exact["refdomains"], exact["refdomain_share"]) == (None, None)
+
+
 def test_the_tables_say_what_the_views_say(service: Service) -> None:
     def asked(what: str, view: str) -> object:
         sql = f"SELECT {what} FROM {view} WHERE target_domain = '{TARGET}'"  # noqa: S608 - of this test
@@ -92,6 +108,10 @@ def test_the_tables_say_what_the_views_say(service: Service) -> None:
     assert len(rows("backlinks")) == asked("count(*)", "backlinks") == len(ATTACKS) - 1
     assert len(rows("refdomains")) == asked("count(*)", "refdomains")
     assert rows("growth")[0]["refdomains"] == asked("count(*)", "refdomains")
+    assert len(rows("placements")) == asked("count(*)", "placements")
+    assert {row["state"] for row in rows("placements")} == {"wrong_anchor", "lost"}
+    assert len(rows("anchor_profile")) == 8
+    assert sum(row["backlinks"] for row in rows("link_mix")) == asked("count(*)", "backlinks")  # type: ignore[misc]
     assert len(rows("changes")) == asked("count(*)", "new_lost")
     assert sum(row["gained"] for row in rows("velocity")) == asked(  # type: ignore[misc]  # numbers
         "sum(new_links + restored_links)", "link_velocity"

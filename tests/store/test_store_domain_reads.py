@@ -121,5 +121,18 @@ def test_placements_of_a_domain_look_at_few_rows(store: Store) -> None:
             assert count <= 2 * ROW_GROUP_ROWS, (name, count)
 
 
+def test_broken_links_of_a_day_ago_look_at_few_rows(store: Store) -> None:
+    store.all("UPDATE internal.writer SET clock = clock + INTERVAL 3 DAY")
+    store.all(
+        "INSERT INTO internal.target_status BY NAME SELECT DISTINCT target_key, target_url, now() AS observed_at, "
+        "now() AS record_at, 1 AS source_id, 1 AS off, 404 AS http_code, 1 AS rev FROM temp.w WHERE target_domain = 'd7.com'"
+    )
+    query = "SELECT count(*) FROM internal.broken_a_day_ago WHERE target_domain = 'd7.com'"
+    assert store.all(query) == [(LINKS // DOMAINS,)]
+    for name, count in scanned(store, query).items():
+        if name.startswith(("links_run", "life_changes_run")):
+            assert count <= 2 * ROW_GROUP_ROWS, (name, count)
+
+
 def test_without_a_filter_all_rows_are_there(store: Store) -> None:
     assert store.all("SELECT count(*), count(DISTINCT link_id) FROM links") == [(LINKS, LINKS)]

@@ -154,8 +154,12 @@ def test_links_by_visits_are_those_of_brute_force(store: Store, from_day: int) -
     assert coverage["silent_share"] == pytest.approx(len(silent) / sum(LIVE.values()))
 
 
-def test_diversification_is_one_over_the_sum_of_squares(store: Store) -> None:
-    visits = [visit for visit in daily().values() if visit.channel != "crawler"]
+@pytest.mark.parametrize("days", [None, (0, 9), (4, 4)])
+def test_diversification_is_one_over_the_sum_of_squares(store: Store, days: tuple[int, int] | None) -> None:
+    low, high = days or (0, 1_000)
+    since = [FIRST + timedelta(days=at) for at in days or ()]
+    bounds = ", from_day := '{}', to_day := '{}'".format(*since) if days else ""
+    visits = [visit for visit in daily().values() if visit.channel != "crawler" and low <= visit.day <= high]
     wanted = {
         "links": Counter(source_of(number) for number, lives in LIVE.items() if lives),
         "visits": Counter[str](),
@@ -164,7 +168,7 @@ def test_diversification_is_one_over_the_sum_of_squares(store: Store) -> None:
     for visit in visits:
         wanted["visits"][source_of(visit.link).removeprefix("www.")] += visit.visits
         wanted["channels"][visit.channel or "unknown"] += visit.visits
-    rows = {row["dimension"]: row for row in store.dicts("FROM diversification('a.org')")}
+    rows = {row["dimension"]: row for row in store.dicts(f"FROM diversification('a.org'{bounds})")}
     assert rows.keys() == wanted.keys()
     for name, counts in wanted.items():
         shares = [count / counts.total() for count in counts.values() if count]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import chromium
-from hostile_links import ATTACKS, PATIENT, TARGET, hostile_events
+from hostile_links import ATTACKS, PATIENT, TARGET, agreed_settings, hostile_events
 from open_service import found_link, running
 
 from linktide.config import Config
@@ -83,6 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "tracked_domains": (TARGET,),
         "rivals": ("rival.example",),
         "authority_min_domains": 1,
+        **agreed_settings(folder),
     }
     with (
         chromium() as browser,

@@ -187,6 +187,62 @@ QUALITY: Final = Row(
         ),
     ),
 )
+LEANS: Final = Row(
+    "What was agreed, and what it leans on",
+    (
+        Panel(
+            title="Placements that are not as agreed",
+            about="For longer than their grace, by domain. PlacementViolated fires from one on. "
+            "Empty without placements.",
+            lowest=0,
+            steps=((None, "green"), (1, "red")),
+            queries=(Prom(of_domains("linktide_placements_violated"), "{{domain}}"),),
+        ),
+        Panel(
+            title="Exact money anchors",
+            about="Share of referring domains. Sound are 1 to 5 %; AnchorOverOptimised fires above 20 %. "
+            "Empty without money terms in the file of mine.terms.",
+            unit="percentunit",
+            lowest=0,
+            steps=((None, "green"), (0.1, "orange"), (0.2, "red")),
+            queries=(Prom(of_domains("linktide_anchor_exact_share"), "{{domain}}"),),
+        ),
+        Panel(
+            title="Links to pages that do not answer",
+            about="BrokenBacklinksRising fires if there are three more than a day ago. Empty while nobody "
+            "tells of answers.",
+            lowest=0,
+            queries=(Prom(of_domains("linktide_broken_backlinks"), "{{domain}}"),),
+        ),
+        Panel(
+            title="Visits from the greatest source",
+            about="Share of the visits over links of 28 days. TrafficConcentration fires above 60 % for a "
+            "day. Empty without visits.",
+            unit="percentunit",
+            lowest=0,
+            highest=1,
+            steps=((None, "green"), (0.6, "orange")),
+            queries=(Prom(of_domains("linktide_referral_top_share"), "{{domain}}"),),
+        ),
+        Panel(
+            title="What became of placements",
+            about="Every link that was agreed on, those that are not as agreed first.",
+            kind=Kind.TABLE,
+            width=24,
+            queries=(
+                Sql(
+                    """
+                    SELECT target_domain, state, violated_since, is_overdue, source_url, target_url, campaign,
+                           found_target_url, expected_rel, rel, expected_anchor, anchor, lost_reason
+                    FROM placements
+                    WHERE target_domain IN (${domain:sqlstring})
+                    ORDER BY is_overdue DESC NULLS LAST, violated_since DESC NULLS LAST, source_url LIMIT 100
+                    """
+                ),
+            ),
+        ),
+    ),
+)
 EXACTNESS: Final = Row(
     "How exact scores are",
     (
@@ -213,7 +269,7 @@ BOARD: Final = Board(
     about="How much tracked domains weigh, what their links are worth, and how exact that is.",
     since="now-30d",
     refresh="1m",
-    rows=(SCORES, QUALITY, EXACTNESS),
+    rows=(SCORES, QUALITY, LEANS, EXACTNESS),
     has_domains=True,
     has_sql=True,
 )

@@ -10,12 +10,13 @@ from linktide.alerts.catalogue import BY_NAME, INHIBITS, RULES
 from linktide.alerts.change import Change
 from linktide.alerts.domain_rules import DOMAIN_RULES
 from linktide.alerts.facts import DomainFacts
+from linktide.alerts.profile_rules import PROFILE_RULES
 from linktide.alerts.velocity import HOUR_US, DomainHours
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from linktide.alerts.facts import ServiceFacts
+    from linktide.alerts.facts import ProfileFacts, ServiceFacts
     from linktide.alerts.rule import Finding, Rule
 
 MOMENT_US: Final = 24 * HOUR_US
@@ -82,6 +83,20 @@ class AlertBook:
         spikes = {key: one for key, one in found.items() if key[0] == "LinkLossSpike"}
         return changes + self.settle(spikes | found, clock_us, KEEP_DOMAIN_US, offsets)
 
+    def judge_profile(self, facts: ProfileFacts) -> list[Change]:
+        """Judge what views say of a tracked domain, at the event time when they were asked."""
+        found: dict[Key, Finding | None] = {
+            (rule.name, facts.name): rule.judge_profile(facts)
+            for rule in PROFILE_RULES
+            if rule.judge_profile is not None and rule.role == facts.role
+        }
+        changes = []
+        for known in list(self.open.values()):
+            finding = found.get((known.change.alert, known.change.domain_name))
+            if finding is not None and _has_grown(BY_NAME[known.change.alert], known.change, finding):
+                changes.append(self._end(known, facts.clock_us))
+        return changes + self.settle(found, facts.clock_us, 0, (), f"/{facts.asked_us}")
+
     def in_spike(self) -> int:
         """Return how many tracked domains are in a loss spike."""
         names = {one.change.domain_name for one in self.open.values() if one.change.alert == "LinkLossSpike"}
@@ -130,14 +145,18 @@ class AlertBook:
         now_us: int,
         keep_us: int,
         offsets: Sequence[Mapping[str, object]],
+        mark: str = "",
     ) -> list[Change]:
-        """Return what changes by what was found: alerts that begin, end, or are explained by another one."""
+        """Return what changes by what was found: alerts that begin, end, or are explained by another one.
+
+        `mark` ends the ids of those that begin: it sets them apart where one may begin twice at an instant.
+        """
         by_key = {(one.change.alert, one.change.domain_name): one for one in self.open.values()}
         changes: list[Change] = []
         for (name, domain), finding in found.items():
             known = by_key.get((name, domain))
             if finding is not None and known is None:
-                changes.append(self._begin(BY_NAME[name], domain, finding, now_us, offsets))
+                changes.append(self._begin(BY_NAME[name], domain, finding, now_us, offsets, mark))
             elif finding is not None and known is not None:
                 known.quiet_since = None
             elif known is not None:
@@ -180,16 +199,17 @@ class AlertBook:
                 keys[key] = True
         return keys
 
-    def _begin(
+    def _begin(  # noqa: PLR0913, PLR0917 - as above
         self,
         rule: Rule,
         domain: str | None,
         finding: Finding,
         now_us: int,
         offsets: Sequence[Mapping[str, object]],
+        mark: str,
     ) -> Change:
         change = Change(
-            f"{rule.name}/{domain or 'service'}/{_iso(now_us)}",
+            f"{rule.name}/{domain or 'service'}/{_iso(now_us)}{mark}",
             rule.name,
             domain,
             rule.severity,
@@ -222,6 +242,15 @@ class AlertBook:
         keys = self.active().keys()
         gone = [one for one in self.open.values() if (one.change.alert, one.change.domain_name) not in keys]
         return [self._end(one, clock_us) for one in gone]
+
+
+def _has_grown(rule: Rule, known: Change, finding: Finding) -> bool:
+    """Tell whether there is evidence now of what the alert that fires did not tell."""
+
+    def told(rows: Iterable[Mapping[str, object]]) -> set[tuple[object, ...]]:
+        return {tuple(row.get(column) for column in rule.anew_by) for row in rows}
+
+    return bool(rule.anew_by) and not told(finding.evidence) <= told(known.evidence)
 
 
 def _iso(at_us: int) -> str:

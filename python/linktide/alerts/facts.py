@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from linktide.alerts.velocity import DAY_HOURS, GAINED, DomainHours, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from linktide.alerts.rule import Row
 
 WEEK_HOURS = 7 * DAY_HOURS
 _SCORE_SLACK_HOURS = 48
@@ -78,3 +80,45 @@ class ServiceFacts:
     tracked_in_spike: int = 0
     tracked: int = 0
     """Own tracked domains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concentration:
+    """How far the visits over links of some days come from one source."""
+
+    source: str
+    """The greatest."""
+    share: float
+    visits: int
+    """From all sources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileFacts:
+    """What the views say of one tracked domain; None where there is nothing to say."""
+
+    name: str
+    role: str
+    clock_us: int
+    """Event time when it was asked."""
+    asked_us: int
+    """Wall time: without events an alert may begin twice at one event time."""
+    overdue: int | None = None
+    """Placements that are not as agreed for longer than their grace; None without placements."""
+    overdue_rows: Sequence[Row] = ()
+    """Of these the newest."""
+    exact_share: float | None = None
+    """Of the referring domains whose anchors are known, those with exact money anchors."""
+    anchor_refdomains: int | None = None
+    """How many these are; asked only where the share is worth a word."""
+    exact_rows: Sequence[Row] = ()
+    broken: int | None = None
+    """Live links to pages that do not answer."""
+    broken_a_day_ago: int | None = None
+    """The same 24 hours before the newest event; asked only where it could have been fewer by enough."""
+    broken_rows: Sequence[Row] = ()
+    """Pages with links that are broken since."""
+    visits: Concentration | None = None
+    """Until the day of the newest event."""
+    visits_a_day_ago: Concentration | None = None
+    """Until the day before; asked only where it may matter."""

@@ -17,8 +17,8 @@ _HEAD: Final = """\
 # Alerts
 <!-- Written by `python -m linktide.alerts.reference docs`; do not edit. -->
 
-The service judges every batch, and itself every few seconds. What it finds is in three places, the same in
-each:
+The service judges every batch, itself every few seconds, and what views say of own domains every few minutes.
+What it finds is in three places, the same in each:
 
 * the view [`alerts`](sql.md#alerts), with the rows behind it (`evidence`) and the offsets of the batch
   that raised it, stored in the transaction of that batch;
@@ -61,6 +61,15 @@ Of each tracked domain news is counted by hour (`linktide_velocity_…`). The la
 the newest event; the baseline are the 28 times 24 hours that end where the last day begins less the days
 before the domain was first heard of. With fewer than 7 days of baseline nothing is called a spike. History
 that is imported is not news and is no baseline; `link_velocity_baseline` counts it, as all views do.
+
+## What views say
+
+Placements, anchors, broken pages and visits are asked of the views, one own domain after the other, each
+once in `alerts.profile_every_seconds` (300; anchors and visits once an hour). The asking rests a hundred
+times as long as it took of a core, so with many domains a round takes longer:
+`linktide_alerts_profile_looks_total` and `linktide_alerts_profile_cpu_seconds_total` tell how it goes.
+What was a day ago is asked of the history, as it is known now, so a restart changes nothing. An import,
+and a database without a running service, are not judged so.
 
 ## Which domains
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from linktide.alerts.facts import DomainFacts, ServiceFacts
+    from linktide.alerts.facts import DomainFacts, ProfileFacts, ServiceFacts
 
 Row = dict[str, object]
 """One row of evidence."""
@@ -69,6 +69,10 @@ class Rule:
     """Of a domain: fires while it returns something."""
     judge_service: Callable[[ServiceFacts], Finding | None] | None = None
     """Of the service: fires while it returns something."""
+    judge_profile: Callable[[ProfileFacts], Finding | None] | None = None
+    """Of what views say of a domain, asked now and then: fires while it returns something."""
+    anew_by: Sequence[str] = ()
+    """Columns of the evidence: a row with other values there than any before raises the alert anew."""
     is_momentary: bool = False
     """It is told by an event, not a state: it ends by itself a day after, and nobody hears of the end."""
 

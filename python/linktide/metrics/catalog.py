@@ -44,7 +44,8 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -
     return Metric(name, Kind.HISTOGRAM, text, labels, buckets)
 
 
-_DOMAIN_VELOCITY = ("domain", "role", "change")
+_DOMAIN = ("domain", "role")
+_DOMAIN_VELOCITY = (*_DOMAIN, "change")
 
 CATALOG: Final[tuple[Metric, ...]] = (
     _gauge("linktide_build_info", "Always 1; the version is the label.", "version"),
@@ -289,6 +290,46 @@ CATALOG: Final[tuple[Metric, ...]] = (
         "alert",
         "domain",
         "severity",
+    ),
+    _gauge(
+        "linktide_placements_violated",
+        "Placements of an own domain not as agreed for longer than their grace; absent without placements.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_anchor_exact_share",
+        "Share of its referring domains with exact money anchors, 0 to 1; absent without money terms.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_anchor_refdomains",
+        "Of how many referring domains that is the share; absent while it is not above 0.1.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_broken_backlinks",
+        "Live links of an own domain to pages that do not answer; absent while no answer is told of.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_broken_backlinks_day_ago",
+        "The same 24 hours before the newest event, as known now; absent while there are fewer than 3 now.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_referral_top_share",
+        "Share of the greatest source of the visits of the last 28 days; absent without visits.",
+        *_DOMAIN,
+    ),
+    _gauge("linktide_referral_visits", "Visits of these days; absent without visits.", *_DOMAIN),
+    _counter(
+        "linktide_alerts_profile_looks_total",
+        "Looks at what the views say of an own domain, by outcome: done, busy (no reader was free), failed.",
+        "outcome",
+    ),
+    _counter(
+        "linktide_alerts_profile_cpu_seconds_total",
+        "CPU time of these looks, of the thread that makes them; it rests a hundred times as long.",
     ),
     _counter("linktide_alerts_total", "Alerts that began, those of the past left out.", "alert", "severity"),
     _gauge("linktide_mine_rows", "Rows in force of the files of the section mine.", "kind"),

@@ -22,8 +22,9 @@ from linktide.serve.live_feed import EVENTS_TYPE, LiveFeed, health_texts
 from linktide.setting import parse_domain
 from linktide.web.assets import assets
 from linktide.web.csv_text import csv_pieces
+from linktide.web.domain_table import SHOWN_ROWS
 from linktide.web.render import Pages, domain_path
-from linktide.web.tables import SHOWN_ROWS, TABLES, table_named
+from linktide.web.tables import TABLES, table_named
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from linktide.serve.api import PageApi
-    from linktide.web.tables import DomainTable
+    from linktide.web.domain_table import DomainTable
 
     Call = Callable[[Callable[[], Any]], Awaitable[Any]]
 

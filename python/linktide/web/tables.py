@@ -6,51 +6,16 @@ the few blocks that hold the domain, and no column that it does not show.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from linktide.web.domain_table import Column, DomainTable
+from linktide.web.profile_tables import PROFILE_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    Row = Mapping[str, Any]
-    Plot = Mapping[str, object]
-
-SHOWN_ROWS: Final = 20
-"""Rows on the page; the files have all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column as people see it."""
-
-    key: str
-    label: str
-    kind: str = "text"
-    """text, url, domain, number, points, flag, day, moment, usual, review: how it is written and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class DomainTable:
-    """One table of a domain."""
-
-    name: str
-    title: str
-    about: str
-    sql: str
-    columns: tuple[Column, ...]
-    plot: Callable[[Sequence[Row]], Plot | None] | None = None
-    is_by_day: bool = False
-    """The most rows are days: the page shows as many as it is asked for."""
-    is_wide: bool = False
-    """It takes the whole width of the page; others stand in pairs."""
-    plot_label: str = ""
-    empty: str = "Nothing yet."
-
-    @property
-    def shares(self) -> list[str]:
-        """The columns whose numbers are also shown beside the greatest of them."""
-        return [column.key for column in self.columns if column.kind == "share"]
+    from linktide.web.domain_table import Plot, Row
 
 
 def seconds_of(rows: Sequence[Row], key: str) -> list[int]:
@@ -301,6 +266,7 @@ TABLES: Final = (
         is_wide=True,
         empty="No link has come or gone yet.",
     ),
+    *PROFILE_TABLES,
 )
 """In the order of the page."""
 

@@ -53,10 +53,11 @@ FROM main.links_by_visits(domain_name, from_day := from_day) l;
 
 -- As varied as how many equal ones would be: 1 / Σ p² (inverse Herfindahl and Hirschman index). Visits over links
 -- that are not known are counted by host.
-CREATE OR REPLACE MACRO main.diversification(domain_name, from_day := NULL) AS TABLE
+CREATE OR REPLACE MACRO main.diversification(domain_name, from_day := NULL, to_day := NULL) AS TABLE
 WITH visited AS MATERIALIZED (
     SELECT v.link_id, v.source_url, v.visits, coalesce(v.channel, 'unknown') AS channel
-    FROM internal.visits_to(domain_name, from_day) v WHERE NOT v.is_crawler AND v.visits > 0
+    FROM internal.visits_to(domain_name, from_day) v
+    WHERE NOT v.is_crawler AND v.visits > 0 AND (to_day IS NULL OR v.day <= CAST(to_day AS DATE))
 ), known AS MATERIALIZED (
     FROM internal.known_links(domain_name)
 ), parts AS (

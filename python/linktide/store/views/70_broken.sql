@@ -18,6 +18,26 @@ JOIN internal.target_answers t ON t.target_domain = l.target_domain AND t.target
 LEFT JOIN internal.shown_scores s ON s.domain_key = l.s_dom_key
 WHERE t.newest.http_code = 0 OR t.newest.http_code >= 400;
 
+-- The links that would have been among them 24 hours before the newest event: by their lives and by what their targets had
+-- answered until then, as far as it is known now.
+CREATE VIEW internal.broken_a_day_ago AS
+SELECT l.target_domain, l.link_id
+FROM (
+    SELECT d.target_domain, d.target_key, any_value(w.clock) - INTERVAL 24 HOURS AS asked_at,
+           arg_max(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) AS http_code
+    FROM (SELECT DISTINCT target_domain, target_key FROM internal.links) d
+    JOIN internal.target_status s ON s.target_key = d.target_key
+    CROSS JOIN internal.writer w
+    WHERE s.observed_at <= w.clock - INTERVAL 24 HOURS
+    GROUP BY d.target_domain, d.target_key
+) t
+JOIN internal.links l
+    ON l.target_domain = t.target_domain AND l.target_key = t.target_key AND l.source_domain <> l.target_domain
+JOIN internal.lives v
+    ON v.link_id = l.link_id AND v.target_domain = l.target_domain
+    AND v.started_at <= t.asked_at AND (v.confirmed_at IS NULL OR v.confirmed_at > t.asked_at)
+WHERE t.http_code = 0 OR t.http_code >= 400;
+
 CREATE VIEW main.broken_targets AS
 SELECT target_domain, target_url, any_value(http_code) AS http_code, any_value(observed_at) AS observed_at,
        count(*) AS backlinks, count(*) FILTER (is_dofollow) AS dofollow_backlinks,
