@@ -47,7 +47,15 @@ TEXTS = (
 )
 COLUMNS = ("event", "observed_at", "source_url", "target_url", "rel", "anchor", "link_type", "version")
 FIELDS = {*COLUMNS, *TEXTS, "lost_reason", "base", "event_id", "noindex", "http_code", "links_internal"}
-FIELDS |= {"http_code_target", "links_external", "redirect_chain", "page_published_at", "campaign_id", "words", "hidden"}
+FIELDS |= {
+    "http_code_target",
+    "links_external",
+    "redirect_chain",
+    "page_published_at",
+    "campaign_id",
+    "words",
+    "hidden",
+}
 ALIASES = {"event": "type", "observed_at": "ts", "source_url": "url_from", "target_url": "url_to"}
 
 urls = st.text(min_size=1).filter(lambda text: text.strip(" \t\n\r\f") != "")

@@ -19,6 +19,7 @@ VIEWS = (
     "link_mix",
     "anchor_classes",
     "anchor_profile",
+    "link_context",
     "placements",
     "campaigns",
     "new_lost",
@@ -42,6 +43,7 @@ VIEWS = (
     "blocklist",
     "anchor_terms",
     "source_rules",
+    "toxicity_markers",
     "alerts",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
@@ -75,5 +77,13 @@ MACROS = (
     "backlink_gap",
     "competitors",
     "compare",
+    "context_mix",
+    "link_relevance",
+    "refdomain_relevance",
+    "link_toxicity",
+    "toxic_links",
+    "toxicity",
+    "quality_score",
+    "toxic_links_gained",
 )
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
