@@ -64,7 +64,8 @@ def compare(query: Query, state: State, domain: str, known: Known) -> None:
     )
     wanted = context_views.link_relevance(state, domain, known.mine, {})
     assert sorted(relevance, key=repr) == sorted(wanted, key=repr)
-    told = f"'{domain}', with_twins := {known.with_twins}"
+    twins = f"twins := (SELECT list(t) FROM twin_profiles('{domain}') t)"
+    told = f"'{domain}', {twins}" if known.with_twins else f"'{domain}'"
     columns = ", ".join(
         ("source_url, target_url, source_domain, toxicity, markers_evaluated, markers_fired", *POINTS)
     )

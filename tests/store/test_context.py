@@ -192,7 +192,7 @@ def test_a_page_is_what_its_newest_sound_answer_says(tmp_path: Path) -> None:
         for at, title, reason in answers:
             story.page(page_key, day(at), at, extra=json.dumps({"title": title}), loss_reason=reason)
         store.put(story, day(91))
-        told_title = f"SELECT title FROM internal.told_pages('{OWN}')"
+        told_title = "SELECT internal.newest_told(observed_at, title) FROM internal.page_answers"
         assert store.all(told_title) == [("shoes",)]
         store.put(answer(page_key, 9, 200, "boots"), day(92))
         assert store.all(told_title) == [("boots",)]

@@ -91,6 +91,7 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
         "toxic_links": "('a.com')",
         "toxic_links_gained": "('a.com')",
         "toxicity": "('a.com')",
+        "twin_profiles": "('a.com')",
         "diversification": "('a.com')",
         "explain_authority": "('a.com', now(), now())",
         "first_crawls": "('a.com')",

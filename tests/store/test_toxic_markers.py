@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from told_links import OWN, link
-from toxic_kit import MONEY, store_of, told, with_values
+from toxic_kit import MONEY, TWINS, store_of, told, with_values
 
+from linktide.store.reader import ReaderPool
 from oracle.mine import Mine
 from oracle.toxic_views import POINTS, Known
 
@@ -119,6 +120,18 @@ def test_twins_link_to_the_same_domains(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "a.duckdb").unlink()
     assert told(tmp_path, "twin_profile", links) == [None] * len(sets)
+    (tmp_path / "a.duckdb").unlink()
+    with store_of(tmp_path, links) as store, ReaderPool.of(store.database) as readers:
+        rows = readers.query(f"FROM twin_profiles('{OWN}')").table.to_pylist()
+        asked = readers.query(f"SELECT count(twin_profile) AS told FROM link_toxicity('{OWN}'{TWINS})")
+    assert {row["source_domain"]: row["twin_domain"] for row in rows} == {
+        "a.com": "b.com", "b.com": "a.com", "e.com": "f.com", "f.com": "e.com",
+        "g.com": None, "h.com": None, "i.com": None,
+    }  # fmt: skip
+    assert {row["source_domain"]: row["linked_domains"] for row in rows} == {
+        "a.com": 10, "b.com": 10, "e.com": 20, "f.com": 19, "g.com": 19, "h.com": 19, "i.com": 10,
+    }  # fmt: skip
+    assert asked.table.to_pylist() == [{"told": len(rows)}]
 
 
 def test_the_same_link_on_most_pages_of_a_domain(tmp_path: Path) -> None:

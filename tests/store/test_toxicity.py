@@ -185,6 +185,8 @@ def test_all_of_it_equals_the_brute_force(tmp_path: Path, seed: int) -> None:
         assert store.all(f"FROM quality_score('{OWN}'{arguments})") == [
             toxic_views.quality_score(state, OWN, known)
         ]
+        shown_twins = dict(store.all(f"SELECT source_domain, has_twin FROM twin_profiles('{OWN}')"))
+        assert shown_twins == toxic_views.twins(state, OWN)
         gained = store.all(
             "SELECT day_number, epoch_us(from_at), epoch_us(until_at), gained_links, rated_links, "
             f"toxic_links FROM toxic_links_gained('{OWN}')"
@@ -192,6 +194,7 @@ def test_all_of_it_equals_the_brute_force(tmp_path: Path, seed: int) -> None:
         assert gained == toxic_views.toxic_links_gained(state, OWN, known)
     assert len(gained) == 29
     assert bad
+    assert shown_twins
 
 
 def test_days_end_with_the_hour_of_the_clock(tmp_path: Path) -> None:

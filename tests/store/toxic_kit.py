@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from oracle.model import Link
 
 MONEY = ((OWN, "money", "buy shoes"), (OWN, "money", "www.shoes.org"), (OWN, "brand", "Own"))
-TWINS = ", with_twins := true"
+TWINS = f", twins := (SELECT list(t) FROM twin_profiles('{OWN}') t)"
 
 
 @contextmanager

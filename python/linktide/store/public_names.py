@@ -80,6 +80,7 @@ MACROS = (
     "context_mix",
     "link_relevance",
     "refdomain_relevance",
+    "twin_profiles",
     "link_toxicity",
     "toxic_links",
     "toxicity",

@@ -1,28 +1,21 @@
 -- How near what stands around a link is to what it links to.
 
--- What sound answers of the pages of a domain that others link to said of themselves, the newest of each.
-CREATE OR REPLACE MACRO internal.told_pages(domain_name) AS TABLE
-WITH linked AS (
-    SELECT DISTINCT l.target_key AS page_key FROM internal.links l
-    WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key
-), answers AS (
-    SELECT s.page_key, s.observed_at, s.extra
-    FROM internal.page_snapshots s SEMI JOIN linked k ON k.page_key = s.page_key
-    WHERE coalesce(s.loss_reason, '') NOT IN ('notfound', 'pageredirected', 'pageerror')
+-- What pages said of themselves, wherever they answered at all.
+CREATE VIEW internal.page_answers AS
+SELECT page_key, observed_at, nullif(said[1], '') AS title, nullif(said[2], '') AS language
+FROM (
+    SELECT page_key, observed_at, json_extract_string(extra, ['$.title', '$.language']) AS said
+    FROM internal.page_snapshots
+    WHERE extra IS NOT NULL AND coalesce(loss_reason, '') NOT IN ('notfound', 'pageredirected', 'pageerror')
     UNION ALL
-    SELECT t.target_key, t.observed_at, t.extra
-    FROM internal.target_status t SEMI JOIN linked k ON k.page_key = t.target_key
-    WHERE coalesce(t.http_code, 200) BETWEEN 200 AND 299
-), told AS (
-    SELECT a.page_key, a.observed_at, json_extract_string(a.extra, ['$.title', '$.language']) AS said
-    FROM answers a
-    WHERE a.extra IS NOT NULL
-)
-SELECT t.page_key,
-       (max({'at': t.observed_at, 'v': t.said[1]}) FILTER (coalesce(t.said[1], '') <> '')).v AS title,
-       (max({'at': t.observed_at, 'v': t.said[2]}) FILTER (coalesce(t.said[2], '') <> '')).v AS language
-FROM told t
-GROUP BY t.page_key;
+    SELECT target_key, observed_at, json_extract_string(extra, ['$.title', '$.language'])
+    FROM internal.target_status
+    WHERE extra IS NOT NULL AND coalesce(http_code, 200) BETWEEN 200 AND 299
+);
+
+-- The newest text of some: an aggregate.
+CREATE OR REPLACE MACRO internal.newest_told(observed_at, text) AS
+    (max({'at': observed_at, 'v': text}) FILTER (text IS NOT NULL)).v;
 
 -- The different words of what `internal.words` made of a text; null: it has none.
 CREATE OR REPLACE MACRO internal.word_set(words) AS list_distinct(string_split(nullif(words, ''), ' '));
@@ -36,10 +29,16 @@ CREATE OR REPLACE MACRO internal.cosine(own, other) AS len(list_intersect(own, o
 CREATE OR REPLACE MACRO main.link_relevance(domain_name) AS TABLE
 WITH terms AS (
     SELECT string_agg(t.words, ' ') AS words FROM internal.anchor_terms t WHERE t.target_domain = domain_name
+), keys AS MATERIALIZED (
+    SELECT DISTINCT l.target_key FROM internal.links l WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key
 ), titles AS (
     SELECT k.target_key, p.title
-    FROM (SELECT DISTINCT l.target_key FROM internal.links l WHERE l.target_domain = domain_name) k
-    LEFT JOIN internal.told_pages(domain_name) p ON p.page_key = k.target_key
+    FROM keys k
+    LEFT JOIN (
+        SELECT a.page_key, internal.newest_told(a.observed_at, a.title) AS title
+        FROM internal.page_answers a SEMI JOIN keys k ON k.target_key = a.page_key
+        GROUP BY a.page_key
+    ) p ON p.page_key = k.target_key
 ), vocabulary AS (
     SELECT p.target_key, internal.word_set(concat_ws(' ', internal.words(p.title), t.words)) AS target_words
     FROM titles p CROSS JOIN terms t

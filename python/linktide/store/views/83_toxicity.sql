@@ -1,51 +1,54 @@
 -- Toxicity of the links of a domain and of the domains they come from: a reason to look, never a verdict.
 
--- Of the referring domains of a domain those that link to the same domains as another (Jaccard above 0.9, by live links).
--- Exact: equal sets are found as such; of two others so alike one of the first n − ⌊0.9 n⌋ members, the rarest first, is
--- common to both. Reads all links; is_asked false: nothing.
-CREATE OR REPLACE MACRO internal.twins(domain_name, is_asked) AS TABLE
+-- Of the referring domains that link to ten domains at least, by live links, those that link to the same ones as another
+-- (Jaccard above 0.9). Exact: equal sets are found as such; of two others so alike one of the first n − ⌊0.9 n⌋ members,
+-- the rarest first, is common to both. Reads all links.
+CREATE OR REPLACE MACRO main.twin_profiles(domain_name) AS TABLE
 WITH outgoing AS MATERIALIZED (
-    SELECT DISTINCT a.s_dom_key, a.t_dom_key
+    SELECT DISTINCT a.source_domain, a.t_dom_key, a.target_domain = domain_name AS is_asked
     FROM internal.links a
-    SEMI JOIN (
-        SELECT DISTINCT r.s_dom_key FROM internal.links r
-        JOIN internal.link_state t ON t.link_id = r.link_id AND t.target_domain = r.target_domain
-        WHERE is_asked AND r.target_domain = domain_name AND r.s_dom_key <> r.t_dom_key AND t.status IN (1, 2)
-    ) asked ON asked.s_dom_key = a.s_dom_key
+    SEMI JOIN (SELECT r.s_dom_key FROM internal.links r WHERE r.target_domain = domain_name) asked ON asked.s_dom_key = a.s_dom_key
     JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
-    WHERE is_asked AND a.s_dom_key <> a.t_dom_key AND s.status IN (1, 2)
+    WHERE a.s_dom_key <> a.t_dom_key AND s.status IN (1, 2)
 ), profiles AS (
-    SELECT o.s_dom_key, list(o.t_dom_key ORDER BY o.t_dom_key) AS targets
-    FROM outgoing o GROUP BY o.s_dom_key HAVING count(*) >= 10
+    SELECT o.source_domain, list(o.t_dom_key ORDER BY o.t_dom_key) AS targets
+    FROM outgoing o GROUP BY o.source_domain HAVING count(*) >= 10 AND bool_or(o.is_asked)
 ), sets AS MATERIALIZED (
-    SELECT min(p.s_dom_key) AS set_key, p.targets, len(p.targets) AS size, list(p.s_dom_key) AS members
+    SELECT p.targets, len(p.targets) AS size, min(p.source_domain) AS set_name, list(p.source_domain ORDER BY p.source_domain) AS members
     FROM profiles p GROUP BY p.targets
 ), items AS MATERIALIZED (
-    SELECT s.set_key, s.size, unnest(s.targets) AS t_dom_key FROM sets s
+    SELECT s.set_name, s.size, unnest(s.targets) AS t_dom_key FROM sets s
 ), ranked AS (
-    SELECT i.set_key, i.size, i.t_dom_key,
-           row_number() OVER (PARTITION BY i.set_key ORDER BY f.sets, i.t_dom_key) AS place
+    SELECT i.set_name, i.size, i.t_dom_key,
+           row_number() OVER (PARTITION BY i.set_name ORDER BY f.sets, i.t_dom_key) AS place
     FROM items i
     JOIN (SELECT i.t_dom_key, count(*) AS sets FROM items i GROUP BY i.t_dom_key) f ON f.t_dom_key = i.t_dom_key
 ), firsts AS MATERIALIZED (
-    SELECT r.set_key, r.size, r.t_dom_key FROM ranked r WHERE r.place <= r.size - 9 * r.size // 10
+    SELECT r.set_name, r.size, r.t_dom_key FROM ranked r WHERE r.place <= r.size - 9 * r.size // 10
 ), pairs AS (
-    SELECT DISTINCT a.set_key AS one, b.set_key AS other
+    SELECT DISTINCT a.set_name AS one, b.set_name AS other
     FROM firsts a
-    JOIN firsts b ON b.t_dom_key = a.t_dom_key AND b.set_key > a.set_key AND 10 * b.size > 9 * a.size AND 10 * a.size > 9 * b.size
+    JOIN firsts b ON b.t_dom_key = a.t_dom_key AND b.set_name > a.set_name AND 10 * b.size > 9 * a.size AND 10 * a.size > 9 * b.size
 ), alike AS (
     SELECT p.one, p.other
     FROM pairs p
-    JOIN sets a ON a.set_key = p.one
-    JOIN sets b ON b.set_key = p.other
+    JOIN sets a ON a.set_name = p.one
+    JOIN sets b ON b.set_name = p.other
     -- common / (a + b − common) > 0.9
     WHERE 19 * len(list_intersect(a.targets, b.targets)) > 9 * (a.size + b.size)
 ), near AS (
-    SELECT a.one AS set_key FROM alike a UNION SELECT a.other FROM alike a
+    SELECT n.set_name, min(n.twin) AS twin
+    FROM (SELECT a.one AS set_name, a.other AS twin FROM alike a UNION ALL SELECT a.other, a.one FROM alike a) n
+    GROUP BY n.set_name
+), told AS (
+    SELECT unnest(s.members) AS source_domain, s.size, s.members, n.twin
+    FROM sets s LEFT JOIN near n ON n.set_name = s.set_name
 )
-SELECT unnest(s.members) AS s_dom_key, len(s.members) > 1 OR n.set_key IS NOT NULL AS has_twin
-FROM sets s
-LEFT JOIN near n ON n.set_key = s.set_key;
+SELECT t.source_domain, t.size AS linked_domains, len(t.members) > 1 OR t.twin IS NOT NULL AS has_twin,
+       CASE WHEN len(t.members) = 1 THEN t.twin WHEN t.members[1] = t.source_domain THEN t.members[2] ELSE t.members[1]
+       END AS twin_domain
+FROM told t
+ORDER BY has_twin DESC, t.source_domain;
 
 -- The primary part of a language.
 CREATE OR REPLACE MACRO internal.language_of(language) AS nullif(lower(regexp_extract(language, '^[A-Za-z]+')), '');
@@ -69,8 +72,8 @@ FROM (
     ) u
 ) k;
 
--- All markers of links but burst_member, which rests on the others. `weights` and `names` are those of marker_weights.
-CREATE OR REPLACE MACRO internal.marked_links(domain_name, begun_after, with_twins) AS TABLE
+-- All markers of links but burst_member, which rests on the others. `twins` are the rows of twin_profiles, a list.
+CREATE OR REPLACE MACRO internal.marked_links(domain_name, begun_after, twins) AS TABLE
 WITH signs AS MATERIALIZED (
     FROM internal.link_signs(domain_name, begun_after)
 ), sources AS (
@@ -93,6 +96,10 @@ WITH signs AS MATERIALIZED (
     SELECT l.s_dom_key, count(DISTINCT l.source_key) AS pages
     FROM internal.links l SEMI JOIN footers f ON f.s_dom_key = l.s_dom_key
     GROUP BY l.s_dom_key
+), pages AS (
+    SELECT p.page_key, internal.newest_told(p.observed_at, p.language) AS language
+    FROM internal.page_answers p SEMI JOIN signs s ON s.target_key = p.page_key
+    GROUP BY p.page_key
 ), money AS (
     SELECT t.money FROM internal.domain_terms t WHERE t.target_domain = domain_name AND t.money IS NOT NULL
 ), bare AS (
@@ -111,7 +118,9 @@ WITH signs AS MATERIALIZED (
     CROSS JOIN internal.writer w
     LEFT JOIN internal.recent_domain_scores n ON n.domain_key = s.s_dom_key
     LEFT JOIN internal.domain_scores_base b ON b.domain_key = s.s_dom_key
-    LEFT JOIN internal.twins(domain_name, with_twins) t ON t.s_dom_key = s.s_dom_key
+    LEFT JOIN (
+        SELECT unnest(list_transform(twins, lambda x: {'source_domain': x.source_domain, 'has_twin': x.has_twin}), recursive := true)
+    ) t ON t.source_domain = s.source_domain
     LEFT JOIN (SELECT DISTINCT b.domain_name FROM internal.blocklist b) l ON l.domain_name = s.source_domain
 )
 SELECT s.link_id, s.source_url, s.target_url, s.source_domain, s.started_at, d.domain_authority,
@@ -136,16 +145,16 @@ LEFT JOIN crowds c ON c.s_dom_key = s.s_dom_key AND c.block = s.block
 LEFT JOIN footers f ON f.s_dom_key = s.s_dom_key AND f.anchor = s.anchor AND f.target_url = s.target_url
 LEFT JOIN known k ON k.s_dom_key = s.s_dom_key
 LEFT JOIN exact x ON x.anchor = s.anchor
-LEFT JOIN internal.told_pages(domain_name) p ON p.page_key = s.target_key;
+LEFT JOIN pages p ON p.page_key = s.target_key;
 
 -- Toxic is what has 40 points or more. A day (UTC) is a toxic burst if 20 toxic links or more began on it, more than 5
 -- times the mean of the 28 days before it (of as many as the domain has been linked to, 7 at least) and more than half of
 -- all that began on it; by the points without burst_member.
-CREATE OR REPLACE MACRO internal.rated_links(domain_name, with_twins) AS TABLE
+CREATE OR REPLACE MACRO internal.rated_links(domain_name, twins) AS TABLE
 WITH marked AS MATERIALIZED (
     SELECT m.*, w.names, w.weights, internal.marker_points(m, w.weights) AS first_points,
            date_trunc('day', m.started_at) AS day
-    FROM internal.marked_links(domain_name, CAST(NULL AS TIMESTAMPTZ), with_twins) m
+    FROM internal.marked_links(domain_name, CAST(NULL AS TIMESTAMPTZ), twins) m
     CROSS JOIN internal.marker_weights w
 ), days AS (
     SELECT m.day, count(*) AS gained,
@@ -167,22 +176,22 @@ SELECT m.*, b.is_burst AS burst_member, list_append(m.first_points, CAST(b.is_bu
 FROM marked m
 JOIN bursts b ON b.day = m.day;
 
-CREATE OR REPLACE MACRO main.link_toxicity(domain_name, with_twins := false) AS TABLE
+CREATE OR REPLACE MACRO main.link_toxicity(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
 SELECT t.link_id, t.source_url, t.target_url, t.source_domain, internal.toxicity_of(t.points, t.weights) AS toxicity,
        list_count(t.points) AS markers_evaluated, internal.markers_fired(t.points, t.names) AS markers_fired,
        t.citation_trust_ratio, t.link_farm_page, t.money_anchor, t.same_block, t.twin_profile, t.sitewide, t.ugc_dofollow,
        t.lang_mismatch, t.hidden, t.noindex, t.blocklisted, t.burst_member
-FROM internal.rated_links(domain_name, with_twins) t
+FROM internal.rated_links(domain_name, twins) t
 ORDER BY toxicity DESC NULLS LAST, t.link_id;
 
-CREATE OR REPLACE MACRO main.toxic_links(domain_name, with_twins := false) AS TABLE
-SELECT t.* FROM main.link_toxicity(domain_name, with_twins := with_twins) t WHERE t.toxicity >= 40;
+CREATE OR REPLACE MACRO main.toxic_links(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
+SELECT t.* FROM main.link_toxicity(domain_name, twins := twins) t WHERE t.toxicity >= 40;
 
 -- A marker of a domain is that of any of its links.
-CREATE OR REPLACE MACRO main.toxicity(domain_name, with_twins := false) AS TABLE
+CREATE OR REPLACE MACRO main.toxicity(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
 WITH rated AS (
     SELECT t.source_domain, t.domain_authority, t.points, t.names, t.weights, internal.toxicity_of(t.points, t.weights) >= 40 AS is_toxic
-    FROM internal.rated_links(domain_name, with_twins) t
+    FROM internal.rated_links(domain_name, twins) t
 ), summed AS (
     SELECT r.source_domain, any_value(r.domain_authority) AS domain_authority, count(*) AS backlinks,
            count(*) FILTER (r.is_toxic) AS toxic_backlinks, any_value(r.names) AS names, any_value(r.weights) AS weights,
@@ -198,13 +207,13 @@ SELECT s.source_domain, s.domain_authority, internal.toxicity_of(s.points, s.wei
 FROM summed s
 ORDER BY toxicity DESC NULLS LAST, s.source_domain;
 
-CREATE OR REPLACE MACRO main.quality_score(domain_name, with_twins := false) AS TABLE
+CREATE OR REPLACE MACRO main.quality_score(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
 SELECT count(*) AS refdomains, count(*) FILTER (r.is_known) AS rated_refdomains,
        count(*) FILTER (r.is_known AND r.domain_authority >= 30 AND r.toxicity < 40)
            / nullif(count(*) FILTER (r.is_known), 0) AS quality_score
 FROM (
     SELECT t.domain_authority, t.toxicity, t.domain_authority IS NOT NULL AND t.toxicity IS NOT NULL AS is_known
-    FROM main.toxicity(domain_name, with_twins := with_twins) t
+    FROM main.toxicity(domain_name, twins := twins) t
 ) r;
 
 -- What began in the 29 days of 24 hours that end with the hour of the clock, as link_velocity_baseline has them, living or
@@ -214,7 +223,8 @@ WITH rated AS (
     SELECT date_diff('hour', m.started_at, w.clock) // 24 AS day_number,
            internal.toxicity_of(internal.marker_points(m, p.weights), p.weights) AS toxicity
     FROM internal.marked_links(
-        domain_name, (SELECT date_trunc('hour', c.clock) - INTERVAL 695 HOUR - INTERVAL 1 MICROSECOND FROM internal.writer c), false) m
+        domain_name, (SELECT date_trunc('hour', c.clock) - INTERVAL 695 HOUR - INTERVAL 1 MICROSECOND FROM internal.writer c),
+        CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) m
     CROSS JOIN internal.marker_weights p
     CROSS JOIN internal.writer w
 )
