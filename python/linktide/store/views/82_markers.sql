@@ -26,7 +26,8 @@ ORDER BY b.place;
 
 -- In the order of their places. Without points (null): switched off, neither told nor counted.
 CREATE VIEW internal.marker_weights AS
-SELECT list(b.marker ORDER BY b.place) AS names, list(nullif(m.points, 0) ORDER BY b.place) AS weights
+SELECT list(b.marker ORDER BY b.place) AS names, list(nullif(m.points, 0) ORDER BY b.place) AS weights,
+       count(nullif(m.points, 0)) AS in_use
 FROM internal.built_in_markers b
 JOIN main.toxicity_markers m ON m.marker = b.marker;
 
@@ -41,7 +42,7 @@ CREATE OR REPLACE MACRO internal.marker_points(m, weights) AS [
 ];
 
 -- Null where fewer than half of the markers in use can be told: it would be low for want of knowledge.
-CREATE OR REPLACE MACRO internal.toxicity_of(points, weights) AS
-    CASE WHEN 2 * list_count(points) >= list_count(weights) THEN CAST(least(list_sum(points), 100) AS BIGINT) END;
+CREATE OR REPLACE MACRO internal.toxicity_of(points, in_use) AS
+    CASE WHEN 2 * list_count(points) >= in_use THEN CAST(least(list_sum(points), 100) AS BIGINT) END;
 
 CREATE OR REPLACE MACRO internal.markers_fired(points, names) AS list_filter(names, lambda x, i: points[i] > 0);

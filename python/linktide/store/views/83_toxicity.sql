@@ -55,7 +55,9 @@ CREATE OR REPLACE MACRO internal.language_of(language) AS nullif(lower(regexp_ex
 
 -- What tells the markers of links: the live ones, or with a time all that began after it, lost ones among them.
 CREATE OR REPLACE MACRO internal.link_signs(domain_name, begun_after) AS TABLE
-SELECT k.*, internal.kind_of_rule(k.kind_number, k.told_kind) AS source_kind
+SELECT k.link_id, k.source_url, k.target_url, k.source_domain, k.s_dom_key, k.source_key, k.target_key, k.rel, k.started_at,
+       k.semantic_location, k.links_external, k.words, k.language, k.noindex, k.hidden, k.anchor, k.block,
+       internal.kind_of_rule(k.kind_number, k.told_kind) AS source_kind
 FROM (
     SELECT u.*, internal.kind_rule(u.url, u.is_url, u.domain_rules, u.rel, u.link_type, u.generator, u.semantic_location,
                                    TRY_CAST(u.links_external AS BIGINT), u.told_kind) AS kind_number
@@ -89,8 +91,8 @@ WITH signs AS MATERIALIZED (
                                          RANGE BETWEEN CURRENT ROW AND INTERVAL 7 DAY FOLLOWING) > 5 AS is_crowded
     FROM filled f
 ), footers AS MATERIALIZED (
-    SELECT s.s_dom_key, s.anchor, s.target_url, count(DISTINCT s.source_key) AS pages
-    FROM signs s WHERE s.semantic_location IN ('footer', 'aside') GROUP BY s.s_dom_key, s.anchor, s.target_url
+    SELECT s.s_dom_key, s.anchor, s.target_key, count(DISTINCT s.source_key) AS pages
+    FROM signs s WHERE s.semantic_location IN ('footer', 'aside') GROUP BY s.s_dom_key, s.anchor, s.target_key
     HAVING count(DISTINCT s.source_key) >= 3
 ), known AS (
     SELECT l.s_dom_key, count(DISTINCT l.source_key) AS pages
@@ -142,7 +144,7 @@ SELECT s.link_id, s.source_url, s.target_url, s.source_domain, s.started_at, d.d
 FROM signs s
 JOIN domains d ON d.s_dom_key = s.s_dom_key
 LEFT JOIN crowds c ON c.s_dom_key = s.s_dom_key AND c.block = s.block
-LEFT JOIN footers f ON f.s_dom_key = s.s_dom_key AND f.anchor = s.anchor AND f.target_url = s.target_url
+LEFT JOIN footers f ON f.s_dom_key = s.s_dom_key AND f.anchor = s.anchor AND f.target_key = s.target_key
 LEFT JOIN known k ON k.s_dom_key = s.s_dom_key
 LEFT JOIN exact x ON x.anchor = s.anchor
 LEFT JOIN pages p ON p.page_key = s.target_key;
@@ -152,13 +154,13 @@ LEFT JOIN pages p ON p.page_key = s.target_key;
 -- all that began on it; by the points without burst_member.
 CREATE OR REPLACE MACRO internal.rated_links(domain_name, twins) AS TABLE
 WITH marked AS MATERIALIZED (
-    SELECT m.*, w.names, w.weights, internal.marker_points(m, w.weights) AS first_points,
+    SELECT m.*, w.in_use, w.weights[12] AS burst_points, internal.marker_points(m, w.weights) AS first_points,
            date_trunc('day', m.started_at) AS day
     FROM internal.marked_links(domain_name, CAST(NULL AS TIMESTAMPTZ), twins) m
     CROSS JOIN internal.marker_weights w
 ), days AS (
     SELECT m.day, count(*) AS gained,
-           count(*) FILTER (internal.toxicity_of(m.first_points, m.weights) >= 40) AS toxic
+           count(*) FILTER (internal.toxicity_of(m.first_points, m.in_use) >= 40) AS toxic
     FROM marked m
     GROUP BY m.day
 ), before AS (
@@ -172,16 +174,17 @@ WITH marked AS MATERIALIZED (
                   END AS is_burst
     FROM before b
 )
-SELECT m.*, b.is_burst AS burst_member, list_append(m.first_points, CAST(b.is_burst AS BIGINT) * m.weights[12]) AS points
+SELECT m.*, b.is_burst AS burst_member, list_append(m.first_points, CAST(b.is_burst AS BIGINT) * m.burst_points) AS points
 FROM marked m
 JOIN bursts b ON b.day = m.day;
 
 CREATE OR REPLACE MACRO main.link_toxicity(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
-SELECT t.link_id, t.source_url, t.target_url, t.source_domain, internal.toxicity_of(t.points, t.weights) AS toxicity,
-       list_count(t.points) AS markers_evaluated, internal.markers_fired(t.points, t.names) AS markers_fired,
+SELECT t.link_id, t.source_url, t.target_url, t.source_domain, internal.toxicity_of(t.points, t.in_use) AS toxicity,
+       list_count(t.points) AS markers_evaluated, internal.markers_fired(t.points, w.names) AS markers_fired,
        t.citation_trust_ratio, t.link_farm_page, t.money_anchor, t.same_block, t.twin_profile, t.sitewide, t.ugc_dofollow,
        t.lang_mismatch, t.hidden, t.noindex, t.blocklisted, t.burst_member
 FROM internal.rated_links(domain_name, twins) t
+CROSS JOIN internal.marker_weights w
 ORDER BY toxicity DESC NULLS LAST, t.link_id;
 
 CREATE OR REPLACE MACRO main.toxic_links(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
@@ -190,21 +193,22 @@ SELECT t.* FROM main.link_toxicity(domain_name, twins := twins) t WHERE t.toxici
 -- A marker of a domain is that of any of its links.
 CREATE OR REPLACE MACRO main.toxicity(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
 WITH rated AS (
-    SELECT t.source_domain, t.domain_authority, t.points, t.names, t.weights, internal.toxicity_of(t.points, t.weights) >= 40 AS is_toxic
+    SELECT t.source_domain, t.domain_authority, t.points, internal.toxicity_of(t.points, t.in_use) >= 40 AS is_toxic
     FROM internal.rated_links(domain_name, twins) t
 ), summed AS (
     SELECT r.source_domain, any_value(r.domain_authority) AS domain_authority, count(*) AS backlinks,
-           count(*) FILTER (r.is_toxic) AS toxic_backlinks, any_value(r.names) AS names, any_value(r.weights) AS weights,
+           count(*) FILTER (r.is_toxic) AS toxic_backlinks,
            [max(r.points[1]), max(r.points[2]), max(r.points[3]), max(r.points[4]), max(r.points[5]), max(r.points[6]),
             max(r.points[7]), max(r.points[8]), max(r.points[9]), max(r.points[10]), max(r.points[11]),
             max(r.points[12])] AS points
     FROM rated r
     GROUP BY r.source_domain
 )
-SELECT s.source_domain, s.domain_authority, internal.toxicity_of(s.points, s.weights) AS toxicity,
-       list_count(s.points) AS markers_evaluated, internal.markers_fired(s.points, s.names) AS markers_fired, s.backlinks,
+SELECT s.source_domain, s.domain_authority, internal.toxicity_of(s.points, w.in_use) AS toxicity,
+       list_count(s.points) AS markers_evaluated, internal.markers_fired(s.points, w.names) AS markers_fired, s.backlinks,
        s.toxic_backlinks
 FROM summed s
+CROSS JOIN internal.marker_weights w
 ORDER BY toxicity DESC NULLS LAST, s.source_domain;
 
 CREATE OR REPLACE MACRO main.quality_score(domain_name, twins := CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS TABLE
@@ -221,7 +225,7 @@ FROM (
 CREATE OR REPLACE MACRO main.toxic_links_gained(domain_name) AS TABLE
 WITH rated AS (
     SELECT date_diff('hour', m.started_at, w.clock) // 24 AS day_number,
-           internal.toxicity_of(internal.marker_points(m, p.weights), p.weights) AS toxicity
+           internal.toxicity_of(internal.marker_points(m, p.weights), p.in_use) AS toxicity
     FROM internal.marked_links(
         domain_name, (SELECT date_trunc('hour', c.clock) - INTERVAL 695 HOUR - INTERVAL 1 MICROSECOND FROM internal.writer c),
         CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) m
