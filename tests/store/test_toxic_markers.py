@@ -113,6 +113,8 @@ def test_twins_link_to_the_same_domains(tmp_path: Path) -> None:
     links += [*outgoing("i.com", [110], is_live=False), link("i.com/2", "t100.com/2")]
     links += outgoing("far.com", [*range(100, 109), 111])
     links += [link(f"{name}/") for name in sets]
+    # Whose link here is lost refers no more.
+    links += [*outgoing("lost.com", range(200, 212)), link("lost.com/", is_live=False)]
     found = told(tmp_path, "twin_profile", links, Known(with_twins=True))
     assert dict(zip(sets, found, strict=True)) == {
         "a.com": True, "b.com": True, "c.com": None, "d.com": None, "e.com": True, "f.com": True,

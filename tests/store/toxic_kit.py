@@ -56,7 +56,9 @@ def told(
                          f"FROM link_toxicity('{OWN}'{arguments})")  # fmt: skip
     found = {row[:2]: row[2] for row in rows}
     assert all(fired == (mark is True) for *_, mark, fired in rows)
-    return [found[one.source_url, one.target_url] for one in links if one.target_domain == OWN]
+    return [
+        found[one.source_url, one.target_url] for one in links if one.target_domain == OWN and one.is_live
+    ]
 
 
 def with_values(*of: dict[str, str]) -> list[Link]:
