@@ -210,6 +210,11 @@ class Config:
     mine_campaigns: Path | None = setting(
         None, path(), "Campaigns of link building: a CSV file with campaign, goal, spend, from and until."
     )
+    mine_markers: Path | None = setting(
+        None,
+        path(),
+        "Points of markers of toxicity, in place of ours: a CSV file with marker and points.",
+    )
     mine_source_rules: Path | None = setting(
         None, path(), "Rules that tell kinds of sources, asked before those of linktide: a CSV file."
     )

@@ -43,6 +43,7 @@ def named_files(config: Config) -> dict[tuple[str, str], Path]:
         "terms": (config.mine_terms,),
         "placements": (config.mine_placements,),
         "campaigns": (config.mine_campaigns,),
+        "markers": (config.mine_markers,),
         "source_rules": (config.mine_source_rules,),
     }
     return {(kind, str(path)): path for kind in KINDS for path in named[kind] if path is not None}

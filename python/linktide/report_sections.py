@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from linktide.report_plots import line_plot, survival_plot
 from linktide.web.domain_table import Column
-from linktide.web.tables import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,41 +31,6 @@ class Section:
     is_plot_alone: bool = False
     """Its rows are too many to show; the plot has them."""
     empty: str = "Nothing to tell."
-
-
-def _line(rows: Sequence[Row], key: str, values: Sequence[tuple[str, str, str, str]]) -> Plot | None:
-    """Plot columns over a time column: label, kind, tone and column of each."""
-    if len(rows) < 2:  # noqa: PLR2004 - a line has two ends
-        return None
-    series = [
-        {"label": label, "kind": kind, "tone": tone, "values": [row[column] for row in rows]}
-        for label, kind, tone, column in values
-    ]
-    return {"x": seconds_of(rows, key), "series": series}
-
-
-def _survival_plot(rows: Sequence[Row]) -> Plot | None:
-    if not rows:
-        return None
-
-    def percents(key: str) -> list[float]:
-        return [100.0, *(100 * row[key] for row in rows)]
-
-    series = [
-        ("Outlive it, %", "step", "main", "survival"),
-        ("at most", "band", "muted", "survival_most"),
-        ("at least", "band", "muted", "survival_least"),
-    ]
-    return {
-        "x": [0.0, *(row["age_days"] for row in rows)],
-        "x_label": "Age in days",
-        "is_number": True,
-        "has_zero": True,
-        "series": [
-            {"label": label, "kind": kind, "tone": tone, "is_stepped": True, "values": percents(key)}
-            for label, kind, tone, key in series
-        ],
-    }
 
 
 # What is otherwise since before the first event is all that lives, with what it carried then.
@@ -110,7 +75,7 @@ GROUP BY day
 ORDER BY day
 """,
         (Column("day", "Day", "day"), Column("gained", "Gained", "number"), Column("lost", "Lost", "number")),
-        lambda rows: _line(
+        lambda rows: line_plot(
             rows, "day", [("Gained", "bars", "gain", "gained"), ("Lost", "bars", "loss", "lost")]
         ),
         plot_label="Links gained and lost a day",
@@ -135,7 +100,7 @@ WHERE day > $year
 ORDER BY day
 """,
         (Column("day", "Day", "day"), Column("refdomains", "Referring domains", "number")),
-        lambda rows: _line(rows, "day", [("Referring domains", "step", "main", "refdomains")]),
+        lambda rows: line_plot(rows, "day", [("Referring domains", "step", "main", "refdomains")]),
         plot_label="Referring domains by day",
         is_plot_alone=True,
         empty="No domain began or ceased to refer in that year.",
@@ -151,7 +116,7 @@ WHERE domain_name = $domain AND scored_at <= $at AND scored_at > $year AND domai
 ORDER BY scored_at
 """,
         (Column("scored_at", "Time (UTC)", "moment"), Column("domain_authority", "Authority", "points")),
-        lambda rows: _line(rows, "scored_at", [("Authority", "step", "main", "domain_authority")]),
+        lambda rows: line_plot(rows, "scored_at", [("Authority", "step", "main", "domain_authority")]),
         plot_label="Authority over time",
         is_plot_alone=True,
         empty="No score was published in that year.",
@@ -272,7 +237,7 @@ ORDER BY age_days
             Column("lost", "Lost", "number"),
             Column("survival", "Outlive it", "percent"),
         ),
-        _survival_plot,
+        survival_plot,
         plot_label="Share of the links that outlive each age",
         is_of_now=True,
         is_plot_alone=True,
@@ -337,6 +302,47 @@ FROM diversification($domain)
             Column("top_share", "has", "percent"),
         ),
         is_of_now=True,
+    ),
+    Section(
+        "context",
+        "Where links stand",
+        "The part of the page that each live link stands in. Shares are of what is told.",
+        """
+SELECT coalesce(semantic_location, 'not told') AS semantic_location, refdomains, refdomain_share, backlinks,
+       link_share, median_link_density
+FROM context_mix($domain)
+""",
+        (
+            Column("semantic_location", "Part of the page"),
+            Column("refdomains", "Domains", "number"),
+            Column("refdomain_share", "of the domains", "percent"),
+            Column("backlinks", "Live links", "number"),
+            Column("link_share", "of the links", "percent"),
+            Column("median_link_density", "Links out per 100 words", "usual"),
+        ),
+        is_of_now=True,
+        empty="No link from another domain is live.",
+    ),
+    Section(
+        "toxicity",
+        "What speaks against links",
+        "Points of named markers by referring domain; from 40 on toxic. A reason to look, never a verdict.",
+        """
+SELECT source_domain, toxicity, array_to_string(markers_fired, ', ') AS markers, backlinks, toxic_backlinks
+FROM toxicity($domain)
+WHERE len(markers_fired) > 0
+ORDER BY toxicity DESC NULLS LAST, len(markers_fired) DESC, source_domain
+LIMIT 20
+""",
+        (
+            Column("source_domain", "Domain"),
+            Column("toxicity", "Points", "number"),
+            Column("markers", "Markers that fire"),
+            Column("backlinks", "Live links", "number"),
+            Column("toxic_backlinks", "Toxic", "number"),
+        ),
+        is_of_now=True,
+        empty="No marker fires.",
     ),
     Section(
         "broken",

@@ -47,7 +47,15 @@ TEXTS = (
 )
 COLUMNS = ("event", "observed_at", "source_url", "target_url", "rel", "anchor", "link_type", "version")
 FIELDS = {*COLUMNS, *TEXTS, "lost_reason", "base", "event_id", "noindex", "http_code", "links_internal"}
-FIELDS |= {"http_code_target", "links_external", "redirect_chain", "page_published_at", "campaign_id"}
+FIELDS |= {
+    "http_code_target",
+    "links_external",
+    "redirect_chain",
+    "page_published_at",
+    "campaign_id",
+    "words",
+    "hidden",
+}
 ALIASES = {"event": "type", "observed_at": "ts", "source_url": "url_from", "target_url": "url_to"}
 
 urls = st.text(min_size=1).filter(lambda text: text.strip(" \t\n\r\f") != "")
@@ -86,6 +94,8 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
                 "noindex": st.booleans(),
                 "http_code": st.integers(0, 999),
                 "links_internal": st.integers(0, 2**63 - 1),
+                "words": st.integers(0, 2**63 - 1),
+                "hidden": st.booleans(),
                 "redirect_chain": st.lists(st.text()),
                 "campaign_id": identifiers,
                 **{name: st.text() | st.none() for name in TEXTS},

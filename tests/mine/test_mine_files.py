@@ -83,6 +83,18 @@ def test_separators_and_encodings(
         ("campaigns", "campaign,goal\na,-3\n", "column goal: '-3' is no whole number"),
         ("campaigns", "campaign\na\na\n", "line 3, column campaign: 'a' stands there twice"),
         (
+            "markers",
+            "marker,points\nhidden,5\nHidden,6\n",
+            "line 3, column marker: 'hidden' stands there twice",
+        ),
+        (
+            "markers",
+            "marker,points\nburst,5\n",
+            "line 2, column marker: 'burst' is none of citation_trust_ratio, ",
+        ),
+        ("markers", "marker,points\nhidden,101\n", "column points: '101' is no whole number from 0 to 100"),
+        ("markers", "marker,points\nhidden,\n", "column points: '' is empty"),
+        (
             "placements",
             "source_url,target_url\n=HYPERLINK(1),https://mine.org/\n",
             "line 2, column source_url",
@@ -261,6 +273,7 @@ HEADERS = {
     "terms": b"term,kind\n",
     "placements": b"source_url,target_url\n",
     "campaigns": b"campaign,goal\n",
+    "markers": b"marker,points\n",
     "source_rules": b"rule,source_kind,url\n",
 }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from oracle.events import Event
+from oracle.histories import NOT_TEXTS
 from oracle.page_events import PageEvent, ReferralEvent, TargetEvent
 
 if TYPE_CHECKING:
@@ -140,8 +141,7 @@ def render_link(link: Event | Entry, style: Style) -> dict[str, Any]:
             [token.upper() for token in reversed(tokens + tokens[:1])] if style.is_rel_untidy else tokens
         )
     body |= link.attributes
-    if "links_external" in body:
-        body["links_external"] = int(body["links_external"])
+    body |= {name: json.loads(body[name]) for name in NOT_TEXTS & body.keys()}
     return {name: value for name, value in body.items() if value is not None}
 
 

@@ -69,9 +69,15 @@ VALUES = {
     "source_kind": ("news", "Nonsense'"),
     "acquisition": ("manual", "bought"),
     "generator": ("MediaWiki 1.4", "x"),
-    "links_external": ("7", "100"),
+    "links_external": ("7", "100", "140"),
+    "words": ("0", "50", "2000"),
+    "hidden": ("true", "false"),
+    "snippet_left": ("", "buy now, or"),
 }
 """Field → the texts it may have."""
+
+NOT_TEXTS = frozenset({"links_external", "words", "hidden"})
+"""Of these the fields that events write as numbers and such."""
 
 CARRIED: tuple[tuple[str, ...], ...] = (
     *[()] * 4,
@@ -82,6 +88,7 @@ CARRIED: tuple[tuple[str, ...], ...] = (
     ("anchor", "title", "alt"),
     ("language", "semantic_location"),
     ("generator", "links_external", "semantic_location"),
+    ("links_external", "words", "snippet_left"),
     ("source_kind", "acquisition"),
     tuple(VALUES),
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CLASSES = ("empty", "naked_url", "generic", "branded", "exact", "partial", "other", "unknown")
 GENERIC = {("click", "here"), ("here",), ("read", "more")}
 """Those that the generated histories may have."""
-TOLD_KINDS = frozenset({"editorial", "forum", "news", "other"})
+TOLD_KINDS = frozenset({"comment", "directory", "editorial", "forum", "news", "other", "profile"})
 """Of the kinds there are, those that they may tell."""
 FARM_LINKS = 100
 NONE_OF_A_CLASS = (0, 0.0, 0, 0.0)
@@ -54,7 +54,7 @@ def kind_of(link: Link, mine: Mine) -> tuple[str, str | None]:
         (link.values.get("generator", "").lower().startswith("mediawiki"), "wiki", "wiki generator"),
         ("ugc" in tokens, "comment", "ugc"),
         (is_farm, "directory", "link farm"),
-        (location == "footer", "other", "boilerplate footer"),
+        (location in {"footer", "aside", "nav"}, "other", f"boilerplate {location}"),
         (location == "content", "editorial", "in content"),
         (True, "unknown", None),
     )

@@ -71,11 +71,12 @@ COMPARED_ELSEWHERE = {
     *("authority_history", "topical_authority", "alerts", "link_observations"),
     *("link_velocity_by_follow", "link_velocity_daily", "link_velocity_baseline"),
     *("placements", "campaigns", "mine_files", "mine_refusals", "mine_domains", "own_pages", "blocklist"),
-    *("anchor_terms", "source_rules"),
+    *("anchor_terms", "source_rules", "toxicity_markers"),
 }
 """Views that the model does not have, or that are compared where something is told of oneself. Tests of the
 store hold those of velocity against sums by hand, tests of the pipeline what link_observations says against
 the events that were sent."""
+AROUND = {"title": "T", "semantic_location": "content", "links_external": "9", "words": "90"}
 LETTERS = (DeadLetter(Origin("memory", "links", 0, 999), "NOT_JSON", 0),)
 
 
@@ -176,7 +177,7 @@ def rich() -> State:
         event("l1", 1),
         event("s2", 2),
         event("l3:pageerror", 3),
-        event("d2", 4, target="https://c.net/", anchor="two", rel="ugc", attributes={"title": "T"}),
+        event("d2", 4, target="https://c.net/", anchor="two", rel="ugc", attributes=AROUND),
         event("s400", 5, source="https://b.org/", target="https://c.net/"),
         event("d400", 6, target="https://a.com/2"),
         event("l400", 7, source="https://c.net/", target="https://d.de/"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from oracle.context_views import link_context
 from oracle.events import DAY_US, HOUR_US
 from oracle.graph import known_domains, known_pages
 from oracle.live_links import earliest_first_seen, greatest_last_seen, group, is_dofollow, live_external
@@ -267,6 +268,15 @@ VIEWS = (
         columns("target_domain anchor_class backlinks %link_share refdomains %refdomain_share"),
         2,
         anchor_profile,
+    ),
+    View(
+        "link_context",
+        columns(
+            "source_url target_url source_domain target_domain semantic_location is_content links_external"
+            " words %link_density snippet_left snippet_right"
+        ),
+        2,
+        link_context,
     ),
     View(
         "new_lost",

@@ -27,6 +27,8 @@ VALUES = {
     "links_external": ("1e3", "1000"),
     "page_published_at": ("1709251200000", '"1709251200000"', '"March"'),
     "campaign_id": ("7", '"7"', '"seven"'),
+    "words": ("3e2", "300"),
+    "hidden": ("true", "false"),
     "anchor": ('"a"', r'"\u0061"', '"ä"', r'"\ud800"', "null"),
     "rel": ("[]", '"nofollow UGC"', '["ugc", "nofollow"]', '["nofollow ugc"]', '""', "null"),
     "link_type": ('"text"', r'"\u0074ext"', '"image"'),

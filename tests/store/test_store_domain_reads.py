@@ -96,6 +96,8 @@ def scanned(store: Store, query: str) -> dict[str, int]:
         ("SELECT CAST(sum(backlinks) AS BIGINT) FROM link_mix WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
         ("SELECT CAST(sum(backlinks) AS BIGINT) FROM anchor_classes WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
         ("SELECT CAST(sum(backlinks) AS BIGINT) FROM anchor_profile WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
+        ("SELECT count(*) FROM link_context WHERE target_domain = 'd7.com'", {"links", "link_changes"}),
+        ("SELECT CAST(sum(backlinks) AS BIGINT) FROM context_mix('d7.com')", {"links", "link_changes"}),
         ("SELECT sum(new_links) FROM link_velocity WHERE target_domain = 'd7.com'", {"velocity_delta"}),
     ],
 )  # fmt: skip
@@ -106,6 +108,25 @@ def test_a_question_of_one_domain_looks_at_few_rows(store: Store, query: str, ta
         rows = {name: count for name, count in looked_at.items() if name.startswith(f"{table}_run")}
         assert rows, looked_at
         assert sum(rows.values()) <= 2 * ROW_GROUP_ROWS < LINKS, looked_at
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM link_relevance('d7.com')",
+        "SELECT CAST(sum(backlinks) AS BIGINT) FROM toxicity('d7.com')",
+        "SELECT sum(gained_links) FROM toxic_links_gained('d7.com')",
+    ],
+)
+def test_macros_that_read_a_domain_more_than_once_look_at_few_rows_each_time(
+    store: Store, query: str
+) -> None:
+    assert store.all(query)[0][0] == LINKS // DOMAINS
+    looked_at = scanned(store, query)
+    for table in ("links", "link_changes"):
+        rows = sum(count for name, count in looked_at.items() if name.startswith(f"{table}_run"))
+        assert 0 < rows <= 4 * ROW_GROUP_ROWS < LINKS, looked_at
 
 
 def test_placements_of_a_domain_look_at_few_rows(store: Store) -> None:

@@ -42,6 +42,7 @@ _STAMP: Final = pa.timestamp("us", tz="UTC")
 _DEFAULT_GRACE_DAYS: Final = 3
 _MAX_GRACE_DAYS: Final = 3_650
 _MANY: Final = 10**12
+_MAX_POINTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,15 @@ CAMPAIGN_COLUMNS: Final = (
     Column("spend", number),
     Column("from", moment),
     Column("until", end_of),
+)
+MARKERS: Final = (
+    *("citation_trust_ratio", "link_farm_page", "money_anchor", "same_block", "twin_profile", "sitewide"),
+    *("ugc_dofollow", "lang_mismatch", "hidden", "noindex", "blocklisted", "burst_member"),
+)
+"""Of toxicity, as the view toxicity_markers has them."""
+MARKER_COLUMNS: Final = (
+    Column("marker", one_of(*MARKERS), is_required=True),
+    Column("points", whole(_MAX_POINTS), is_required=True),
 )
 
 
@@ -250,11 +260,7 @@ def _check_times(cells: Cells, path: Path) -> None:
 def _campaigns(raw: bytes, path: Path, _reading: Reading) -> _Made:
     cells = read_cells(raw, path, CAMPAIGN_COLUMNS)
     columns = cells.columns
-    for place, name in enumerate(columns["campaign"]):
-        if name in columns["campaign"][:place]:
-            raise MineFileError(
-                f"{path}, line {cells.lines[place]}, column campaign: {name!r} stands there twice."
-            )
+    _check_single(cells, "campaign", path)
     kinds = {
         "campaign": pa.string(),
         "goal": pa.uint64(),
@@ -264,6 +270,25 @@ def _campaigns(raw: bytes, path: Path, _reading: Reading) -> _Made:
     }
     rows = pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
     return _Made(cells, rows.rename_columns(["campaign", "goal", "spend", "from_at", "until_at"]))
+
+
+def _markers(raw: bytes, path: Path, _reading: Reading) -> _Made:
+    cells = read_cells(raw, path, MARKER_COLUMNS)
+    _check_single(cells, "marker", path)
+    names, points = cells.columns["marker"], cells.columns["points"]
+    return _Made(
+        cells, pa.table({"marker": pa.array(names, pa.string()), "points": pa.array(points, pa.uint64())})
+    )
+
+
+def _check_single(cells: Cells, column: str, path: Path) -> None:
+    """Refuse a file that tells of one thing twice."""
+    names = cells.columns[column]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise MineFileError(
+                f"{path}, line {cells.lines[place]}, column {column}: {name!r} stands there twice."
+            )
 
 
 def _rules(raw: bytes, path: Path, reading: Reading) -> _Made:
@@ -293,6 +318,7 @@ _READERS: Final[dict[str, Callable[[bytes, Path, Reading], _Made]]] = {
     "terms": _terms,
     "placements": _placements,
     "campaigns": _campaigns,
+    "markers": _markers,
     "source_rules": _rules,
 }
 KINDS: Final = tuple(_READERS)

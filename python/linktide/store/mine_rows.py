@@ -23,6 +23,7 @@ TABLES: Final = {
     "terms": "anchor_terms",
     "placements": "placements",
     "campaigns": "campaigns",
+    "markers": "marker_points",
 }
 """Kind of file → table of its rows; source_rules has two, and macros."""
 _WORDS: Final = {

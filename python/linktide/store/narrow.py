@@ -30,6 +30,7 @@ _FILES: Final = (
     "65_profiles.sql",
     "66_kinds.sql",
     "68_anchor_classes.sql",
+    "69_context.sql",
 )
 _TAG: Final = re.compile(r"\s*--\| (?P<word>\w+)$")
 _NAMED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(?:VIEW|MACRO) (?P<name>\S+?)[ (]", re.MULTILINE)

@@ -19,6 +19,7 @@ VIEWS = (
     "link_mix",
     "anchor_classes",
     "anchor_profile",
+    "link_context",
     "placements",
     "campaigns",
     "new_lost",
@@ -44,6 +45,7 @@ VIEWS = (
     "source_rules",
     "reviews",
     "review_history",
+    "toxicity_markers",
     "alerts",
 )
 """The documented views, as in docs/sql.md; all that a reader may name."""
@@ -82,5 +84,14 @@ MACROS = (
     "compare",
     "link_cascades",
     "outreach_targets",
+    "context_mix",
+    "link_relevance",
+    "refdomain_relevance",
+    "twin_profiles",
+    "link_toxicity",
+    "toxic_links",
+    "toxicity",
+    "quality_score",
+    "toxic_links_gained",
 )
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""

@@ -1,12 +1,22 @@
 -- What the anchors of a domain's links are. Lines for `--| word` as in 30_links.sql.
 
--- Each text once, with the domain of every link that has it: an image says its alt.
+-- What a link says: an image says its alt.
+CREATE OR REPLACE MACRO internal.anchor_text(anchor, alt) AS
+    CASE WHEN coalesce(anchor, '') = '' THEN coalesce(nullif(alt, ''), anchor) ELSE anchor END;
+
+-- Whether an anchor, bare (trimmed, in lower case), is a URL, or a name of a domain or a page of it.
+CREATE OR REPLACE MACRO internal.is_naked_url(bare, domain_name) AS
+    NOT contains(bare, ' ')
+    AND (regexp_matches(bare, '^(?:[a-z][a-z0-9+.-]*://|www\.)\S+$')
+         OR ends_with('.' || regexp_extract(bare, '^[^/:?#]*'), '.' || domain_name));
+
+-- Each text once, with the domain of every link that has it.
 CREATE VIEW internal.anchor_texts AS --| attributes
 SELECT target_domain, anchor, list(s_dom_key) AS sources
 FROM (
     SELECT target_domain, s_dom_key,
            CASE WHEN coalesce(anchor, '') = '' AND attributes IS NOT NULL
-                THEN coalesce(nullif(json_extract_string(attributes, '$.alt'), ''), anchor) ELSE anchor END AS anchor
+                THEN internal.anchor_text(anchor, json_extract_string(attributes, '$.alt')) ELSE anchor END AS anchor
     FROM internal.live_links
 )
 GROUP BY target_domain, anchor;
@@ -24,10 +34,7 @@ CREATE VIEW internal.classed_anchors AS --| attributes
 SELECT a.target_domain, a.anchor, a.sources, a.money IS NOT NULL AS has_money,
        CASE WHEN a.anchor IS NULL THEN 'unknown'
             WHEN a.bare = '' THEN 'empty'
-            WHEN NOT contains(a.bare, ' ')
-                 AND (regexp_matches(a.bare, '^(?:[a-z][a-z0-9+.-]*://|www\.)\S+$')
-                      OR ends_with('.' || regexp_extract(a.bare, '^[^/:?#]*'), '.' || a.target_domain))
-            THEN 'naked_url'
+            WHEN internal.is_naked_url(a.bare, a.target_domain) THEN 'naked_url'
             WHEN list_contains(a.money, ' ' || a.words || ' ') THEN 'exact'
             WHEN len(list_filter(a.brand, lambda x: contains(' ' || a.words || ' ', x))) > 0 THEN 'branded'
             WHEN g.words IS NOT NULL THEN 'generic'

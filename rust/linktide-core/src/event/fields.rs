@@ -119,4 +119,6 @@ attributes! {
     Acquisition, "acquisition", Shape::Text, "How the link was won.";
     SourceKind, "source_kind", Shape::Text, "What kind of site the source is.";
     CampaignId, "campaign_id", Shape::TextOrCount, "Campaign the link belongs to.";
+    Words, "words", COUNT, "Words of the source page.";
+    Hidden, "hidden", Shape::Flag, "Who reads the source page does not see the link.";
 }
