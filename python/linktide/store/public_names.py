@@ -82,8 +82,6 @@ MACROS = (
     "backlink_gap",
     "competitors",
     "compare",
-    "link_cascades",
-    "outreach_targets",
     "context_mix",
     "link_relevance",
     "refdomain_relevance",
@@ -93,5 +91,7 @@ MACROS = (
     "toxicity",
     "quality_score",
     "toxic_links_gained",
+    "link_cascades",
+    "outreach_targets",
 )
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""
