@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from told_days import OWN, QUIET, START, link, take
 
 from linktide.errors import ExitCode
-from linktide.report_text import code
+from linktide.web.report.text import code
 from oracle.events import is_followed
 from pipeline import whole
 

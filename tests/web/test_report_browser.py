@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import chromium
 
-from linktide.report import Report, Told
-from linktide.report_sections import SECTIONS
-from linktide.web.report_page import report_html
+from linktide.web.report.page import report_html
+from linktide.web.report.report import Report, Told
+from linktide.web.report.sections import SECTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

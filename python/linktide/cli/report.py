@@ -11,9 +11,9 @@ import click
 from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
 from linktide.errors import ConfigError
-from linktide.report import BEGINNING, gather
-from linktide.report_text import report_json, report_markdown
 from linktide.setting import parse_domain
+from linktide.web.report.report import BEGINNING, gather
+from linktide.web.report.text import report_json, report_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def report(domain: str, *, as_of: str | None, rivals: Sequence[str], form: str, 
     elif form == "md":
         text = report_markdown(made)
     else:
-        from linktide.web.report_page import report_html  # noqa: PLC0415 - templates, for this form alone
+        from linktide.web.report.page import report_html  # noqa: PLC0415 - templates, for this form alone
 
         text = report_html(made, datetime.now(UTC))
     sys.stdout.write(text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from linktide.report_plots import line_plot, survival_plot
 from linktide.web.domain_table import Column
+from linktide.web.report.plots import line_plot, survival_plot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

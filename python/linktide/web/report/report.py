@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from linktide.report_sections import SECTIONS
+from linktide.web.report.sections import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
-    from linktide.report_sections import Section
+    from linktide.web.report.sections import Section
 
     Row = Mapping[str, Any]
     Ask = Callable[[str], pa.Table]

@@ -14,7 +14,7 @@ from linktide.web.render import Pages
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from linktide.report import Report
+    from linktide.web.report.report import Report
 
 _STYLES: Final = ("uplot.css", "page.css")
 _SCRIPTS: Final = ("uplot.js", "plots.js")

@@ -12,7 +12,7 @@ from linktide.plain import plain_cell, plain_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from linktide.report import Report, Told
+    from linktide.web.report.report import Report, Told
 
 _TICKS: Final = re.compile("`+")
 _NONE: Final = "\u2013"

@@ -1,0 +1,1 @@
+"""The report on a domain: one document that can be sent."""
