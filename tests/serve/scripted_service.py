@@ -64,6 +64,9 @@ class ScriptedPage:
 
     read_all = read
 
+    def ask(self, sql: str) -> pa.Table:
+        return self.read(sql, ())
+
     def health(self) -> Mapping[str, object]:
         names = (
             "live_links", "domains", "lag", "events_per_second", "freshness_p99_seconds", "dead_letters",

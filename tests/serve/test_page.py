@@ -122,12 +122,41 @@ def test_the_tables_say_what_the_views_say(service: Service) -> None:
     assert len(rows("velocity")) == 32  # every day from the first to the clock's
 
 
+@pytest.mark.parametrize("form", ["html", "md", "json"])
+def test_the_report_on_a_domain_is_a_file_to_send(service: Service, form: str) -> None:
+    answer = got(service, f"{DOMAIN}/report.{form}?against=https://rival.example/&against={TARGET}")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{TARGET}-report.{form}"'
+    for piece in MARKUP if form == "html" else ():
+        assert piece not in answer.text, piece
+    assert TARGET in answer.text
+    assert "rival.example" in answer.text
+    if form == "json":
+        assert answer.json()["rivals"] == ["rival.example"]
+    assert f"{DOMAIN}/report.{form}" in got(service, DOMAIN).text
+
+
+def test_the_report_as_of_a_time_is_of_that_time(service: Service) -> None:
+    told = got(service, f"{DOMAIN}/report.json?as_of=2020-01-31T12:00:00%2B02:00").json()
+    assert told["at"].startswith("2020-01-31T10:00:00")
+
+
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
         ("/domains/unknown.example", 404, "No link has named unknown.example yet"),
         ("/domains/..%5c..%5cetc", 404, "is no domain"),
         ("/domains/nodots", 404, "is no domain"),
+        (f"{DOMAIN}/report.pdf", 404, "Nothing is at this address"),
+        (f"{DOMAIN}/report.html?as_of=yesterday", 400, "as_of is 'yesterday'; wanted a time by ISO 8601"),
+        (f"{DOMAIN}/report.md?as_of=9999-01-01", 400, "is after the newest event"),
+        (f"{DOMAIN}/report.html?against=%3Cscript%3E", 400, "is no domain"),
+        (f"{DOMAIN}/report.html?rival=a.example", 400, "parameter 'rival' is not known here"),
+        (
+            f"{DOMAIN}/report.md?" + "&".join(f"against=r{n}.example" for n in range(11)),
+            400,
+            "names 11 domains",
+        ),
+        ("/domains/nobody.example/report.html", 404, "No link has named nobody.example"),
         (f"{DOMAIN}/nothing.csv", 404, "Nothing is at this address"),
         (f"{DOMAIN}/velocity.exe", 404, "Nothing is at this address"),
         (f"{DOMAIN}/velocity", 404, "Nothing is at this address"),

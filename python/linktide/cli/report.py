@@ -12,7 +12,7 @@ from linktide.cli import session
 from linktide.cli.flags import config_options, read_config
 from linktide.errors import ConfigError
 from linktide.setting import parse_domain
-from linktide.web.report.report import BEGINNING, gather
+from linktide.web.report.report import gather, read_as_of
 from linktide.web.report.text import report_json, report_markdown
 
 if TYPE_CHECKING:
@@ -61,19 +61,7 @@ def _domain(text: str) -> str:
 
 
 def _time(text: str) -> datetime:
-    at: datetime | None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(
-            f"--as-of is {text[:40]!r}; wanted a time by ISO 8601, such as 2026-01-31."
-        ) from None
-    try:
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except OverflowError:
-        at = None
-    if at is None or at < BEGINNING:
-        raise click.UsageError(
-            f"--as-of is {text[:40]!r}; wanted a time from {BEGINNING:%Y-%m-%d} to 9999-12-31 in UTC."
-        )
-    return at
+        return read_as_of(text)
+    except ValueError as error:
+        raise click.UsageError(f"--as-of is {text[:40]!r}; {error}.") from None

@@ -97,6 +97,9 @@ class PageApi(Protocol):
     def read_all(self, sql: str, parameters: Sequence[object]) -> pa.Table:
         """Run one of them for a download; blocks. Raises RefusedQueryError if it is too big."""
 
+    def ask(self, sql: str) -> pa.Table:
+        """Run a statement as an outsider may, by the limits for these; blocks. Raises what a query does."""
+
     def health(self) -> Mapping[str, object]:
         """Return how the pipeline is, without a statement; also while the store is not open."""
 

@@ -24,6 +24,9 @@ from linktide.web.assets import assets
 from linktide.web.csv_text import csv_pieces
 from linktide.web.domain_table import SHOWN_ROWS
 from linktide.web.render import Pages, domain_path
+from linktide.web.report.page import report_html
+from linktide.web.report.report import gather, read_as_of
+from linktide.web.report.text import report_json, report_markdown
 from linktide.web.tables import TABLES, table_named
 
 if TYPE_CHECKING:
@@ -51,6 +54,13 @@ _AT_ONCE: Final = 2
 """Statements of one page that run at once: readers are left for others."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FORMATS: Final = ("csv", "json")
+_REPORT_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "json": JSON_TYPE,
+}
+MOST_RIVALS: Final = 10
+"""Beside a domain in its report."""
 
 
 class PageRoutes:
@@ -68,6 +78,7 @@ class PageRoutes:
         self._assets = assets()
         self._pages = Pages(self._assets)
         self._feed = LiveFeed(page, call)
+        self._report_turn = anyio.Semaphore(1)
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -75,6 +86,7 @@ class PageRoutes:
             Route("/", self._told(self.home), methods=["GET"]),
             Route("/domains", self._told(self.search), methods=["GET"]),
             Route("/domains/{name}", self._told(self.domain), methods=["GET"]),
+            Route("/domains/{name}/report.{form}", self._told(self.report), methods=["GET"]),
             Route("/domains/{name}/{file}", self._told(self.table), methods=["GET"]),
             Route("/static/{file}", self.asset, methods=["GET"]),
             Route("/live", _Live(self._feed, self._stall_seconds), methods=["GET"]),
@@ -91,16 +103,7 @@ class PageRoutes:
     async def search(self, request: Request) -> Response:
         """Lead to the page of the domain that was typed."""
         _only(request, "name")
-        typed = request.query_params.get("name", "").strip()
-        # People paste addresses.
-        host = re.sub(r"^https?://", "", typed, flags=re.IGNORECASE).split("/")[0].split(":")[0]
-        try:
-            name = parse_domain(host)
-        except ValueError:
-            raise HTTPException(
-                400, f"{typed[:80]!r} is no domain; wanted a name such as example.org."
-            ) from None
-        return RedirectResponse(domain_path(name), 303)
+        return RedirectResponse(domain_path(_domain(request.query_params.get("name", ""))), 303)
 
     async def domain(self, request: Request) -> Response:
         """Show one domain."""
@@ -189,6 +192,33 @@ class PageRoutes:
         pieces = made_in_threads((text.encode("utf-8") for text in texts), self._call)
         media_type = "text/csv; charset=utf-8" if form == "csv" else JSON_TYPE
         return _Download(pieces, media_type, f"{name}-{table.name}.{form}", self._stall_seconds)
+
+    async def report(self, request: Request) -> Response:
+        """Send the report on a domain as one file; one is made at a time."""
+        form = request.path_params["form"]
+        if form not in _REPORT_TYPES:
+            raise HTTPException(404)
+        _only(request, "as_of", "against")
+        told = request.query_params.getlist("as_of")
+        try:
+            at = read_as_of(told[0]) if told else None
+        except ValueError as error:
+            raise HTTPException(400, f"as_of is {told[0][:40]!r}; {error}.") from None
+        name = await self._known(request)
+        rivals = dict.fromkeys(map(_domain, request.query_params.getlist("against")))
+        if len(rivals) > MOST_RIVALS:
+            raise HTTPException(400, f"against names {len(rivals)} domains; wanted at most {MOST_RIVALS}.")
+
+        def make() -> bytes:
+            report = gather(self._page.ask, name, [one for one in rivals if one != name], at)
+            if form == "html":
+                return report_html(report, self._page.now()).encode("utf-8")
+            return (report_json(report) if form == "json" else report_markdown(report)).encode("utf-8")
+
+        async with self._report_turn:
+            made: bytes = await self._call(make)
+        headers = {"Content-Disposition": f'attachment; filename="{quote(name)}-report.{form}"'}
+        return Response(made, media_type=_REPORT_TYPES[form], headers=headers)
 
     async def asset(self, request: Request) -> Response:
         """Send what pages load; an address with a version may be kept for ever."""
@@ -302,6 +332,15 @@ def _only(request: Request, *known: str) -> None:
         if name not in known:
             wanted = " and ".join(known) or "none"
             raise HTTPException(400, f"The parameter {name[:40]!r} is not known here; wanted {wanted}.")
+
+
+def _domain(typed: str) -> str:
+    """Return the domain that was typed; people paste addresses. Raises HTTPException 400."""
+    host = re.sub(r"^https?://", "", typed.strip(), flags=re.IGNORECASE).split("/")[0].split(":")[0]
+    try:
+        return parse_domain(host)
+    except ValueError:
+        raise HTTPException(400, f"{typed[:80]!r} is no domain; wanted a name such as example.org.") from None
 
 
 def _number(request: Request, name: str, default: int, low: int, high: int) -> int:

@@ -64,6 +64,10 @@ class PageState:
         """Run one of the page's own statements for a download; its answer is not kept."""
         return self._now_open().readers.query(sql, Role.ADMIN, parameters).table
 
+    def ask(self, sql: str) -> pa.Table:
+        """Run a statement as an outsider may."""
+        return self._now_open().readers.query(sql, Role.READER).table
+
     def health(self) -> Mapping[str, object]:
         """Return how the pipeline is, without a statement."""
         metrics, open_now, reason = self._metrics, self._opened(), self._not_ready_because()

@@ -54,6 +54,24 @@ class Report:
         return next(row for row in self.parts[0].rows if row["domain_name"] == self.domain)
 
 
+def read_as_of(text: str) -> datetime:
+    """Return the time that a person wrote by ISO 8601; without a zone it is UTC.
+
+    Raises ValueError; its text is what was wanted.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("wanted a time by ISO 8601, such as 2026-01-31") from None
+    try:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        at = datetime.min.replace(tzinfo=UTC)
+    if at < BEGINNING:
+        raise ValueError(f"wanted a time from {BEGINNING:%Y-%m-%d} to 9999-12-31 in UTC")
+    return at
+
+
 def newest_time_sql(domain: str) -> str:
     """Return the statement that tells the time of the newest event."""
     return f"SELECT at_time FROM compare([{_text(domain)}])"  # noqa: S608 - `_text` quotes
