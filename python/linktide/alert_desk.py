@@ -164,7 +164,7 @@ class AlertDesk:
         for change in changes:
             if change.ended_us is None and change.is_loud:
                 self.metrics.add("linktide_alerts_total", 1, change.alert, change.severity)
-        tell_alerts(self.metrics, self._book)
+        tell_alerts(self.metrics, self._book, {(change.alert, change.domain_name) for change in changes})
         self.on_notice()
 
     def _tell_domains(self) -> None:

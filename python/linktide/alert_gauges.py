@@ -8,7 +8,9 @@ from linktide.alerts.catalogue import BY_NAME
 from linktide.alerts.velocity import DAY_HOURS, GAINED, LOST
 
 if TYPE_CHECKING:
-    from linktide.alerts.book import AlertBook
+    from collections.abc import Container
+
+    from linktide.alerts.book import AlertBook, Key
     from linktide.alerts.facts import ProfileFacts
     from linktide.metrics.values import Metrics
 
@@ -16,9 +18,11 @@ _SIDES: Final = (("gained", GAINED), ("lost", LOST))
 _FOLLOWS: Final = ("dofollow", "nofollow")
 
 
-def tell_alerts(metrics: Metrics, book: AlertBook) -> None:
-    """Set the gauge of every alert there can be."""
+def tell_alerts(metrics: Metrics, book: AlertBook, changed: Container[Key] | None = None) -> None:
+    """Set the gauge of every alert there can be, or of those of them that changed."""
     for (name, domain), is_active in book.active().items():
+        if changed is not None and (name, domain) not in changed:
+            continue
         labels = (name, domain or "", BY_NAME[name].severity)
         metrics.set("linktide_alert_active", float(is_active), *labels)
 
