@@ -93,5 +93,7 @@ MACROS = (
     "toxic_links_gained",
     "link_cascades",
     "outreach_targets",
+    "final_targets",
+    "headline_counts",
 )
 """The documented table macros, as in docs/sql.md; their own bodies name what a reader may not."""

@@ -1,0 +1,76 @@
+-- Where links end: a page that redirects or names another as canonical hands its links on.
+
+-- Where each page leads on, of all that are known to; of several ways the one that was told of last.
+CREATE VIEW internal.page_moves AS
+SELECT a.source_key, arg_max({'key': a.target_key, 'url': a.target_url, 'domain': a.target_domain, 'type': a.link_type},
+                             {'at': s.last_seen, 'url': a.target_url}) AS move
+FROM internal.links a
+JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
+WHERE a.link_type IN ('redirect', 'canonical') AND s.status IN (1, 2) AND a.source_key <> a.target_key
+GROUP BY a.source_key;
+
+-- The pages of a domain that others link to, and where each ends after at most ten moves; a page on a circle leads nowhere.
+CREATE OR REPLACE MACRO internal.ends_of(domain_name) AS TABLE
+WITH RECURSIVE moves AS MATERIALIZED (
+    FROM internal.page_moves
+), begun AS MATERIALIZED (
+    SELECT l.target_key, any_value(l.target_url) AS target_url, count(*) AS backlinks, count(DISTINCT l.s_dom_key) AS refdomains
+    FROM internal.links l
+    JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
+    WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2)
+    GROUP BY l.target_key
+), walk AS (
+    SELECT b.target_key, b.target_url, b.target_key AS at_key, b.target_url AS at_url, domain_name AS at_domain, 0 AS hops,
+           CAST([] AS VARCHAR[]) AS via, [b.target_key] AS seen
+    FROM begun b
+    UNION ALL
+    SELECT w.target_key, w.target_url, m.move.key, m.move.url, m.move.domain, w.hops + 1, list_append(w.via, m.move.type),
+           list_append(w.seen, m.move.key)
+    FROM walk w JOIN moves m ON m.source_key = w.at_key
+    WHERE w.hops < 10 AND NOT list_contains(w.seen, m.move.key)
+), last AS (
+    SELECT w.target_key, arg_max({'key': w.at_key, 'url': w.at_url, 'domain': w.at_domain, 'hops': w.hops, 'via': w.via}, w.hops)
+               AS ended
+    FROM walk w GROUP BY w.target_key
+)
+SELECT b.target_key, b.target_url, l.ended.url AS final_url, l.ended.domain AS final_domain, l.ended.hops AS hops,
+       l.ended.via AS via, m.source_key IS NOT NULL AS is_endless, b.backlinks, b.refdomains
+FROM begun b
+JOIN last l ON l.target_key = b.target_key
+LEFT JOIN moves m ON m.source_key = l.ended.key;
+
+CREATE OR REPLACE MACRO main.final_targets(domain_name) AS TABLE
+SELECT e.target_url, CASE WHEN NOT e.is_endless THEN e.final_url END AS final_url,
+       CASE WHEN NOT e.is_endless THEN e.final_domain END AS final_domain, CAST(e.hops AS BIGINT) AS hops, e.via,
+       e.backlinks, e.refdomains
+FROM internal.ends_of(domain_name) e
+WHERE e.hops > 0
+ORDER BY e.refdomains DESC, e.backlinks DESC, e.target_url;
+
+-- The links of a domain counted by page and by what most likely is one page.
+CREATE OR REPLACE MACRO main.headline_counts(domain_name) AS TABLE
+WITH ends AS MATERIALIZED (
+    FROM internal.ends_of(domain_name)
+), targets AS MATERIALIZED (
+    SELECT e.target_key, e.hops > 0 AS is_moved,
+           internal.cluster_of(CASE WHEN e.is_endless THEN e.target_url ELSE e.final_url END,
+                               CASE WHEN e.is_endless THEN domain_name ELSE e.final_domain END) AS target_cluster
+    FROM ends e
+), pages AS MATERIALIZED (
+    SELECT l.source_key, any_value(l.source_url) AS source_url, any_value(l.source_domain) AS source_domain,
+           list(l.target_key) AS target_keys
+    FROM internal.links l
+    JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
+    WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2)
+    GROUP BY l.source_key
+), clustered AS (
+    SELECT p.source_key, p.source_domain, internal.cluster_of(p.source_url, p.source_domain) AS source_cluster,
+           unnest(p.target_keys) AS target_key
+    FROM pages p
+)
+SELECT count(*) AS backlinks, count(DISTINCT {'s': c.source_cluster, 't': t.target_cluster}) AS distinct_backlinks,
+       count(DISTINCT c.source_domain) AS refdomains, count(DISTINCT c.source_key) AS source_pages,
+       count(DISTINCT c.source_cluster) AS distinct_source_pages, count(DISTINCT c.target_key) AS target_pages,
+       count(DISTINCT t.target_cluster) AS distinct_target_pages, count(*) FILTER (t.is_moved) AS moved_backlinks
+FROM clustered c JOIN targets t ON t.target_key = c.target_key
+HAVING count(*) > 0;
