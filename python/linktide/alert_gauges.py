@@ -51,7 +51,7 @@ def tell_domains(metrics: Metrics, book: AlertBook, now: int, names: set[str] | 
 
 def tell_profile(metrics: Metrics, facts: ProfileFacts) -> None:
     """Set the gauges of what views say of a tracked domain; what there is no word of has no series."""
-    visits = facts.visits
+    visits, toxic = facts.visits, facts.toxic
     told = {
         "linktide_placements_violated": facts.overdue,
         "linktide_anchor_exact_share": facts.exact_share,
@@ -60,6 +60,10 @@ def tell_profile(metrics: Metrics, facts: ProfileFacts) -> None:
         "linktide_broken_backlinks_day_ago": facts.broken_a_day_ago,
         "linktide_referral_top_share": None if visits is None else visits.share,
         "linktide_referral_visits": None if visits is None else visits.visits,
+        "linktide_toxic_links_last_day": None if toxic is None else toxic.toxic,
+        "linktide_toxic_links_gained_last_day": None if toxic is None else toxic.gained,
+        "linktide_toxic_links_baseline_mean": None if toxic is None else toxic.mean,
+        "linktide_toxic_links_baseline_days": None if toxic is None else toxic.days,
     }
     for name, value in told.items():
         if value is None:

@@ -13,11 +13,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from linktide.alerts.facts import Concentration, ProfileFacts
-from linktide.alerts.profile_rules import ANCHOR_NEAR, BROKEN_RISE, TOP_SHARE, VISIT_DAYS
+from linktide.alerts.domain_rules import LEAST_DAYS
+from linktide.alerts.facts import Concentration, ProfileFacts, ToxicGain
+from linktide.alerts.profile_rules import (
+    ANCHOR_NEAR,
+    BROKEN_RISE,
+    TOP_SHARE,
+    TOXIC_FLOOR,
+    VISIT_DAYS,
+    is_toxic_burst,
+)
 from linktide.errors import AbandonedQueryError, LinktideError, ReadersBusyError
 from linktide.store import profile_figures as figures
 from linktide.store.gate import Role
@@ -185,6 +194,7 @@ class ProfileWatch:
             broken_rows=newly,
             visits=visits,
             visits_a_day_ago=visits_before,
+            toxic=_toxic(ask),
         )
 
     def _slow_of(self, ask: _Ask, name: str, there: dict[str, Any]) -> _Slow:
@@ -222,6 +232,22 @@ def _broken(ask: _Ask) -> tuple[int | None, int | None, Sequence[Row]]:
         return broken, None, ()
     before = ask(figures.BROKEN_A_DAY_AGO)[0]["links"]
     return broken, before, tuple(ask(figures.NEWLY_BROKEN)) if broken - before >= BROKEN_RISE else ()
+
+
+def _toxic(ask: _Ask) -> ToxicGain | None:
+    """Return the toxic links of the last day if they could be a burst; most domains gain too few to ask."""
+    gained = next(iter(ask(figures.GAINED)), None)
+    if (
+        gained is None
+        or gained["gained_last_day"] < TOXIC_FLOOR
+        or (gained["baseline_days"] or 0) < LEAST_DAYS
+    ):
+        return None
+    (told,) = ask(figures.TOXIC, days=gained["baseline_days"])
+    if told["toxic"] is None:
+        return None
+    gain = ToxicGain(**told)
+    return replace(gain, rows=tuple(ask(figures.NEWLY_TOXIC))) if is_toxic_burst(gain) else gain
 
 
 def _visits(ask: _Ask, until: date) -> Concentration | None:

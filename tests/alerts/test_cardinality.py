@@ -9,7 +9,7 @@ from told_days import START
 from linktide.alert_desk import AlertDesk
 from linktide.alert_gauges import tell_profile
 from linktide.alert_watch import AlertWatch
-from linktide.alerts.facts import Concentration, ProfileFacts
+from linktide.alerts.facts import Concentration, ProfileFacts, ToxicGain
 from linktide.config import load
 from linktide.metrics.index_counters import IndexCounters
 from linktide.metrics.values import Metrics
@@ -47,6 +47,7 @@ def told(count: int) -> int:
                     broken=4,
                     broken_a_day_ago=1,
                     visits=visits,
+                    toxic=ToxicGain(toxic=20, gained=30, mean=1.5, days=28),
                 ),
             )
     return series(metrics.exposition())

@@ -267,8 +267,8 @@ def quality_score(state: State, domain: str, known: Known) -> Row:
     return (len(rows), len(both_known), good / len(both_known) if both_known else None)
 
 
-def toxic_links_gained(state: State, domain: str, known: Known) -> list[Row]:
-    """Rows of the 29 days of 24 hours up to the hour of the clock, the newest first."""
+def gained(state: State, domain: str, known: Known) -> dict[int, list[tuple[Link, int | None, list[str]]]]:
+    """Return links by the day they began, 0 to 28, with their toxicity and the markers that fire."""
     assert state.clock is not None
     known = replace(known, with_twins=False)
     hour = state.clock // HOUR_US
@@ -278,13 +278,28 @@ def toxic_links_gained(state: State, domain: str, known: Known) -> list[Row]:
         and hour - started(link) // HOUR_US < 29 * 24
     ]  # fmt: skip
     marks = marks_of(links, state, domain, known)
-    days: defaultdict[int, list[int | None]] = defaultdict(list)
+    days: dict[int, list[tuple[Link, int | None, list[str]]]] = {day: [] for day in range(29)}
     for link in links:
-        points = verdict(marks[link.source_url, link.target_url], link.source_domain, known)[0]
-        days[(hour - started(link) // HOUR_US) // 24].append(points)
+        points, _, fired = verdict(marks[link.source_url, link.target_url], link.source_domain, known)
+        days[(hour - started(link) // HOUR_US) // 24].append((link, points, fired))
+    return days
+
+
+def toxic_links_of_day(state: State, domain: str, known: Known, day: int) -> list[Row]:
+    return [
+        (link.source_url, link.target_url, link.source_domain, started(link), points, fired)
+        for link, points, fired in gained(state, domain, known)[day]
+        if points is not None and points >= TOXIC
+    ]
+
+
+def toxic_links_gained(state: State, domain: str, known: Known) -> list[Row]:
+    """Rows of the 29 days of 24 hours up to the hour of the clock, the newest first."""
+    assert state.clock is not None
+    hour = state.clock // HOUR_US
     rows: list[Row] = []
-    for day in range(29):
-        of = days[day]
+    for day, found in gained(state, domain, known).items():
+        of = [points for _, points, _ in found]
         told = [one for one in of if one is not None]
         until = (hour + 1) * HOUR_US - day * DAY_US
         toxic = None if of and not told else sum(one >= TOXIC for one in told)

@@ -78,6 +78,12 @@ def compare(query: Query, state: State, domain: str, known: Known) -> None:
         f"FROM toxic_links_gained('{domain}')"
     )
     assert list(gained) == toxic_views.toxic_links_gained(state, domain, known)
+    for day in (0, 1, 28):
+        worst = query(
+            "SELECT source_url, target_url, source_domain, epoch_us(started_at), toxicity, markers_fired "
+            f"FROM toxic_links_of_day('{domain}', {day})"
+        )
+        assert sorted(worst) == sorted(toxic_views.toxic_links_of_day(state, domain, known, day))
 
 
 @pytest.mark.timeout(900)

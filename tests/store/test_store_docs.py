@@ -90,6 +90,7 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
         "refdomain_relevance": "('a.com')",
         "toxic_links": "('a.com')",
         "toxic_links_gained": "('a.com')",
+        "toxic_links_of_day": "('a.com', 0)",
         "toxicity": "('a.com')",
         "twin_profiles": "('a.com')",
         "diversification": "('a.com')",

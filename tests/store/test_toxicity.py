@@ -192,6 +192,14 @@ def test_all_of_it_equals_the_brute_force(tmp_path: Path, seed: int) -> None:
             f"toxic_links FROM toxic_links_gained('{OWN}')"
         )
         assert gained == toxic_views.toxic_links_gained(state, OWN, known)
+        for day in range(29):
+            worst = store.all(
+                "SELECT source_url, target_url, source_domain, epoch_us(started_at), toxicity, markers_fired "
+                f"FROM toxic_links_of_day('{OWN}', {day})"
+            )
+            assert sorted(worst) == sorted(toxic_views.toxic_links_of_day(state, OWN, known, day))
+            assert [row[4] for row in worst] == sorted((row[4] for row in worst), reverse=True)
+            assert len(worst) == (gained[day][5] or 0)
     assert len(gained) == 29
     assert bad
     assert shown_twins

@@ -225,6 +225,21 @@ LEANS: Final = Row(
             queries=(Prom(of_domains("linktide_referral_top_share"), "{{domain}}"),),
         ),
         Panel(
+            title="Toxic links gained, last day",
+            about="Beside all links gained in these 24 hours, and five times the usual toxic ones a day. "
+            "ToxicBurst fires above that, from 20 on, if more than half of all are toxic. Empty with fewer "
+            "than 20 gained, or where nothing could be rated.",
+            width=24,
+            lowest=0,
+            queries=(
+                Prom(of_domains("linktide_toxic_links_last_day"), "{{domain}}, toxic"),
+                Prom(of_domains("linktide_toxic_links_gained_last_day"), "{{domain}}, all"),
+                Prom(
+                    f"5 * {of_domains('linktide_toxic_links_baseline_mean')}", "{{domain}}, five times usual"
+                ),
+            ),
+        ),
+        Panel(
             title="What became of placements",
             about="Every link that was agreed on, those that are not as agreed first.",
             kind=Kind.TABLE,

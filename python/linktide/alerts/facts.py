@@ -94,6 +94,21 @@ class Concentration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToxicGain:
+    """Links that a domain gained in the last day and that are toxic, beside what is usual for it."""
+
+    toxic: int
+    gained: int
+    """All that began in that day, rated or not."""
+    mean: float | None
+    """Toxic links a day of the baseline; None if of none of its days anything could be rated."""
+    days: int
+    """Of the baseline, those of which something is known; they alone count."""
+    rows: Sequence[Row] = ()
+    """The most toxic; asked only of a burst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileFacts:
     """What the views say of one tracked domain; None where there is nothing to say."""
 
@@ -122,3 +137,5 @@ class ProfileFacts:
     """Until the day of the newest event."""
     visits_a_day_ago: Concentration | None = None
     """Until the day before; asked only where it may matter."""
+    toxic: ToxicGain | None = None
+    """None where nothing of the last day could be rated; asked only where a burst could be."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from linktide.alerts.rule import Finding, PromCase, Rule, Severity
+from linktide.alerts.domain_rules import LEAST_DAYS
+from linktide.alerts.rule import Finding, PromCase, Row, Rule, Severity
 
 if TYPE_CHECKING:
-    from linktide.alerts.facts import Concentration, ProfileFacts
+    from linktide.alerts.facts import Concentration, ProfileFacts, ToxicGain
 
 ANCHOR_NEAR: Final = 0.1
 ANCHOR_OVER: Final = 0.2
@@ -19,6 +20,9 @@ TOP_SHARE: Final = 0.6
 VISIT_DAYS: Final = 28
 LEAST_VISITS: Final = 20
 """Of fewer the greatest source is nearly always far ahead by chance."""
+TOXIC_FLOOR: Final = 20
+TOXIC_TIMES: Final = 5
+TOXIC_SHARE: Final = 0.5
 _OWN: Final = 'role="own"'
 _TO: Final = f'job="linktide", instance="a", domain="a.com", {_OWN}'
 
@@ -78,11 +82,50 @@ def _concentrated(facts: ProfileFacts) -> Finding | None:
     )
 
 
+def is_toxic_burst(gain: ToxicGain) -> bool:
+    """Tell whether the last day brought far more toxic links than is usual, and little else."""
+    return (
+        gain.mean is not None
+        and gain.days >= LEAST_DAYS
+        and gain.toxic >= TOXIC_FLOOR
+        and gain.toxic > TOXIC_TIMES * gain.mean
+        and gain.toxic > TOXIC_SHARE * gain.gained
+    )
+
+
+def _toxic_burst(facts: ProfileFacts) -> Finding | None:
+    gain = facts.toxic
+    if gain is None or gain.mean is None or not is_toxic_burst(gain):
+        return None
+    figures: Row = {
+        "toxic_last_day": gain.toxic,
+        "gained_last_day": gain.gained,
+        "mean": round(gain.mean, 3),
+        "days": gain.days,
+    }
+    return Finding(
+        f"{gain.toxic} of {gain.gained} links gained in the last day are toxic, usual are {gain.mean:.1f} "
+        f"a day (over {gain.days} days)",
+        [figures, *gain.rows],
+    )
+
+
 def _gauges(at: str, minutes: int = 60, **told: float) -> PromCase:
     series = {f"linktide_{name}{{{_TO}}}": f"{value}x{minutes}" for name, value in told.items()}
     return PromCase(series, at=at)
 
 
+def _toxic_gauges(toxic: int, *, gained: int, mean: float, days: int) -> PromCase:
+    return _gauges(
+        "30m",
+        toxic_links_last_day=toxic,
+        toxic_links_gained_last_day=gained,
+        toxic_links_baseline_mean=mean,
+        toxic_links_baseline_days=days,
+    )
+
+
+_TOXIC: Final = "linktide_toxic_links"
 _EXACT: Final = f"linktide_anchor_exact_share{{{_OWN}}}"
 _ENOUGH: Final = f"and linktide_anchor_refdomains{{{_OWN}}} >= {ANCHOR_REFDOMAINS}"
 _ANCHOR_OVER: Final = Rule(
@@ -189,5 +232,36 @@ PROFILE_RULES: Final = (
         role="own",
         judge_profile=_concentrated,
     ),
-    # A burst of toxic links belongs here once a view counts those that a domain gained in a day.
+    Rule(
+        name="ToxicBurst",
+        severity=Severity.CRITICAL,
+        about="many toxic links were gained in a day",
+        impact="Search engines may take them for bought links and rank the domain lower; somebody may mean "
+        "to harm it.",
+        causes=(
+            "somebody points bad links at the domain (negative SEO)",
+            "somebody bought links for it, perhaps an agency",
+            "a network of sites copied a page that links to it",
+            "a source tells of fields that it told nothing of before",
+        ),
+        actions=(
+            "Open some of the pages: `markers_fired` says why to look at them, and that is no verdict.",
+            "Ask `toxic_links_of_day` with day 0 for all of them, and `toxicity` for their domains.",
+            "Ask who works on links for the domain whether they are theirs.",
+            "Note what is to go with `linktide review`; its `--disavow` prints the file for Google.",
+        ),
+        definition=f"In `toxic_links_gained` the last day has at least {TOXIC_FLOOR} toxic links, more than "
+        f"{TOXIC_TIMES} times the mean of the baseline, and more than {TOXIC_SHARE:.0%} of all links gained "
+        "that day, unrated ones among them. The baseline is the 28 days before, those before the domain was "
+        "first heard of and those of whose links none could be rated left out; under "
+        f"{LEAST_DAYS} days, or if of the last day nothing could be rated, nothing is judged.",
+        expr=f"{_TOXIC}_last_day{{{_OWN}}} >= {TOXIC_FLOOR}\n"
+        f"and {_TOXIC}_last_day{{{_OWN}}} > {TOXIC_TIMES} * {_TOXIC}_baseline_mean{{{_OWN}}}\n"
+        f"and {_TOXIC}_last_day{{{_OWN}}} > {TOXIC_SHARE:g} * {_TOXIC}_gained_last_day{{{_OWN}}}\n"
+        f"and {_TOXIC}_baseline_days{{{_OWN}}} >= {LEAST_DAYS}",
+        fires=_toxic_gauges(20, gained=39, mean=3.9, days=7),
+        is_silent=_toxic_gauges(20, gained=39, mean=4, days=7),
+        role="own",
+        judge_profile=_toxic_burst,
+    ),
 )

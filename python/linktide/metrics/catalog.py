@@ -322,6 +322,27 @@ CATALOG: Final[tuple[Metric, ...]] = (
         *_DOMAIN,
     ),
     _gauge("linktide_referral_visits", "Visits of these days; absent without visits.", *_DOMAIN),
+    _gauge(
+        "linktide_toxic_links_last_day",
+        "Toxic links that an own domain gained in the last 24 hours; absent if it gained under 20 links, "
+        "has under 7 days of baseline, or none could be rated.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_toxic_links_gained_last_day",
+        "All links that it gained in these hours; absent as the one before.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_toxic_links_baseline_mean",
+        "Toxic links a day over linktide_toxic_links_baseline_days; absent as the others, or if these are 0.",
+        *_DOMAIN,
+    ),
+    _gauge(
+        "linktide_toxic_links_baseline_days",
+        "Days of the 28 before of which it is known how many were toxic; absent as the others.",
+        *_DOMAIN,
+    ),
     _counter(
         "linktide_alerts_profile_looks_total",
         "Looks at what the views say of an own domain, by outcome: done, busy (no reader was free), failed.",

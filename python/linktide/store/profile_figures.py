@@ -73,6 +73,27 @@ ORDER BY backlinks DESC, b.target_url
 LIMIT {SHOWN_ROWS}
 """  # noqa: S608 - a statement of ours
 
+GAINED: Final = """
+SELECT gained_last_day, baseline_days FROM link_velocity_baseline WHERE target_domain = $domain
+"""
+"""Whether the toxic ones are worth asking: these are of the same days, and at least as many."""
+
+TOXIC: Final = """
+SELECT any_value(toxic_links) FILTER (day_number = 0) AS toxic,
+       any_value(gained_links) FILTER (day_number = 0) AS gained,
+       avg(toxic_links) FILTER (day_number BETWEEN 1 AND $days) AS mean,
+       count(toxic_links) FILTER (day_number BETWEEN 1 AND $days) AS days
+FROM toxic_links_gained($domain)
+"""
+"""Of the last day, and what is usual over so many days before; one of which nothing is known is left out."""
+
+NEWLY_TOXIC: Final = f"""
+SELECT source_url, target_url, source_domain, started_at, toxicity, markers_fired
+FROM toxic_links_of_day($domain, 0)
+LIMIT {SHOWN_ROWS}
+"""  # noqa: S608 - a statement of ours
+"""As dear as TOXIC, so asked only of a burst."""
+
 VISITS: Final = """
 SELECT top_member AS source, top_share AS share, total AS visits
 FROM diversification($domain, from_day := $from_day, to_day := $to_day)

@@ -91,6 +91,7 @@ MACROS = (
     "toxicity",
     "quality_score",
     "toxic_links_gained",
+    "toxic_links_of_day",
     "link_cascades",
     "outreach_targets",
     "final_targets",

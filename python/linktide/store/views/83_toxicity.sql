@@ -222,16 +222,20 @@ FROM (
 
 -- What began in the 29 days of 24 hours that end with the hour of the clock, as link_velocity_baseline has them, living or
 -- not; rated by what these links tell alone, without twins and bursts, so that it costs what these days brought.
-CREATE OR REPLACE MACRO main.toxic_links_gained(domain_name) AS TABLE
-WITH rated AS (
-    SELECT date_diff('hour', m.started_at, w.clock) // 24 AS day_number,
-           internal.toxicity_of(internal.marker_points(m, p.weights), p.in_use) AS toxicity
+CREATE OR REPLACE MACRO internal.gained_links(domain_name) AS TABLE
+SELECT g.*, internal.toxicity_of(g.points, g.in_use) AS toxicity, internal.markers_fired(g.points, g.names) AS markers_fired
+FROM (
+    SELECT m.link_id, m.source_url, m.target_url, m.source_domain, m.started_at,
+           date_diff('hour', m.started_at, w.clock) // 24 AS day_number, internal.marker_points(m, p.weights) AS points,
+           p.in_use, p.names
     FROM internal.marked_links(
         domain_name, (SELECT date_trunc('hour', c.clock) - INTERVAL 695 HOUR - INTERVAL 1 MICROSECOND FROM internal.writer c),
         CAST([] AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) m
     CROSS JOIN internal.marker_weights p
     CROSS JOIN internal.writer w
-)
+) g;
+
+CREATE OR REPLACE MACRO main.toxic_links_gained(domain_name) AS TABLE
 SELECT d.day_number, date_trunc('hour', w.clock) + INTERVAL 1 HOUR - to_days(CAST(d.day_number AS INTEGER) + 1) AS from_at,
        date_trunc('hour', w.clock) + INTERVAL 1 HOUR - to_days(CAST(d.day_number AS INTEGER)) AS until_at,
        count(r.day_number) AS gained_links, count(r.toxicity) AS rated_links,
@@ -239,6 +243,12 @@ SELECT d.day_number, date_trunc('hour', w.clock) + INTERVAL 1 HOUR - to_days(CAS
             THEN count(*) FILTER (r.toxicity >= 40) END AS toxic_links
 FROM (SELECT unnest(range(0, 29)) AS day_number) d
 CROSS JOIN internal.writer w
-LEFT JOIN rated r ON r.day_number = d.day_number
+LEFT JOIN internal.gained_links(domain_name) r ON r.day_number = d.day_number
 GROUP BY d.day_number, w.clock
 ORDER BY d.day_number;
+
+CREATE OR REPLACE MACRO main.toxic_links_of_day(domain_name, day) AS TABLE
+SELECT g.link_id, g.source_url, g.target_url, g.source_domain, g.started_at, g.toxicity, g.markers_fired
+FROM internal.gained_links(domain_name) g
+WHERE g.day_number = day AND g.toxicity >= 40
+ORDER BY g.toxicity DESC, g.link_id;
