@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from hand_made_store import Store, Story, day, domain_key
 
@@ -78,6 +79,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             "target_status", target_key=keys[f"https://{url}"], target_url=f"https://{url}", http_code=code,
             observed_at=day(100), record_at=day(100), source_id=1, off=off,
         )  # fmt: skip
+    story.add(
+        "target_status", target_key=keys["https://rival.net/p1"], target_url="https://rival.net/p1",
+        http_code=404, observed_at=day(99), record_at=day(99), source_id=1, off=90,
+    ).add(
+        "target_status", target_key=keys["https://rival.net/p1"], target_url="https://rival.net/p1",
+        observed_at=day(100), record_at=day(100), source_id=1, off=91, extra='{"title": "T"}',
+    )  # fmt: skip
     for name, authority in SCORES.items():
         scored = {"domain_key": domain_key(name), "scored_at": day(CLOCK), "trust_mass": 0.0, "trust": 0.0}
         story.add("domain_scores", citation=1.0, authority=authority, **scored)
@@ -119,7 +127,7 @@ def wanted_target(of: list[Link], rivals: tuple[str, ...]) -> dict[str, Any]:
 def test_who_refers_to_rivals_only_is_worth_asking(
     store: Store, rivals: tuple[str, ...] | None, least: int
 ) -> None:
-    named = "" if rivals is None else f", rivals := {list(rivals)}"
+    named = "" if rivals is None else f", rivals := {[name.upper() for name in rivals]}"
     rows = {
         row["source_domain"]: row
         for row in store.dicts(f"FROM outreach_targets('{OWN}'{named}, least := {least})")
@@ -168,6 +176,12 @@ def test_a_social_link_begins_a_cascade(store: Store) -> None:
     assert any(row["lift"] for row in rows)
 
 
+@pytest.mark.parametrize("days", ["0", "-3", "0.5", "1e9"])
+def test_a_cascade_lasts_whole_days(store: Store, days: str) -> None:
+    with pytest.raises(duckdb.Error, match=r"before_days is .*; wanted a whole number of days from 1"):
+        store.all(f"FROM link_cascades('nobody.org', before_days := {days})")
+
+
 def test_magnets_can_be_counted_by_natural_links_alone(store: Store) -> None:
     rows = {
         row["target_url"]: row for row in store.dicts(f"FROM link_magnets('{OWN}', acquired := 'natural')")
@@ -178,7 +192,11 @@ def test_magnets_can_be_counted_by_natural_links_alone(store: Store) -> None:
         assert (row["links_ever"], row["backlinks"]) == (len(of), sum(link.is_live for link in of))
         assert row["first_seen"] == day(min(link.first for link in of))
     assert rows
-    assert store.all(f"FROM link_magnets('{OWN}', acquired := 'bought')") == []
+    assert store.all(f"FROM link_magnets('{OWN}', acquired := 'self_created')") == []
+    with pytest.raises(
+        duckdb.Error, match="acquired is bought; wanted natural, manual, self_created or unknown"
+    ):
+        store.all(f"FROM link_magnets('{OWN}', acquired := 'bought')")
 
 
 def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
@@ -197,7 +215,15 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
             story.life(number, day(began), **ended)
             story.state(number, 3 if ended else 1, started_at=day(began), last_seen=day(began))
         store.put(story, day(20))
-        pages = (("old", 10), ("moved", 8), ("within", 11), ("gone", 1), ("alone", 18), ("undated", None))
+        # As another writes it: what most likely is one page is one.
+        pages = (
+            ("old/", 10),
+            ("moved", 8),
+            ("within/index.html", 11),
+            ("gone", 1),
+            ("alone", 18),
+            ("undated", None),
+        )
         for page, published in pages:
             at = "NULL" if published is None else f"TIMESTAMPTZ '{day(published).isoformat()}'"
             store.all(
@@ -214,7 +240,7 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
             "old": (day(12), True, 2, 5),
             # Linked to before it was published here, and not since.
             "moved": (day(2), True, None, None),
-            "within": (None, True, None, None),
+            "index.html": (None, True, None, None),
             "gone": (day(4), True, 3, 3),
             "alone": (None, True, None, None),
             "undated": (None, True, None, None),

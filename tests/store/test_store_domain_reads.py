@@ -8,13 +8,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hand_made_store import Store
+from hand_made_store import Store, Story, day
 
 from linktide.store.database import ROW_GROUP_ROWS
 from linktide.store.fold import Folder, FoldRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # They share one store.
 pytestmark = pytest.mark.xdist_group("domain reads")
@@ -153,6 +154,28 @@ def test_broken_links_of_a_day_ago_look_at_few_rows(store: Store) -> None:
     for name, count in scanned(store, query).items():
         if name.startswith(("links_run", "life_changes_run")):
             assert count <= 2 * ROW_GROUP_ROWS, (name, count)
+
+
+def test_an_answer_without_a_code_is_the_newest_all_the_same(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as one:
+        story = (
+            Story()
+            .link(1, "a.com/", "b.com/")
+            .life(1, day(0))
+            .state(1, 1, started_at=day(0), last_seen=day(0))
+        )
+        (row,) = story.records["links"]
+        for at, code in ((1, 404), (2, None)):
+            story.add(
+                "target_status", target_key=row["target_key"], target_url=row["target_url"], http_code=code,
+                observed_at=day(at), record_at=day(at), source_id=1, off=at,
+            )  # fmt: skip
+        one.put(story, day(2.5))
+        query = "SELECT count(*) FROM {} WHERE target_domain = 'b.com'"
+        assert one.all(query.format("broken_backlinks")) == [(0,)]
+        assert one.all(query.format("internal.broken_a_day_ago")) == [(1,)]
+        one.put(Story(), day(4))
+        assert one.all(query.format("internal.broken_a_day_ago")) == [(0,)]
 
 
 def test_without_a_filter_all_rows_are_there(store: Store) -> None:

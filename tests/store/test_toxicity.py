@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hand_made_store import micros
+from hand_made_store import Store, micros
 from told_links import OWN, link, state_of
 from toxic_kit import MONEY, TWINS, store_of, told, with_values
 
@@ -105,6 +105,24 @@ def test_toxicity_wants_half_of_the_markers_and_ends_at_100(tmp_path: Path) -> N
     with store_of(tmp_path, with_values(less), Known(points={"noindex": 60})) as store:
         query = f"SELECT toxicity, markers_evaluated, markers_fired FROM link_toxicity('{OWN}')"
         assert store.all(query) == [(None, 4, ["link_farm_page", "hidden"])]
+
+
+def test_with_all_markers_switched_off_nothing_is_said(tmp_path: Path) -> None:
+    told = {"hidden": "true", "noindex": "true"}
+    with store_of(tmp_path, with_values(told), Known(points=dict.fromkeys(POINTS, 0))) as store:
+        query = f"SELECT toxicity, markers_evaluated, markers_fired FROM link_toxicity('{OWN}')"
+        assert store.all(query) == [(None, 0, [])]
+        assert store.all(f"FROM toxic_links('{OWN}')") == []
+
+
+def test_twins_may_be_named_twice_or_not_at_all(tmp_path: Path) -> None:
+    with store_of(tmp_path, with_values({"hidden": "true"}, {"hidden": "false"})) as store:
+        named = (
+            "[{'source_domain': 's0.com', 'has_twin': false}, {'source_domain': 's0.com', 'has_twin': true}]"
+        )
+        query = f"SELECT source_domain, twin_profile FROM link_toxicity('{OWN}', twins := {{}}) ORDER BY ALL"
+        assert store.all(query.format(named)) == [("s0.com", True), ("s1.com", None)]
+        assert store.all(query.format("NULL")) == [("s0.com", None), ("s1.com", None)]
 
 
 def test_the_markers_are_those_a_file_may_name(tmp_path: Path) -> None:
@@ -239,3 +257,8 @@ def test_of_a_domain_nobody_knows_nothing_is_said(tmp_path: Path) -> None:
         for macro in ("link_toxicity", "toxic_links", "toxicity"):
             assert store.all(f"FROM {macro}('nobody.org'{TWINS})") == []
         assert store.all("FROM quality_score('nobody.org')") == [(0, 0, None)]
+
+
+def test_before_the_first_event_there_are_no_days(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        assert store.all(f"FROM toxic_links_gained('{OWN}')") == []

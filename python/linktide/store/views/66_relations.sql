@@ -73,7 +73,10 @@ WITH kinds AS (
            min(f.first_seen) AS first_seen, min(f.first_seen) FILTER (k.is_dofollow) AS first_dofollow, max(w.clock) AS clock
     FROM internal.known_links(domain_name) k
     JOIN firsts f ON f.link_id = k.link_id
-    LEFT JOIN query_table(CASE WHEN wanted_acquisition IS NULL THEN 'no_kinds' ELSE 'kinds' END) c ON c.link_id = k.link_id
+    LEFT JOIN query_table(
+        CASE WHEN wanted_acquisition IS NULL THEN 'no_kinds'
+             WHEN wanted_acquisition IN ('natural', 'manual', 'self_created', 'unknown') THEN 'kinds'
+             ELSE error('acquired is ' || wanted_acquisition || '; wanted natural, manual, self_created or unknown') END) c ON c.link_id = k.link_id
     CROSS JOIN internal.writer w
     WHERE wanted_acquisition IS NULL OR c.acquisition = wanted_acquisition
     GROUP BY k.target_url, k.source_domain
@@ -119,12 +122,19 @@ WITH firsts AS (
     SELECT k.target_url, k.source_url, k.is_dofollow, f.first_seen
     FROM internal.known_links(domain_name) k JOIN firsts f ON f.link_id = k.link_id
 ), listed AS (
-    SELECT o.page_url, min(o.published_at) AS published_at FROM internal.own_pages o
-    WHERE o.domain_name = domain_name GROUP BY o.page_url
+    SELECT internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.page_url) AS page_url, min(o.published_at) AS published_at
+    FROM internal.own_pages o
+    WHERE o.domain_name = domain_name GROUP BY cluster
+), named AS (
+    SELECT u.target_url, internal.cluster_of(u.target_url, domain_name) AS cluster
+    FROM (SELECT DISTINCT f.target_url FROM found f) u
+    WHERE EXISTS (FROM listed)
 ), pages AS (
     SELECT coalesce(f.target_url, p.page_url) AS target_url, p.page_url IS NOT NULL AS is_listed, p.published_at,
            f.source_url, f.is_dofollow, f.first_seen
-    FROM found f FULL JOIN listed p ON p.page_url = f.target_url
+    FROM found f
+    LEFT JOIN named n ON n.target_url = f.target_url
+    FULL JOIN listed p ON p.cluster = n.cluster
 )
 SELECT b.target_url, min(b.first_seen) AS first_link_at,
        min({'at': b.first_seen, 'url': b.source_url}) FILTER (b.first_seen IS NOT NULL).url AS first_source_url,
@@ -139,24 +149,27 @@ FROM pages b
 GROUP BY b.target_url
 ORDER BY first_link_at DESC NULLS LAST, b.target_url;
 
--- Pages that the user listed and to which no link leads, from others or from the domain itself.
+-- Pages that the user listed and to which no link leads, from others or from the domain itself, to any form of their URL.
 CREATE OR REPLACE MACRO main.orphan_pages(domain_name) AS TABLE
-WITH led AS (
-    SELECT a.target_url, count(*) FILTER (s.status IN (1, 2)) AS links,
-           max(s.last_seen) AS last_seen
+WITH pages AS (
+    SELECT a.target_url, count(*) FILTER (s.status IN (1, 2)) AS links, max(s.last_seen) AS last_seen
     FROM internal.links a
     JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
     WHERE a.target_domain = domain_name AND s.status <> 0
     GROUP BY a.target_url
+), led AS (
+    SELECT internal.cluster_of(p.target_url, domain_name) AS cluster, sum(p.links) AS links, max(p.last_seen) AS last_seen
+    FROM pages p WHERE EXISTS (FROM internal.own_pages) GROUP BY cluster
+), listed AS (
+    SELECT o.page_url, internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.published_at) AS published_at
+    FROM internal.own_pages o WHERE o.domain_name = domain_name GROUP BY o.page_url
 )
-SELECT o.page_url, min(o.published_at) AS published_at,
-       (epoch_us(max(w.clock)) - epoch_us(min(o.published_at))) / 86400000000 AS days_since_published,
-       any_value(l.last_seen) AS last_link_seen
-FROM internal.own_pages o
+SELECT o.page_url, o.published_at,
+       (epoch_us(w.clock) - epoch_us(o.published_at)) / 86400000000 AS days_since_published, l.last_seen AS last_link_seen
+FROM listed o
 CROSS JOIN internal.writer w
-LEFT JOIN led l ON l.target_url = o.page_url
-WHERE o.domain_name = domain_name AND coalesce(l.links, 0) = 0
-GROUP BY o.page_url
+LEFT JOIN led l ON l.cluster = o.cluster
+WHERE coalesce(l.links, 0) = 0
 ORDER BY published_at DESC NULLS LAST, o.page_url;
 
 -- Where live links come from, by what they carry and by the last label of the domain.

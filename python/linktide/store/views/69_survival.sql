@@ -25,12 +25,15 @@ WITH kinds AS (
     JOIN internal.link_attributes a
         ON a.link_id = v.link_id AND a.target_domain = v.target_domain AND a.s_dom_key <> a.t_dom_key
     LEFT JOIN exported x ON x.link_id = v.link_id AND x.started_at = v.started_at
-    LEFT JOIN query_table(CASE WHEN list_has_any(groupings, ['source_kind', 'acquisition', 'campaign'])
+    LEFT JOIN query_table(CASE WHEN NOT list_has_all(['all', 'follow', 'source_kind', 'acquisition', 'campaign'], groupings)
+                               THEN error('groupings is ' || CAST(groupings AS VARCHAR) || '; wanted some of all, follow, '
+                                          || 'source_kind, acquisition, campaign')
+                               WHEN list_has_any(groupings, ['source_kind', 'acquisition', 'campaign'])
                                THEN 'kinds' ELSE 'no_kinds' END) k ON k.link_id = v.link_id
     CROSS JOIN internal.writer w
     WHERE v.target_domain = domain_name
 ), grouped AS (
-    SELECT t.link_id, t.is_lost, t.entered_us, t.left_us, unnest(groupings) AS grouping,
+    SELECT t.link_id, t.is_lost, t.entered_us, t.left_us, unnest(list_distinct(groupings)) AS grouping,
            t.is_dofollow, t.source_kind, t.acquisition, t.campaign
     FROM told t
     WHERE t.left_us > t.entered_us
@@ -38,9 +41,7 @@ WITH kinds AS (
     SELECT g.link_id, g.is_lost, g.entered_us, g.left_us, g.grouping,
            CASE g.grouping WHEN 'all' THEN 'all' WHEN 'follow' THEN CASE WHEN g.is_dofollow THEN 'dofollow' ELSE 'nofollow' END
                            WHEN 'source_kind' THEN g.source_kind WHEN 'acquisition' THEN g.acquisition
-                           WHEN 'campaign' THEN g.campaign
-                           ELSE error('groupings: ' || g.grouping || ' is none; wanted all, follow, source_kind, '
-                                      || 'acquisition, campaign') END AS name
+                           WHEN 'campaign' THEN g.campaign END AS name
     FROM grouped g
 )
 -- A link of no campaign is in no group by campaign.

@@ -24,7 +24,7 @@ CREATE VIEW internal.broken_a_day_ago AS
 SELECT l.target_domain, l.link_id
 FROM (
     SELECT d.target_domain, d.target_key, any_value(w.clock) - INTERVAL 24 HOURS AS asked_at,
-           arg_max(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) AS http_code
+           arg_max_null(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) AS http_code
     FROM (SELECT DISTINCT target_domain, target_key FROM internal.links) d
     JOIN internal.target_status s ON s.target_key = d.target_key
     CROSS JOIN internal.writer w

@@ -1,9 +1,15 @@
 -- What links bring more links, and whom to ask for one.
 
+CREATE OR REPLACE MACRO internal.whole_days(name, days) AS
+    CASE WHEN days >= 1 AND days = floor(days) AND days <= 36500 THEN CAST(days AS INTEGER)
+         ELSE error(name || ' is ' || days || '; wanted a whole number of days from 1 to 36500') END;
+
 -- A social link to a page begins a cascade if none came within `after_days` before. Beside each other: the other links to
 -- the page that were first seen in the days after it, and in those before.
 CREATE OR REPLACE MACRO main.link_cascades(domain_name, after_days := 14, before_days := 28) AS TABLE
-WITH firsts AS (
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_days('after_days', after_days) AS days_after, internal.whole_days('before_days', before_days) AS days_before
+), firsts AS (
     SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
 ), linked AS MATERIALIZED (
     SELECT k.target_url, k.source_url, k.source_domain, k.source_kind = 'social' AS is_social, f.first_seen
@@ -14,10 +20,10 @@ WITH firsts AS (
            lag(l.first_seen) OVER (PARTITION BY l.target_url ORDER BY l.first_seen, l.source_url) AS social_before
     FROM linked l WHERE l.is_social
 ), begun AS MATERIALIZED (
-    SELECT t.target_url, t.first_seen AS began_at, t.source_url, t.first_seen + to_days(CAST(after_days AS INTEGER)) AS until_at,
-           t.first_seen - to_days(CAST(before_days AS INTEGER)) AS from_at
-    FROM turns t
-    WHERE t.social_before IS NULL OR t.first_seen - t.social_before > to_days(CAST(after_days AS INTEGER))
+    SELECT t.target_url, t.first_seen AS began_at, t.source_url, t.first_seen + to_days(g.days_after) AS until_at,
+           t.first_seen - to_days(g.days_before) AS from_at
+    FROM turns t CROSS JOIN given g
+    WHERE t.social_before IS NULL OR t.first_seen - t.social_before > to_days(g.days_after)
 ), counted AS (
     SELECT b.target_url, b.began_at, b.source_url, b.until_at,
            count(*) FILTER (l.is_social AND l.first_seen >= b.began_at AND l.first_seen <= b.until_at) AS social_links,
@@ -30,8 +36,9 @@ WITH firsts AS (
 )
 SELECT c.target_url, c.began_at, c.source_url AS social_source_url, c.social_links, c.links_before, c.links_after,
        c.refdomains_after, c.until_at <= w.clock AS is_over,
-       CASE WHEN c.until_at <= w.clock THEN (c.links_after / after_days) / nullif(c.links_before / before_days, 0) END AS lift
+       CASE WHEN c.until_at <= w.clock THEN (c.links_after / g.days_after) / nullif(c.links_before / g.days_before, 0) END AS lift
 FROM counted c
+CROSS JOIN given g
 CROSS JOIN internal.writer w
 ORDER BY c.links_after DESC, c.began_at DESC, c.target_url;
 
@@ -39,12 +46,12 @@ ORDER BY c.links_after DESC, c.began_at DESC, c.target_url;
 -- score is the mean of those that are known, each with its weight: more of a factor never makes it less.
 CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
 WITH asked AS MATERIALIZED (
-    SELECT DISTINCT r.domain_name
+    SELECT DISTINCT lower(r.domain_name) AS domain_name
     FROM (
         SELECT unnest(coalesce(CAST(rivals AS VARCHAR[]),
                                (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
     ) r
-    WHERE r.domain_name <> own_domain
+    WHERE lower(r.domain_name) <> own_domain
 ), named AS MATERIALIZED (
     SELECT a.domain_name FROM asked a UNION SELECT own_domain
 ), recent AS (
@@ -58,8 +65,8 @@ WITH asked AS MATERIALIZED (
     FROM (SELECT DISTINCT l.target_key FROM internal.links l SEMI JOIN asked a ON a.domain_name = l.target_domain) t
     JOIN internal.target_status s ON s.target_key = t.target_key
     GROUP BY s.target_key
-    HAVING arg_max(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) = 0
-           OR arg_max(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) >= 400
+    HAVING arg_max_null(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) = 0
+           OR arg_max_null(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) >= 400
 ), links AS (
     SELECT f.source_domain, f.s_dom_key, f.target_domain, internal.is_followed(f.rel) AS is_dofollow,
            CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status, k.target_key IS NOT NULL AS is_broken

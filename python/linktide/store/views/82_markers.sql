@@ -43,6 +43,6 @@ CREATE OR REPLACE MACRO internal.marker_points(m, weights) AS [
 
 -- Null where fewer than half of the markers in use can be told: it would be low for want of knowledge.
 CREATE OR REPLACE MACRO internal.toxicity_of(points, in_use) AS
-    CASE WHEN 2 * list_count(points) >= in_use THEN CAST(least(list_sum(points), 100) AS BIGINT) END;
+    CASE WHEN in_use > 0 AND 2 * list_count(points) >= in_use THEN CAST(least(list_sum(points), 100) AS BIGINT) END;
 
 CREATE OR REPLACE MACRO internal.markers_fired(points, names) AS list_filter(names, lambda x, i: points[i] > 0);

@@ -121,7 +121,13 @@ WITH signs AS MATERIALIZED (
     LEFT JOIN internal.recent_domain_scores n ON n.domain_key = s.s_dom_key
     LEFT JOIN internal.domain_scores_base b ON b.domain_key = s.s_dom_key
     LEFT JOIN (
-        SELECT unnest(list_transform(twins, lambda x: {'source_domain': x.source_domain, 'has_twin': x.has_twin}), recursive := true)
+        -- Lists of several domains joined together may name a source twice.
+        SELECT u.twin.source_domain AS source_domain, bool_or(u.twin.has_twin) AS has_twin
+        FROM (
+            SELECT unnest(CAST(list_transform(twins, lambda x: {'source_domain': x.source_domain, 'has_twin': x.has_twin})
+                               AS STRUCT(source_domain VARCHAR, has_twin BOOLEAN)[])) AS twin
+        ) u
+        GROUP BY u.twin.source_domain
     ) t ON t.source_domain = s.source_domain
     LEFT JOIN (SELECT DISTINCT b.domain_name FROM internal.blocklist b) l ON l.domain_name = s.source_domain
 )
@@ -244,6 +250,7 @@ SELECT d.day_number, date_trunc('hour', w.clock) + INTERVAL 1 HOUR - to_days(CAS
 FROM (SELECT unnest(range(0, 29)) AS day_number) d
 CROSS JOIN internal.writer w
 LEFT JOIN internal.gained_links(domain_name) r ON r.day_number = d.day_number
+WHERE w.clock IS NOT NULL
 GROUP BY d.day_number, w.clock
 ORDER BY d.day_number;
 

@@ -342,7 +342,7 @@ LIMIT 20
             Column("toxic_backlinks", "Toxic", "number"),
         ),
         is_of_now=True,
-        empty="No marker fires.",
+        empty="No marker fires, of those that can be told by what events say.",
     ),
     Section(
         "broken",
