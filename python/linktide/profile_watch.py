@@ -22,6 +22,7 @@ from linktide.alerts.facts import Concentration, ProfileFacts, ToxicGain
 from linktide.alerts.profile_rules import (
     ANCHOR_NEAR,
     BROKEN_RISE,
+    MOST_OVERDUE,
     TOP_SHARE,
     TOXIC_FLOOR,
     VISIT_DAYS,
@@ -175,7 +176,7 @@ class ProfileWatch:
         (there,) = ask(figures.WHAT_THERE_IS)
         if there["clock_us"] is None:
             return None
-        placed = ask(figures.OVERDUE) if there["has_placements"] else []
+        placed = ask(figures.OVERDUE, most=MOST_OVERDUE) if there["has_placements"] else []
         overdue = (placed[0]["overdue"] if placed else 0) if there["has_placements"] else None
         broken, before, newly = _broken(ask) if there["has_answers"] else (None, None, ())
         share, refdomains, anchors, visits, visits_before = self._slow_of(ask, name, there)

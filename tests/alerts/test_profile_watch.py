@@ -14,6 +14,7 @@ from hand_made_store import Story, day, micros
 from watched_profile import OWN, Watched, live, watching
 
 from linktide.alerts.facts import Concentration, ProfileFacts
+from linktide.alerts.profile_rules import MOST_OVERDUE
 from linktide.metrics.values import Metrics
 from linktide.profile_watch import RESTS, SLOW_SECONDS, ProfileWatch
 
@@ -129,6 +130,56 @@ def test_each_placement_that_is_violated_later_is_told_and_a_restart_repeats_non
     watched.store.database.connection.execute("DELETE FROM internal.placements").fetchall()
     assert again.judge() == [resolved, resolved]
     assert sorted(again.calls()) == [firing, firing, resolved, resolved]
+
+
+def test_a_placement_that_was_mended_and_breaks_again_is_told_anew(watched: Watched) -> None:
+    firing, resolved = ("PlacementViolated", "firing"), ("PlacementViolated", "resolved")
+    story = lost(Story(), 1, "paid.com/post", f"{OWN}/a", (1, 5))
+    watched.store.put(lost(story, 2, "other.com/post", f"{OWN}/b", (1, 5)), day(9))
+    agree(watched.store, 1)
+    agree(watched.store, 2)
+    assert watched.judge() == [firing]
+    watched.store.database.connection.execute("DELETE FROM internal.placements WHERE link_id = 2").fetchall()
+    assert watched.judge() == [firing]
+    agree(watched.store, 2)
+    assert watched.judge() == [resolved, firing]
+    assert watched.judge() == [resolved, firing]
+    assert sorted(watched.calls()) == [firing, firing, resolved]
+
+
+def test_of_many_placements_one_that_moves_up_is_no_news_but_one_that_breaks_is(watched: Watched) -> None:
+    firing, resolved = ("PlacementViolated", "firing"), ("PlacementViolated", "resolved")
+    story, many = Story(), MOST_OVERDUE + 30
+    for number in range(many):
+        lost(story, number, f"s{number}.com/", f"{OWN}/a", (1, 2 + number / 100))
+    lost(story, many, "late.com/", f"{OWN}/b", (1, 6))
+    lost(story, many + 1, "slow.com/", f"{OWN}/b", (1, 1.5))
+    watched.store.put(story, day(10))
+    for number in range(many):
+        agree(watched.store, number)
+    connection = watched.store.database.connection
+
+    def mend(link: int) -> None:
+        connection.execute("DELETE FROM internal.placements WHERE link_id = ?", [link]).fetchall()
+
+    assert len(watched.look().overdue_rows) == MOST_OVERDUE
+    assert watched.judge() == [firing]
+    mend(many - 1)
+    assert watched.judge() == [firing]
+    again = Watched(watched.store, watched.pool)
+    mend(many - 2)
+    assert again.judge() == [firing]
+    mend(0)
+    assert again.judge() == [firing]
+    agree(again.store, many)
+    assert again.judge() == [resolved, firing]
+    # Broken before all others, but of a longer grace: it is overdue after them.
+    agree(again.store, many + 1)
+    connection.execute(f"UPDATE internal.placements SET grace_days = 8 WHERE link_id = {many + 1}").fetchall()
+    assert again.judge() == [resolved, resolved, firing]
+    assert again.store.dicts("SELECT summary FROM alerts WHERE state = 'firing'")[0]["summary"] == (
+        f"not as agreed (lost): the link from https://slow.com/ and {many - 3 + 1} more"
+    )
 
 
 def test_without_events_an_alert_may_end_and_begin_again(watched: Watched) -> None:

@@ -34,6 +34,8 @@ Key = tuple[str, str | None]
 class _Open:
     change: Change
     quiet_since: int | None = None
+    last: Sequence[Mapping[str, object]] | None = None
+    """What the last look found; None: what it began with, as after a restart."""
 
 
 @dataclass(slots=True)
@@ -93,8 +95,13 @@ class AlertBook:
         changes = []
         for known in list(self.open.values()):
             finding = found.get((known.change.alert, known.change.domain_name))
-            if finding is not None and _has_grown(BY_NAME[known.change.alert], known.change, finding):
+            if finding is None:
+                continue
+            is_anew = BY_NAME[known.change.alert].is_anew
+            last = known.change.evidence if known.last is None else known.last
+            if is_anew is not None and is_anew(finding.evidence, last):
                 changes.append(self._end(known, facts.clock_us))
+            known.last = finding.evidence
         return changes + self.settle(found, facts.clock_us, 0, (), f"/{facts.asked_us}")
 
     def in_spike(self) -> int:
@@ -242,15 +249,6 @@ class AlertBook:
         keys = self.active().keys()
         gone = [one for one in self.open.values() if (one.change.alert, one.change.domain_name) not in keys]
         return [self._end(one, clock_us) for one in gone]
-
-
-def _has_grown(rule: Rule, known: Change, finding: Finding) -> bool:
-    """Tell whether there is evidence now of what the alert that fires did not tell."""
-
-    def told(rows: Iterable[Mapping[str, object]]) -> set[tuple[object, ...]]:
-        return {tuple(row.get(column) for column in rule.anew_by) for row in rows}
-
-    return bool(rule.anew_by) and not told(finding.evidence) <= told(known.evidence)
 
 
 def _iso(at_us: int) -> str:
