@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import ANY
 
 import pytest
@@ -17,6 +17,7 @@ from linktide.alerts.facts import Concentration, ProfileFacts
 from linktide.alerts.profile_rules import MOST_OVERDUE
 from linktide.metrics.values import Metrics
 from linktide.profile_watch import RESTS, SLOW_SECONDS, ProfileWatch
+from linktide.store import profile_figures as figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hand_made_store import Store
+
+    from linktide.store.reader import ReaderPool
 
 
 @pytest.fixture
@@ -344,6 +347,38 @@ def test_readers_that_are_busy_or_leave_are_no_error(
     watched.watch.look(OWN)
     assert (looks("busy"), looks("done"), looks("failed")) == (2, 1, 0)
     assert caplog.records == []
+
+
+def test_what_a_session_left_behind_is_not_of_the_next(watched: Watched) -> None:
+    watched.store.put(live(Story(), 1, "s.com/", f"{OWN}/a", anchor="Cheap Shoes"), day(9))
+    watched.store.database.connection.execute(
+        f"INSERT INTO internal.anchor_terms VALUES ('{OWN}', 'money', 'cheap shoes', 'cheap shoes', 'f')"
+    ).fetchall()
+    pool, watch = watched.pool, watched.watch
+
+    class Leaving:
+        """Readers whose session ends, and another begins, right after an answer."""
+
+        def __init__(self, last: str) -> None:
+            self.last = last
+
+        def query(self, sql: str, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - as the pool's
+            answer = pool.query(sql, *rest, **more)
+            if sql == self.last:
+                self.last = ""
+                watch.closed()
+                # The words of the next session are others.
+                watched.store.all("DELETE FROM internal.anchor_terms")
+                watch.opened(cast("ReaderPool", self))
+            return answer
+
+    for last in (figures.EXACT_SHARE, figures.GAINED):
+        watch.opened(cast("ReaderPool", Leaving(last)))
+        watch.look(OWN)
+        assert not watch.has_found
+        watch.look(OWN)
+        (facts,) = watch.take()
+        assert facts.exact_share is None
 
 
 def test_a_view_that_cannot_be_asked_is_told_of_once(

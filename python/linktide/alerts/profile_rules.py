@@ -45,8 +45,8 @@ def _violated(facts: ProfileFacts) -> Finding | None:
 def _is_violated_anew(found: Sequence[Mapping[str, object]], last: Sequence[Mapping[str, object]]) -> bool:
     """Tell whether a placement is overdue that was not at the last look.
 
-    Of more than are told apart one that moves up is no news, but one whose grace ended later than of all that
-    were told is: in the order that they are told in nothing else can come before the last of them.
+    Of more than are told apart one that moves up behind the last of them is no news. What comes before it is:
+    had it been overdue then, it would have been among them.
     """
 
     def links(rows: Sequence[Mapping[str, object]]) -> set[tuple[object, object]]:
