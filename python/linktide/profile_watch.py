@@ -136,11 +136,13 @@ class ProfileWatch:
         except (AbandonedQueryError, ReadersBusyError):
             self._metrics.add(_LOOKS, 1, "busy")
             return
-        except LinktideError as error:
+        except Exception as error:  # noqa: BLE001 - else the thread ended, and nobody heard of any domain again
             self._metrics.add(_LOOKS, 1, "failed")
             if name not in self._failing:
                 self._failing.add(name)
-                _LOG.warning("The profile of %s cannot be judged: %s. It is tried again.", name, error)
+                trace = None if isinstance(error, LinktideError) else error
+                told = "The profile of %s cannot be judged: %s. It is tried again."
+                _LOG.warning(told, name, error, exc_info=trace)
             return
         self._failing.discard(name)
         self._metrics.add(_LOOKS, 1, "done")

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import ANY
 
+import duckdb
 import pytest
 from hand_made_store import Story, day, micros
 from watched_profile import OWN, Watched, live, watching
@@ -392,6 +394,33 @@ def test_a_view_that_cannot_be_asked_is_told_of_once(
     (record,) = caplog.records
     assert OWN in record.getMessage()
     assert "broken_backlinks" in record.getMessage()
+
+
+def test_no_error_ends_the_thread(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    watched.store.put(live(Story(), 1, "s.com/", f"{OWN}/a"), day(9))
+    pool, again = watched.pool, threading.Event()
+    troubles = [duckdb.InternalException("x is broken"), ValueError("y is broken"), KeyError("z")]
+
+    class Failing:
+        """Readers that fail as no reader should, and then do not."""
+
+        def query(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the pool's
+            if troubles:
+                raise troubles.pop(0)
+            again.set()
+            return pool.query(*args, **more)
+
+    watch = ProfileWatch(watched.metrics, [OWN], 0.01, lambda: 0, cpu=lambda: 0.0)
+    watch.opened(cast("ReaderPool", Failing()))
+    watch.start()
+    try:
+        assert again.wait(20)
+    finally:
+        watch.stop()
+    assert watched.metrics.value("linktide_alerts_profile_looks_total", "failed") == 3
+    (record,) = caplog.records
+    assert f"{OWN} cannot be judged: x is broken" in record.getMessage()
+    assert record.exc_info is not None
 
 
 @pytest.mark.parametrize(("names", "took", "pause"), [(1, 0.01, 300), (100, 0.01, 3), (100, 2, 2 * RESTS)])
