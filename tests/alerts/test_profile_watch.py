@@ -15,8 +15,10 @@ import pytest
 from hand_made_store import Story, day, micros
 from watched_profile import OWN, Watched, live, watching
 
+from linktide.alerting import Alerting
 from linktide.alerts.facts import Concentration, ProfileFacts
 from linktide.alerts.profile_rules import MOST_OVERDUE
+from linktide.config import Config
 from linktide.metrics.values import Metrics
 from linktide.profile_watch import RESTS, SLOW_SECONDS, ProfileWatch
 from linktide.store import profile_figures as figures
@@ -135,6 +137,19 @@ def test_each_placement_that_is_violated_later_is_told_and_a_restart_repeats_non
     watched.store.database.connection.execute("DELETE FROM internal.placements").fetchall()
     assert again.judge() == [resolved, resolved]
     assert sorted(again.calls()) == [firing, firing, resolved, resolved]
+
+
+def test_an_import_ends_nothing_that_it_does_not_judge(watched: Watched) -> None:
+    watched.store.put(lost(Story(), 1, "paid.com/post", f"{OWN}/a", (1, 5)), day(9))
+    agree(watched.store, 1)
+    assert watched.judge() == [("PlacementViolated", "firing")]
+    for is_calling, state in ((False, "firing"), (True, "resolved")):
+        config = Config(database=watched.store.database.path, alerts_profile_every_seconds=0.0)
+        metrics = Metrics()
+        alerting = Alerting(config, metrics, [(OWN, "own")], lambda: 0, is_calling=is_calling)
+        alerting.desk.begin(watched.store.database.connection, micros(day(9)))
+        alerting.desk.tick(watched.store.writer)
+        assert watched.store.dicts("SELECT state FROM alerts") == [{"state": state}]
 
 
 def test_a_placement_that_was_mended_and_breaks_again_is_told_anew(watched: Watched) -> None:
