@@ -52,11 +52,15 @@ class AlertDesk:
     watch: AlertWatch
     """Gathers what is known of the service itself."""
     has_webhook: bool = False
+    judges_views: bool = True
+    """Whether what views say is judged at all, now or by a service that runs later."""
     on_notice: Callable[[], None] = lambda: None
     """Called once calls are stored that wait to be made."""
     _book: AlertBook = field(init=False)
     _hour: int | None = None
     """The newest hour that was judged."""
+    _begun_us: int | None = None
+    """Event time at which a session began, until what nobody judges any more is ended."""
     _changes: list[Change] = field(default_factory=list)
     """Of the transaction under way."""
     _moved: set[str] | None = field(default_factory=set)
@@ -70,7 +74,7 @@ class AlertDesk:
 
     def __post_init__(self) -> None:
         """Make every series there can be, at 0."""
-        self._book = AlertBook(self.tracked)
+        self._book = AlertBook(self.tracked, self.judges_views)
         tell_alerts(self.metrics, self._book)
         tell_domains(self.metrics, self._book, self._hour or 0, None)
         for rule in BY_NAME.values():
@@ -80,7 +84,7 @@ class AlertDesk:
 
     def begin(self, connection: DuckDBPyConnection, clock_us: int | None) -> None:
         """Hear that a session begins: what was judged by then is read from the tables."""
-        book = AlertBook(self.tracked)
+        book = AlertBook(self.tracked, self.judges_views)
         names = {name for name, _ in self.tracked}
         for name, hour, counts in alert_rows.read_hours(connection):
             if name in names:
@@ -93,6 +97,7 @@ class AlertDesk:
         self._held = alert_rows.read_held(connection)
         self._waiting = alert_rows.count_waiting(connection)
         self.metrics.set("linktide_alert_notices_waiting", self._waiting)
+        self._begun_us = clock_us
         if clock_us is not None:
             self._hour = clock_us // HOUR_US
         tell_alerts(self.metrics, self._book)
@@ -187,6 +192,9 @@ class AlertDesk:
         changes = (
             [] if facts is None else self._book.judge_service(facts, self.watch.rules, self.watch.now_us())
         )
+        if self._begun_us is not None:
+            changes += self._book.end_unknown(self._begun_us)
+            self._begun_us = None
         for profile in profiles:
             tell_profile(self.metrics, profile)
             changes += self._book.judge_profile(profile)

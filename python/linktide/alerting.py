@@ -51,6 +51,7 @@ class Alerting:
             tracked,
             self._watch,
             has_webhook=url is not None,
+            judges_views=not is_calling or config.alerts_profile_every_seconds > 0,
             on_notice=self._wake,
         )
         own = [name for name, role in tracked if role == "own"]

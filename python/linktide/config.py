@@ -188,7 +188,8 @@ class Config:
     alerts_profile_every_seconds: float = setting(
         300.0,
         number(0, 86_400),
-        "How often each own domain is judged by what its views say; of many more rarely. 0: never.",
+        "How often each own domain is judged by what its views say; of many more rarely. 0: never, and what "
+        "fires of it ends at the next start.",
     )
 
     own_tables_max_bytes: int = setting(

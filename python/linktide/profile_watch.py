@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,7 @@ from linktide.alerts.facts import Concentration, ProfileFacts, ToxicGain
 from linktide.alerts.profile_rules import (
     ANCHOR_NEAR,
     BROKEN_RISE,
+    MOST_OVERDUE,
     TOP_SHARE,
     TOXIC_FLOOR,
     VISIT_DAYS,
@@ -56,6 +57,15 @@ _Slow = tuple[float | None, int | None, "Sequence[Row]", Concentration | None, C
 """Share, refdomains and anchors; visits until today and until yesterday."""
 
 
+@dataclass(slots=True)
+class _Session:
+    """What is known by the readers of one session; it goes with them, so that no other one hears of it."""
+
+    readers: ReaderPool
+    found: deque[ProfileFacts] = field(default_factory=deque)
+    slow: dict[str, tuple[float, _Slow]] = field(default_factory=dict)
+
+
 class ProfileWatch:
     """Looks on a thread of its own while a session has readers; what it finds waits to be judged."""
 
@@ -75,9 +85,7 @@ class ProfileWatch:
         self._now_us = now_us
         self._monotonic = monotonic
         self._cpu = cpu
-        self._readers: ReaderPool | None = None
-        self._found: deque[ProfileFacts] = deque()
-        self._slow: dict[str, tuple[float, _Slow]] = {}
+        self._session: _Session | None = None
         self._failing: set[str] = set()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="linktide-profiles")
@@ -99,45 +107,47 @@ class ProfileWatch:
 
     def opened(self, readers: ReaderPool) -> None:
         """Hear that a session has readers."""
-        self._slow.clear()
-        self._readers = readers
+        self._session = _Session(readers)
 
     def closed(self) -> None:
         """Hear that they are gone; what was found and not judged is found again."""
-        self._readers = None
-        self._found.clear()
+        self._session = None
 
     @property
     def has_found(self) -> bool:
         """Whether something waits to be judged."""
-        return bool(self._found)
+        session = self._session
+        return session is not None and bool(session.found)
 
     def take(self) -> list[ProfileFacts]:
         """Return what waits to be judged, the oldest first."""
-        return [self._found.popleft() for _ in range(len(self._found))]
+        session = self._session
+        return [] if session is None else [session.found.popleft() for _ in range(len(session.found))]
 
     # --- the thread of the watch ---------------------------------------------------------------------------
 
     def look(self, name: str) -> None:
         """Find the figures of a domain; where readers are busy or leave, it is looked at later."""
-        readers = self._readers
-        if readers is None:
+        session = self._session
+        if session is None:
             return
         try:
-            facts = self._facts(readers, name)
+            facts = self._facts(session, name)
         except (AbandonedQueryError, ReadersBusyError):
             self._metrics.add(_LOOKS, 1, "busy")
             return
-        except LinktideError as error:
+        except Exception as error:  # noqa: BLE001 - else the thread ended, and nobody heard of any domain again
             self._metrics.add(_LOOKS, 1, "failed")
             if name not in self._failing:
                 self._failing.add(name)
-                _LOG.warning("The profile of %s cannot be judged: %s. It is tried again.", name, error)
+                trace = None if isinstance(error, LinktideError) else error
+                told = "The profile of %s cannot be judged: %s. It is tried again."
+                _LOG.warning(told, name, error, exc_info=trace)
             return
         self._failing.discard(name)
         self._metrics.add(_LOOKS, 1, "done")
-        if facts is not None and self._readers is readers:
-            self._found.append(facts)
+        if facts is not None:
+            session.found.append(facts)
 
     def rest_after(self, took_seconds: float) -> float:
         """Return how long to rest after a look that took so much CPU.
@@ -153,7 +163,7 @@ class ProfileWatch:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         at, pause = 0, _IDLE_SECONDS
         while not self._is_over.wait(pause):
-            if self._readers is None:
+            if self._session is None:
                 pause = _IDLE_SECONDS
                 continue
             began = self._cpu()
@@ -162,23 +172,23 @@ class ProfileWatch:
             self._metrics.add("linktide_alerts_profile_cpu_seconds_total", took)
             at, pause = at + 1, self.rest_after(took)
 
-    def _facts(self, readers: ReaderPool, name: str) -> ProfileFacts | None:
+    def _facts(self, session: _Session, name: str) -> ProfileFacts | None:
         def ask(sql: str, **more: object) -> list[dict[str, Any]]:
             given = {"domain": name, **more}
-            told = readers.query(sql, Role.ADMIN, given, _LIMITS, is_abandoned=is_left)
+            told = session.readers.query(sql, Role.ADMIN, given, _LIMITS, is_abandoned=is_left)
             rows: list[dict[str, Any]] = told.table.to_pylist()
             return rows
 
         def is_left() -> bool:
-            return self._readers is not readers
+            return self._session is not session
 
         (there,) = ask(figures.WHAT_THERE_IS)
         if there["clock_us"] is None:
             return None
-        placed = ask(figures.OVERDUE) if there["has_placements"] else []
+        placed = ask(figures.OVERDUE, most=MOST_OVERDUE) if there["has_placements"] else []
         overdue = (placed[0]["overdue"] if placed else 0) if there["has_placements"] else None
         broken, before, newly = _broken(ask) if there["has_answers"] else (None, None, ())
-        share, refdomains, anchors, visits, visits_before = self._slow_of(ask, name, there)
+        share, refdomains, anchors, visits, visits_before = self._slow_of(ask, session, name, there)
         return ProfileFacts(
             name=name,
             role="own",
@@ -197,9 +207,9 @@ class ProfileWatch:
             toxic=_toxic(ask),
         )
 
-    def _slow_of(self, ask: _Ask, name: str, there: dict[str, Any]) -> _Slow:
+    def _slow_of(self, ask: _Ask, session: _Session, name: str, there: dict[str, Any]) -> _Slow:
         now = self._monotonic()
-        known = self._slow.get(name)
+        known = session.slow.get(name)
         if known is not None and now - known[0] < SLOW_SECONDS:
             return known[1]
         share = refdomains = None
@@ -215,7 +225,7 @@ class ProfileWatch:
             if visits is not None and visits.share > TOP_SHARE:
                 before = _visits(ask, there["today"] - timedelta(days=1))
         found = (share, refdomains, anchors, visits, before)
-        self._slow[name] = (now, found)
+        session.slow[name] = (now, found)
         return found
 
 

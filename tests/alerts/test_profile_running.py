@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from linktide.service import Service
 
 PLACEMENTS = f"source_url,target_url,grace_days\nhttps://s1.example/p,https://{OWN}/,3\n"
+ACTIVE = b'linktide_alert_active{alert="PlacementViolated"'
 THREAD = "linktide-profiles"
 TOLD = [link("discovered", 1, 1), link("lost", 24, 1), link("discovered", 24 * 5, 2)]
 
@@ -52,6 +53,23 @@ def test_a_running_service_tells_of_a_placement_and_after_a_restart_of_its_end(t
         service.state.push(back, topic="push", topic_id="", first_offset=None)
         wait_until(lambda: rows(service)[0]["state"] == "resolved")
         assert len(rows(service)) == 1
+
+
+def test_what_fires_ends_once_views_are_judged_no_more(tmp_path: Path) -> None:
+    file = tmp_path / "placements.csv"
+    file.write_text(PLACEMENTS, "utf-8")
+    settings: dict[str, Any] = {"tracked_domains": (OWN,), "mine_placements": file}
+    with running(tmp_path, **settings, alerts_profile_every_seconds=0.05) as service:
+        lines = b"".join(json.dumps(event).encode() + b"\n" for event in TOLD)
+        service.state.push(lines, topic="push", topic_id="", first_offset=None)
+        wait_until(lambda: bool(rows(service)))
+        assert rows(service)[0]["state"] == "firing"
+        assert ACTIVE in service.state.exposition()
+    with running(tmp_path, **settings, alerts_profile_every_seconds=0.0) as service:
+        # Without any event.
+        wait_until(lambda: rows(service)[0]["state"] == "resolved")
+        assert len(rows(service)) == 1
+        assert ACTIVE not in service.state.exposition()
 
 
 def test_an_import_judges_no_views(tmp_path: Path) -> None:

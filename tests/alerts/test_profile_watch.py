@@ -11,11 +11,14 @@ from unittest.mock import ANY
 
 import pytest
 from hand_made_store import Story, day, micros
-from watched_profile import OWN, Watched, live, watching
+from watched_profile import OWN, Watched, answered, live, watching
 
+from linktide.alerting import Alerting
 from linktide.alerts.facts import Concentration, ProfileFacts
+from linktide.alerts.profile_rules import MOST_OVERDUE
+from linktide.config import Config
 from linktide.metrics.values import Metrics
-from linktide.profile_watch import RESTS, SLOW_SECONDS, ProfileWatch
+from linktide.profile_watch import SLOW_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,15 +51,6 @@ def agree(store: Store, link: int, live_from: datetime | None = None, rel: str |
         "? AS live_from, ? AS expected_rel FROM internal.links WHERE link_id = ?",
         [live_from, rel, link],
     ).fetchall()
-
-
-def answered(story: Story, target: str, code: int, at: float, off: int) -> Story:
-    """Tell what a page answered; it must be the target of a link of the store."""
-    key = Story().link(1, "x.com/", target).records["links"][0]["target_key"]
-    return story.add(
-        "target_status", target_key=key, target_url=f"https://{target}", observed_at=day(at),
-        record_at=day(at), source_id=1, off=off, http_code=code,
-    )  # fmt: skip
 
 
 def test_where_nothing_is_told_nothing_is_said(watched: Watched) -> None:
@@ -129,6 +123,69 @@ def test_each_placement_that_is_violated_later_is_told_and_a_restart_repeats_non
     watched.store.database.connection.execute("DELETE FROM internal.placements").fetchall()
     assert again.judge() == [resolved, resolved]
     assert sorted(again.calls()) == [firing, firing, resolved, resolved]
+
+
+def test_an_import_ends_nothing_that_it_does_not_judge(watched: Watched) -> None:
+    watched.store.put(lost(Story(), 1, "paid.com/post", f"{OWN}/a", (1, 5)), day(9))
+    agree(watched.store, 1)
+    assert watched.judge() == [("PlacementViolated", "firing")]
+    for is_calling, state in ((False, "firing"), (True, "resolved")):
+        config = Config(database=watched.store.database.path, alerts_profile_every_seconds=0.0)
+        metrics = Metrics()
+        alerting = Alerting(config, metrics, [(OWN, "own")], lambda: 0, is_calling=is_calling)
+        alerting.desk.begin(watched.store.database.connection, micros(day(9)))
+        alerting.desk.tick(watched.store.writer)
+        assert watched.store.dicts("SELECT state FROM alerts") == [{"state": state}]
+
+
+def test_a_placement_that_was_mended_and_breaks_again_is_told_anew(watched: Watched) -> None:
+    firing, resolved = ("PlacementViolated", "firing"), ("PlacementViolated", "resolved")
+    story = lost(Story(), 1, "paid.com/post", f"{OWN}/a", (1, 5))
+    watched.store.put(lost(story, 2, "other.com/post", f"{OWN}/b", (1, 5)), day(9))
+    agree(watched.store, 1)
+    agree(watched.store, 2)
+    assert watched.judge() == [firing]
+    watched.store.database.connection.execute("DELETE FROM internal.placements WHERE link_id = 2").fetchall()
+    assert watched.judge() == [firing]
+    agree(watched.store, 2)
+    assert watched.judge() == [resolved, firing]
+    assert watched.judge() == [resolved, firing]
+    assert sorted(watched.calls()) == [firing, firing, resolved]
+
+
+def test_of_many_placements_one_that_moves_up_is_no_news_but_one_that_breaks_is(watched: Watched) -> None:
+    firing, resolved = ("PlacementViolated", "firing"), ("PlacementViolated", "resolved")
+    story, many = Story(), MOST_OVERDUE + 30
+    for number in range(many):
+        lost(story, number, f"s{number}.com/", f"{OWN}/a", (1, 2 + number / 100))
+    lost(story, many, "late.com/", f"{OWN}/b", (1, 6))
+    lost(story, many + 1, "slow.com/", f"{OWN}/b", (1, 1.5))
+    watched.store.put(story, day(10))
+    for number in range(many):
+        agree(watched.store, number)
+    connection = watched.store.database.connection
+
+    def mend(link: int) -> None:
+        connection.execute("DELETE FROM internal.placements WHERE link_id = ?", [link]).fetchall()
+
+    assert len(watched.look().overdue_rows) == MOST_OVERDUE
+    assert watched.judge() == [firing]
+    mend(many - 1)
+    assert watched.judge() == [firing]
+    again = Watched(watched.store, watched.pool)
+    mend(many - 2)
+    assert again.judge() == [firing]
+    mend(0)
+    assert again.judge() == [firing]
+    agree(again.store, many)
+    assert again.judge() == [resolved, firing]
+    # Broken before all others, but of a longer grace: it is overdue after them.
+    agree(again.store, many + 1)
+    connection.execute(f"UPDATE internal.placements SET grace_days = 8 WHERE link_id = {many + 1}").fetchall()
+    assert again.judge() == [resolved, resolved, firing]
+    assert again.store.dicts("SELECT summary FROM alerts WHERE state = 'firing'")[0]["summary"] == (
+        f"not as agreed (lost): the link from https://slow.com/ and {many - 3 + 1} more"
+    )
 
 
 def test_without_events_an_alert_may_end_and_begin_again(watched: Watched) -> None:
@@ -270,45 +327,3 @@ def test_visits_from_one_source_are_told_after_a_day(
     facts = watched.look()
     assert facts.visits == Concentration(f"s{source}.com", most / recent.total(), recent.total())
     assert watched.judge() == ([("TrafficConcentration", "firing")] if is_told else [])
-
-
-def test_readers_that_are_busy_or_leave_are_no_error(
-    watched: Watched, caplog: pytest.LogCaptureFixture
-) -> None:
-    watched.store.put(live(Story(), 1, "s.com/", f"{OWN}/a"), day(9))
-
-    def looks(outcome: str) -> float:
-        return watched.metrics.value("linktide_alerts_profile_looks_total", outcome)
-
-    with watched.pool._cursor():  # noqa: SLF001 - a reader that is taken
-        watched.watch.look(OWN)
-    assert (looks("busy"), watched.watch.has_found) == (1, False)
-    watched.watch.look(OWN)
-    assert watched.watch.has_found
-    watched.watch.closed()
-    assert not watched.watch.has_found
-    watched.watch.look(OWN)
-    watched.watch.opened(watched.pool)
-    watched.pool.close()
-    watched.watch.look(OWN)
-    assert (looks("busy"), looks("done"), looks("failed")) == (2, 1, 0)
-    assert caplog.records == []
-
-
-def test_a_view_that_cannot_be_asked_is_told_of_once(
-    watched: Watched, caplog: pytest.LogCaptureFixture
-) -> None:
-    watched.store.put(answered(live(Story(), 1, "s.com/", f"{OWN}/a"), f"{OWN}/a", 404, 2, 1), day(9))
-    watched.store.all("DROP VIEW broken_backlinks")
-    watched.watch.look(OWN)
-    watched.watch.look(OWN)
-    assert watched.metrics.value("linktide_alerts_profile_looks_total", "failed") == 2
-    (record,) = caplog.records
-    assert OWN in record.getMessage()
-    assert "broken_backlinks" in record.getMessage()
-
-
-@pytest.mark.parametrize(("names", "took", "pause"), [(1, 0.01, 300), (100, 0.01, 3), (100, 2, 2 * RESTS)])
-def test_the_watch_rests_for_most_of_the_time(names: int, took: float, pause: float) -> None:
-    watch = ProfileWatch(Metrics(), [f"d{number}.org" for number in range(names)], 300.0, lambda: 0)
-    assert watch.rest_after(took) == pause

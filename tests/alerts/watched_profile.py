@@ -79,3 +79,12 @@ def watching(folder: Path) -> Iterator[Watched]:
 def live(story: Story, link: int, source: str, target: str, since: float = 1, **values: Any) -> Story:  # noqa: ANN401
     story.link(link, source, target, attributes_at=day(since), **values)
     return story.state(link, 1, started_at=day(since), last_seen=day(since)).life(link, day(since))
+
+
+def answered(story: Story, target: str, code: int, at: float, off: int) -> Story:
+    """Tell what a page answered; it must be the target of a link of the store."""
+    key = Story().link(1, "x.com/", target).records["links"][0]["target_key"]
+    return story.add(
+        "target_status", target_key=key, target_url=f"https://{target}", observed_at=day(at),
+        record_at=day(at), source_id=1, off=off, http_code=code,
+    )  # fmt: skip

@@ -194,6 +194,8 @@ def test_a_file_is_read_as_spreadsheets_write_it(tmp_path: Path, encoding: str, 
     ("content", "says"),
     [
         (b"", "is empty"),
+        (b"subject,state\n", "has a header and no row below it"),
+        (b"subject,state\n,\n\n", "has a header and no row below it"),
         (b"subject,stat\na.com,remove\n", "'stat' is not known"),
         (b"state\nremove\n", "subject is missing"),
         ("subject,note\na.com,größer\n".encode("latin-1"), "line 2: its bytes are no UTF-8"),
@@ -207,6 +209,17 @@ def test_a_file_that_cannot_be_meant_is_refused_whole(tmp_path: Path, content: b
     with pytest.raises(MineFileError, match=r"reviews\.csv") as raised:
         read_review_file(written(tmp_path, content))
     assert says in str(raised.value)
+
+
+def test_no_more_of_a_long_text_is_repeated_than_tells_which_it_is(tmp_path: Path) -> None:
+    long = "The owner said " + "x" * 9000
+    _, refusals = read_review_file(written(tmp_path, f"subject,note\na.com,{long}\n".encode()))
+    for said in (refusals[0].sentence(), refusal([{"subject": "a.com", "note": long}])):
+        assert "'The owner said xxx" in said
+        assert "…' is longer than 8,192 characters" in said
+        assert said.count("x") == 40 - len("The owner said ")
+    kept = "https://" + "y" * 150
+    assert repr(kept) in refusal([{"subject": kept + " ", "state": kept}])
 
 
 def test_rows_that_are_none_are_told_of(tmp_path: Path) -> None:

@@ -209,6 +209,15 @@ def test_forgetting_takes_what_was_said_of_a_domain_and_its_pages(tmp_path: Path
         assert say(store, "a.com", note="new") == 1
 
 
+def test_forgetting_takes_it_from_the_names_of_those_who_said_something(tmp_path: Path) -> None:
+    with linked(tmp_path / "a.duckdb") as store:
+        for number, by in enumerate(("Me@A.com", "me@sofa.com", "http", "x.a.com"), 2):
+            note_reviews(store.writer, [Said(f"b{number}.com", "domain", {"state": "remove"})], by)
+        forget(store.database, "a.com", is_url=False, rev=read_writer(store.database).rev + 1)
+        rows = store.dicts("SELECT noted_by FROM review_history ORDER BY subject")
+        assert [row["noted_by"] for row in rows] == ["forgotten", "me@sofa.com", "http", "forgotten"]
+
+
 def test_forgetting_a_page_leaves_its_domain(tmp_path: Path) -> None:
     with linked(tmp_path / "a.duckdb") as store:
         say(store, "a.com", state="remove", note="see https://a.com/x")

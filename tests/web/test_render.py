@@ -100,6 +100,9 @@ def test_alerts_show_their_evidence_whatever_it_holds() -> None:
     assert [one["evidence"] for one in shown][:3] == [[], ["no json <i>"], ["a: 1"]]
     assert shown[3]["evidence"] == [*["lost: 1"] * MOST_EVIDENCE, "and 2 more"]
     assert {one["severity"] for one in shown} == {"info"}
+    nulls = '[{"a": null, "b": 0, "c": "None"}, null, {"a": null}, {}, 3]'
+    (shown_nulls,) = shown_alerts([row | {"evidence": nulls}])
+    assert shown_nulls["evidence"] == ["b: 0, c: None", "3"]
 
 
 def test_what_was_taken_from_others_is_what_the_decision_says() -> None:

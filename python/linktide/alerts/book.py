@@ -34,6 +34,8 @@ Key = tuple[str, str | None]
 class _Open:
     change: Change
     quiet_since: int | None = None
+    last: Sequence[Mapping[str, object]] | None = None
+    """What the last look found; None: what it began with, as after a restart."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class AlertBook:
 
     tracked: Sequence[tuple[str, str]]
     """(domain, role)."""
+    judges_views: bool = True
+    """Whether what views say is judged at all, now or by a service that runs later."""
     hours: dict[str, DomainHours] = field(default_factory=dict)
     scores: dict[str, dict[int, float]] = field(default_factory=dict)
     open: dict[str, _Open] = field(default_factory=dict)
@@ -78,7 +82,7 @@ class AlertBook:
                     if rule.name != "LinkLossSpike" or name not in waiting:
                         found[rule.name, name] = rule.judge(facts)
         changes = self._end_moments(clock_us)
-        changes += self._end_unknown(clock_us)
+        changes += self.end_unknown(clock_us)
         # Losses first: how many domains lose links at once decides what becomes of each.
         spikes = {key: one for key, one in found.items() if key[0] == "LinkLossSpike"}
         return changes + self.settle(spikes | found, clock_us, KEEP_DOMAIN_US, offsets)
@@ -93,9 +97,20 @@ class AlertBook:
         changes = []
         for known in list(self.open.values()):
             finding = found.get((known.change.alert, known.change.domain_name))
-            if finding is not None and _has_grown(BY_NAME[known.change.alert], known.change, finding):
+            if finding is None:
+                continue
+            is_anew = BY_NAME[known.change.alert].is_anew
+            last = known.change.evidence if known.last is None else known.last
+            if is_anew is not None and is_anew(finding.evidence, last):
                 changes.append(self._end(known, facts.clock_us))
+            known.last = finding.evidence
         return changes + self.settle(found, facts.clock_us, 0, (), f"/{facts.asked_us}")
+
+    def end_unknown(self, clock_us: int) -> list[Change]:
+        """End what no rule judges any more: its rule or its domain is gone, or views are not judged."""
+        keys = self.active().keys()
+        gone = [one for one in self.open.values() if (one.change.alert, one.change.domain_name) not in keys]
+        return [self._end(one, clock_us) for one in gone]
 
     def in_spike(self) -> int:
         """Return how many tracked domains are in a loss spike."""
@@ -189,6 +204,8 @@ class AlertBook:
         """Return every alert there can be of the tracked domains and the service, and whether it fires."""
         keys: dict[Key, bool] = {}
         for rule in RULES:
+            if rule.judge_profile is not None and not self.judges_views:
+                continue
             if rule.role is not None:
                 keys |= {(rule.name, name): False for name, role in self.tracked if role == rule.role}
             elif rule.judge_service is not None or rule.is_momentary:
@@ -236,21 +253,6 @@ class AlertBook:
             and one.change.started_us + MOMENT_US <= clock_us
         ]
         return [self._end(one, one.change.started_us + MOMENT_US) for one in over]
-
-    def _end_unknown(self, clock_us: int) -> list[Change]:
-        """End what no rule judges any more: its rule or its domain is gone from the settings."""
-        keys = self.active().keys()
-        gone = [one for one in self.open.values() if (one.change.alert, one.change.domain_name) not in keys]
-        return [self._end(one, clock_us) for one in gone]
-
-
-def _has_grown(rule: Rule, known: Change, finding: Finding) -> bool:
-    """Tell whether there is evidence now of what the alert that fires did not tell."""
-
-    def told(rows: Iterable[Mapping[str, object]]) -> set[tuple[object, ...]]:
-        return {tuple(row.get(column) for column in rule.anew_by) for row in rows}
-
-    return bool(rule.anew_by) and not told(finding.evidence) <= told(known.evidence)
 
 
 def _iso(at_us: int) -> str:

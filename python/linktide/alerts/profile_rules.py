@@ -9,8 +9,12 @@ from linktide.alerts.domain_rules import LEAST_DAYS
 from linktide.alerts.rule import Finding, PromCase, Row, Rule, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from linktide.alerts.facts import Concentration, ProfileFacts, ToxicGain
 
+MOST_OVERDUE: Final = 200
+"""Broken agreements of one domain that are told apart; of more the number is known."""
 ANCHOR_NEAR: Final = 0.1
 ANCHOR_OVER: Final = 0.2
 """Sound profiles have 1 to 5 %, those that lost their places had 30 and more (product.md §5)."""
@@ -35,6 +39,26 @@ def _violated(facts: ProfileFacts) -> Finding | None:
     more = f" and {others} more" if others else ""
     return Finding(
         f"not as agreed ({newest['state']}): the link from {newest['source_url']}{more}", facts.overdue_rows
+    )
+
+
+def _is_violated_anew(found: Sequence[Mapping[str, object]], last: Sequence[Mapping[str, object]]) -> bool:
+    """Tell whether a placement is overdue that was not at the last look.
+
+    Of more than are told apart one that moves up behind the last of them is no news. What comes before it is:
+    had it been overdue then, it would have been among them.
+    """
+
+    def links(rows: Sequence[Mapping[str, object]]) -> set[tuple[object, object]]:
+        return {(row["source_url"], row["target_url"]) for row in rows}
+
+    others = links(found) - links(last)
+    if len(last) < MOST_OVERDUE:
+        return bool(others)
+    # Rows of a store that was left hold times as text; written alike they sort as the times do.
+    least = str(last[-1].get("overdue_since"))
+    return any(
+        str(row["overdue_since"]) > least for row in found if (row["source_url"], row["target_url"]) in others
     )
 
 
@@ -171,13 +195,14 @@ PROFILE_RULES: Final = (
         ),
         definition="Rows of the view `placements` of an own domain have `is_overdue`: missing, lost, "
         "wrong_rel, wrong_target or wrong_anchor for longer than the grace of the placement. One that "
-        "becomes so while the alert fires ends it and raises it anew, with all of them.",
+        "becomes so while the alert fires ends it and raises it anew, with all of them; also one that was "
+        f"mended and breaks again. The evidence has {MOST_OVERDUE} at most, those whose grace ended last.",
         expr=f"linktide_placements_violated{{{_OWN}}} > 0",
         fires=_gauges("30m", placements_violated=1),
         is_silent=_gauges("30m", placements_violated=0),
         role="own",
         judge_profile=_violated,
-        anew_by=("source_url", "target_url"),
+        is_anew=_is_violated_anew,
     ),
     _ANCHOR_OVER,
     replace(

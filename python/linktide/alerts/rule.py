@@ -71,8 +71,8 @@ class Rule:
     """Of the service: fires while it returns something."""
     judge_profile: Callable[[ProfileFacts], Finding | None] | None = None
     """Of what views say of a domain, asked now and then: fires while it returns something."""
-    anew_by: Sequence[str] = ()
-    """Columns of the evidence: a row with other values there than any before raises the alert anew."""
+    is_anew: Callable[[Sequence[Mapping[str, object]], Sequence[Mapping[str, object]]], bool] | None = None
+    """Whether evidence found now, after that of the look before, raises the alert anew while it fires."""
     is_momentary: bool = False
     """It is told by an event, not a state: it ends by itself a day after, and nobody hears of the end."""
 

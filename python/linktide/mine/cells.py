@@ -24,6 +24,8 @@ MAX_REFUSALS: Final = 1_000
 SEPARATORS: Final = (",", ";", "\t", "|")
 _MAX_CELL: Final = 8_192
 _SHOWN: Final = 200
+_BEGINNING: Final = 40
+"""Characters that are shown of a value that is longer."""
 _CONTROLS: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
 """Unicode categories: control characters, ends of lines and paragraphs, halves of pairs."""
 _SPREADSHEET: Final = b"PK"
@@ -88,7 +90,8 @@ class Cells:
 
 def shown(line: int, column: str, value: str, reason: str) -> Refusal:
     """Return a refusal with no more of the value than a person reads."""
-    return Refusal(line, column, value[:_SHOWN], reason)
+    read = value if len(value) <= _SHOWN else f"{value[:_BEGINNING]}…"
+    return Refusal(line, column, read, reason)
 
 
 def read_bytes(path: Path) -> bytes:

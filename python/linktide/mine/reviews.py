@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from linktide.errors import LinktideError
-from linktide.mine.cells import Column, Refusal, any_text, one_of, read_bytes, read_cells, shown
+from linktide.mine.cells import (
+    Column,
+    MineFileError,
+    Refusal,
+    any_text,
+    one_of,
+    read_bytes,
+    read_cells,
+    shown,
+)
 from linktide.store.review_rows import FIELDS, Said
 
 if TYPE_CHECKING:
@@ -43,9 +52,11 @@ class ReviewRefusedError(LinktideError):
 def read_review_file(path: Path) -> tuple[list[Mapping[str, object]], list[Refusal]]:
     """Return the rows of a CSV file as `checked` takes them, and the rows that are none.
 
-    An empty cell says nothing. Raises MineFileError where the whole file cannot be meant.
+    An empty cell says nothing. Raises MineFileError where the whole file cannot be meant, or has no row.
     """
     cells = read_cells(read_bytes(path), path, REVIEW_COLUMNS)
+    if not cells.lines and not cells.refusals:
+        raise MineFileError(f"{path} has a header and no row below it; wanted one row for each review.")
     rows: list[Mapping[str, object]] = []
     for place, line in enumerate(cells.lines):
         told = {name: values[place] for name, values in cells.columns.items() if values[place] is not None}

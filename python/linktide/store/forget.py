@@ -71,12 +71,13 @@ _ALERTS: Final = (
     "DELETE FROM internal.tracked_scores WHERE domain_name = $name",
     "DELETE FROM internal.held_turns WHERE domain_name = $name",
 )
-# What was said of another subject stays; but neither its note nor its contact may name what is forgotten.
+# What was said of another subject stays; but neither its note, its contact nor the name of who said it
+# may name what is forgotten.
 _REVIEWED: Final = (
     "DELETE FROM internal.reviews WHERE subject = $name",
     *(
-        f"UPDATE internal.reviews SET {column} = NULL WHERE regexp_matches(lower({column}), $mention)"  # noqa: S608
-        for column in ("note", "contact")
+        f"UPDATE internal.reviews SET {column} = {left} WHERE regexp_matches(lower({column}), $mention)"  # noqa: S608
+        for column, left in (("note", "NULL"), ("contact", "NULL"), ("noted_by", "'forgotten'"))
     ),
 )
 _LETTERS: Final = (

@@ -6,9 +6,6 @@ from typing import Final
 
 from linktide.store.link_evidence import SHOWN_ROWS
 
-MOST_OVERDUE: Final = 200
-"""Broken agreements of one domain that are told apart; of more the number is known."""
-
 WHAT_THERE_IS: Final = """
 SELECT epoch_us(w.clock) AS clock_us, CAST(w.clock AS DATE) AS today,
        EXISTS (SELECT 1 FROM internal.placements WHERE target_domain = $domain) AS has_placements,
@@ -20,16 +17,19 @@ FROM internal.writer w
 """
 """Which of the others are worth asking: most domains have no placements, money terms or visits."""
 
-OVERDUE: Final = f"""
-SELECT source_url, target_url, campaign, state, violated_since, found_target_url, expected_rel, rel,
-       expected_anchor, anchor, lost_reason, topic, source_partition, source_offset,
+OVERDUE: Final = """
+SELECT source_url, target_url, campaign, state, violated_since,
+       violated_since + to_days(CAST(g.grace_days AS INTEGER)) AS overdue_since, found_target_url,
+       expected_rel, rel, expected_anchor, anchor, lost_reason, topic, source_partition, source_offset,
        count(*) OVER () AS overdue
-FROM placements
-WHERE target_domain = $domain AND is_overdue
-ORDER BY violated_since DESC, link_id
-LIMIT {MOST_OVERDUE}
-"""  # noqa: S608 - a statement of ours
-"""Links that are not as agreed for longer than their grace, the newest first."""
+FROM placements p
+JOIN (SELECT link_id, max(grace_days) AS grace_days FROM internal.placements
+      WHERE target_domain = $domain GROUP BY link_id) g ON g.link_id = p.link_id
+WHERE p.target_domain = $domain AND p.is_overdue
+ORDER BY overdue_since DESC, p.link_id
+LIMIT $most
+"""
+"""Links that are not as agreed for longer than their grace; first those of which it ended last."""
 
 EXACT_SHARE: Final = """
 SELECT refdomain_share AS share FROM anchor_profile

@@ -38,7 +38,10 @@ def shown_alerts(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, object]
 
 
 def _lines(evidence: object) -> list[str]:
-    """Return evidence, JSON or not, as lines: of a list one for each entry, and how many more there are."""
+    """Return evidence, JSON or not, as lines: of a list one for each entry, and how many more there are.
+
+    What is null is left out.
+    """
     if evidence is None:
         return []
     told = evidence
@@ -47,12 +50,17 @@ def _lines(evidence: object) -> list[str]:
             told = json.loads(evidence)
         except ValueError:
             return [evidence]
-    entries = told if isinstance(told, list) else [told]
+    entries = [one for one in (told if isinstance(told, list) else [told]) if not _is_nothing(one)]
     lines = [_line(entry) for entry in entries[:MOST_EVIDENCE]]
     return lines if len(entries) <= MOST_EVIDENCE else [*lines, f"and {len(entries) - MOST_EVIDENCE} more"]
 
 
 def _line(entry: object) -> str:
     if isinstance(entry, dict):
-        return ", ".join(f"{key}: {value}" for key, value in entry.items())
+        return ", ".join(f"{key}: {value}" for key, value in entry.items() if value is not None)
     return str(entry)
+
+
+def _is_nothing(entry: object) -> bool:
+    """Tell whether an entry says nothing: null, or an object of nulls."""
+    return all(one is None for one in (entry.values() if isinstance(entry, dict) else (entry,)))
