@@ -53,6 +53,6 @@ def test_twins_of_a_network_equal_the_brute_force(tmp_path: Path, shape: str, se
     assert all(row[2] == (row[3] is not None) for row in rows)
     for name, _, has_twin, twin in rows:
         if has_twin:
-            one, other = targets[name], targets[twin]
+            mine, others = targets[name], targets[twin]
             assert twin != name
-            assert 10 * len(one & other) > 9 * len(one | other), (name, twin)
+            assert 10 * len(mine & others) > 9 * len(mine | others), (name, twin)
