@@ -86,7 +86,8 @@ def moves() -> dict[str, Link]:
 
 def end_of(page: str) -> tuple[str | None, list[str]]:
     """Walk on as long as there is a way that was not gone."""
-    ways, seen, via = moves(), {page}, []
+    via: list[str] = []
+    ways, seen = moves(), {page}
     while page in ways:
         if len(via) == MOVES or ways[page].target in seen:
             return None, via
