@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
+import told_profile
 from deploy_files import DEPLOY
 from kafka_topics import produce_to_all
 from linktide_process import COMMAND, LinktideProcess, wait_until
@@ -36,8 +37,11 @@ _SETTINGS = {
     "authority.trusted_domains": RIVALS[0],
     "fold_rows": "500",
     "snapshot_every_seconds": "3",
+    **told_profile.SETTINGS,
 }
 _DOOMED = 60
+_LOOKS = 2
+"""What the first one found is in force when the second is over."""
 _TOPIC = "watched"
 
 
@@ -66,6 +70,8 @@ def _past_and_live(started: datetime) -> tuple[dict[int, list[bytes]], list[byte
     for number in range(_DOOMED):
         at = started - timedelta(days=HISTORY_DAYS - 1, minutes=number)
         hours.setdefault(int(at.timestamp()) // 3600, []).append(_doomed("discovered", number, at))
+    for at, line in told_profile.events(started):
+        hours.setdefault(int(at.timestamp()) // 3600, []).append(line)
     live: list[bytes] = []
     end_us = plan.started_at_us + int(_LIVE.total_seconds() * 1e6)
     for step, at_us, line in SyntheticWeb(plan).events():
@@ -141,6 +147,11 @@ class Watched:
                 return int(row["value"][1])
         return 0
 
+    def looks(self) -> int:
+        """Return how often the profiles were looked at, as far as Prometheus knows."""
+        query = 'linktide_alerts_profile_looks_total{outcome="done"}'
+        return sum(int(row["value"][1]) for row in self.ask("query", query=query)["result"])
+
     def close(self) -> None:
         self._client.close()
 
@@ -162,9 +173,10 @@ def prometheus(folder: Path, config: str) -> Iterator[str]:
 
 @contextmanager
 def watched(folder: Path, broker: KafkaCluster, scrapes: int) -> Iterator[Watched]:
-    """Run both until so many scrapes saw traffic."""
+    """Run both until so many scrapes saw traffic, and the profile was looked at."""
     broker.create_topic(_TOPIC)
     started = datetime.now(UTC) - _LIVE
+    told_profile.write_files(folder, started)
     past, live = _past_and_live(started)
     _begin(folder, past)
     now = datetime.now(UTC)
@@ -187,7 +199,7 @@ def watched(folder: Path, broker: KafkaCluster, scrapes: int) -> Iterator[Watche
                 if (now_seen := one.scrapes()) != seen or not now_seen:
                     seen = now_seen
                     one.stir()
-                return seen >= scrapes
+                return seen >= scrapes and one.looks() >= _LOOKS
 
             try:
                 wait_until(is_enough, "Prometheus has scraped")

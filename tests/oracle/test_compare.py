@@ -71,7 +71,7 @@ COMPARED_ELSEWHERE = {
     *("authority_history", "topical_authority", "alerts", "link_observations"),
     *("link_velocity_by_follow", "link_velocity_daily", "link_velocity_baseline"),
     *("placements", "campaigns", "mine_files", "mine_refusals", "mine_domains", "own_pages", "blocklist"),
-    *("anchor_terms", "source_rules", "toxicity_markers"),
+    *("anchor_terms", "source_rules", "toxicity_markers", "reviews", "review_history"),
 }
 """Views that the model does not have, or that are compared where something is told of oneself. Tests of the
 store hold those of velocity against sums by hand, tests of the pipeline what link_observations says against

@@ -1,8 +1,11 @@
 -- Toxicity of the links of a domain and of the domains they come from: a reason to look, never a verdict.
 
 -- Of the referring domains that link to ten domains at least, by live links, those that link to the same ones as another
--- (Jaccard above 0.9). Exact: equal sets are found as such; of two others so alike one of the first n − ⌊0.9 n⌋ members,
--- the rarest first, is common to both. Reads all links.
+-- (Jaccard above 0.9, that is more than 9/19 of the sum of both sizes in common). Exact, and each needs one twin only: equal
+-- sets are found as such; then each is compared with two that share its four least hashes, which settles most of a network; for
+-- the rest, by places in one order of all members, the rarest first, some common member stands so early in both that enough
+-- can follow (Xiao et al. 2008). Of such pairs are counted those of which the parities of hashed members differ in few bits
+-- (Sandes et al. 2020: never more bits than members). Reads all links.
 CREATE OR REPLACE MACRO main.twin_profiles(domain_name) AS TABLE
 WITH outgoing AS MATERIALIZED (
     SELECT DISTINCT a.source_domain, a.t_dom_key, a.target_domain = domain_name AS is_asked
@@ -14,35 +17,83 @@ WITH outgoing AS MATERIALIZED (
     SELECT o.source_domain, list(o.t_dom_key ORDER BY o.t_dom_key) AS targets
     FROM outgoing o GROUP BY o.source_domain HAVING count(*) >= 10 AND bool_or(o.is_asked)
 ), sets AS MATERIALIZED (
-    SELECT p.targets, len(p.targets) AS size, min(p.source_domain) AS set_name, list(p.source_domain ORDER BY p.source_domain) AS members
+    SELECT row_number() OVER (ORDER BY min(p.source_domain)) AS number, p.targets, len(p.targets) AS size,
+           list(p.source_domain ORDER BY p.source_domain) AS members
     FROM profiles p GROUP BY p.targets
 ), items AS MATERIALIZED (
-    SELECT s.set_name, s.size, unnest(s.targets) AS t_dom_key FROM sets s
+    SELECT s.number, s.size, unnest(s.targets) AS t_dom_key FROM sets s
+), lined AS (
+    SELECT m.number, unnest([lead(m.number, 1) OVER w, lead(m.number, 2) OVER w]) AS follower
+    FROM (SELECT i.number, hash(min(hash(i.t_dom_key), 4)) AS least FROM items i GROUP BY i.number) m
+    WINDOW w AS (PARTITION BY m.least ORDER BY m.number)
+), neighbours AS MATERIALIZED (
+    SELECT l.number AS one, l.follower AS other
+    FROM lined l
+    JOIN sets a ON a.number = l.number
+    JOIN sets b ON b.number = l.follower AND 10 * b.size > 9 * a.size AND 10 * a.size > 9 * b.size
+    WHERE 19 * len(list_intersect(a.targets, b.targets)) > 9 * (a.size + b.size)
+), settled AS MATERIALIZED (
+    SELECT n.one AS number FROM neighbours n UNION SELECT n.other FROM neighbours n
 ), ranked AS (
-    SELECT i.set_name, i.size, i.t_dom_key,
-           row_number() OVER (PARTITION BY i.set_name ORDER BY f.sets, i.t_dom_key) AS place
+    SELECT i.number, i.size, i.t_dom_key, f.sets,
+           row_number() OVER (PARTITION BY i.number ORDER BY f.sets, i.t_dom_key) AS place
     FROM items i
     JOIN (SELECT i.t_dom_key, count(*) AS sets FROM items i GROUP BY i.t_dom_key) f ON f.t_dom_key = i.t_dom_key
 ), firsts AS MATERIALIZED (
-    SELECT r.set_name, r.size, r.t_dom_key FROM ranked r WHERE r.place <= r.size - 9 * r.size // 10
-), pairs AS (
-    SELECT DISTINCT a.set_name AS one, b.set_name AS other
+    SELECT r.number, r.size, r.t_dom_key, r.size - r.place + 1 AS beyond, d.number IS NOT NULL AS is_settled
+    FROM ranked r LEFT JOIN settled d ON d.number = r.number
+    WHERE r.place <= r.size - 9 * r.size // 10 AND r.sets > 1
+), pairs AS MATERIALIZED (
+    SELECT DISTINCT a.number AS one, b.number AS other
     FROM firsts a
-    JOIN firsts b ON b.t_dom_key = a.t_dom_key AND b.set_name > a.set_name AND 10 * b.size > 9 * a.size AND 10 * a.size > 9 * b.size
-), alike AS (
-    SELECT p.one, p.other
+    JOIN firsts b ON b.t_dom_key = a.t_dom_key AND b.number <> a.number AND (b.is_settled OR b.number > a.number)
+                 AND 19 * a.beyond > 9 * (a.size + b.size) AND 19 * b.beyond > 9 * (a.size + b.size)
+    WHERE NOT a.is_settled
+), paired AS (
+    SELECT p.one AS number FROM pairs p UNION SELECT p.other FROM pairs p
+), sketches AS MATERIALIZED (
+    SELECT i.number, i.size,
+           bit_xor(set_bit(CAST(repeat('0', 1024) AS BIT), CAST(hash(i.t_dom_key) % 1024 AS INTEGER), 1)) AS parities
+    FROM items i SEMI JOIN paired p ON p.number = i.number
+    GROUP BY i.number, i.size
+), close AS MATERIALIZED (
+    SELECT p.one, p.other, bit_count(xor(k.parities, l.parities)) AS apart
     FROM pairs p
-    JOIN sets a ON a.set_name = p.one
-    JOIN sets b ON b.set_name = p.other
-    -- common / (a + b − common) > 0.9
+    JOIN sketches k ON k.number = p.one
+    JOIN sketches l ON l.number = p.other
+    WHERE 19 * apart < k.size + l.size
+), nearest AS MATERIALIZED (
+    SELECT n.of.one AS one, n.of.other AS other
+    FROM (
+        SELECT min({'apart': c.apart, 'one': c.one, 'other': c.other}) AS of FROM close c GROUP BY c.one
+        UNION
+        SELECT min({'apart': c.apart, 'one': c.one, 'other': c.other}) AS of FROM close c GROUP BY c.other
+    ) n
+    JOIN sets a ON a.number = n.of.one
+    JOIN sets b ON b.number = n.of.other
     WHERE 19 * len(list_intersect(a.targets, b.targets)) > 9 * (a.size + b.size)
+), matched AS MATERIALIZED (
+    FROM settled UNION SELECT n.one FROM nearest n UNION SELECT n.other FROM nearest n
+), others AS (
+    SELECT c.one, c.other
+    FROM close c
+    JOIN sets a ON a.number = c.one
+    JOIN sets b ON b.number = c.other
+    LEFT JOIN matched m ON m.number = c.one
+    LEFT JOIN matched n ON n.number = c.other
+    WHERE (m.number IS NULL OR n.number IS NULL)
+      AND 19 * len(list_intersect(a.targets, b.targets)) > 9 * (a.size + b.size)
+), alike AS (
+    FROM neighbours UNION ALL FROM nearest UNION ALL FROM others
 ), near AS (
-    SELECT n.set_name, min(n.twin) AS twin
-    FROM (SELECT a.one AS set_name, a.other AS twin FROM alike a UNION ALL SELECT a.other, a.one FROM alike a) n
-    GROUP BY n.set_name
+    SELECT n.number, min(n.twin) AS twin
+    FROM (SELECT a.one AS number, a.other AS twin FROM alike a UNION ALL SELECT a.other, a.one FROM alike a) n
+    GROUP BY n.number
 ), told AS (
-    SELECT unnest(s.members) AS source_domain, s.size, s.members, n.twin
-    FROM sets s LEFT JOIN near n ON n.set_name = s.set_name
+    SELECT unnest(s.members) AS source_domain, s.size, s.members, t.members[1] AS twin
+    FROM sets s
+    LEFT JOIN near n ON n.number = s.number
+    LEFT JOIN sets t ON t.number = n.twin
 )
 SELECT t.source_domain, t.size AS linked_domains, len(t.members) > 1 OR t.twin IS NOT NULL AS has_twin,
        CASE WHEN len(t.members) = 1 THEN t.twin WHEN t.members[1] = t.source_domain THEN t.members[2] ELSE t.members[1]
