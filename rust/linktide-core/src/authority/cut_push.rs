@@ -38,6 +38,10 @@ impl CutPush {
         Self { node, rate, from: 0, step, except, whole: weight, weight }
     }
 
+    pub(super) fn is_of(&self, node: u32) -> bool {
+        self.node == node
+    }
+
     /// Σ|amounts| not told yet.
     pub(super) fn owed(&self) -> f64 {
         self.rate.abs() * self.weight.max(0.0)
@@ -60,16 +64,18 @@ impl AuthorityVector {
     ///
     /// A link far heavier than all there were would be given that much in advance and drown in rounding; and where
     /// the node's links weigh so much more that its x is shared out anew, the new share may be less than what a target
-    /// is still owed, which would leave it below its prior. The push is then ended at once.
+    /// is still owed, which would leave it below its prior. All pushes of the node are then ended at once, in the
+    /// order in which they began: a later one may take back what an earlier one gives.
     pub(super) fn follow_in_cuts(&mut self, graph: &LinkGraph, change: &LinkChange) {
         let source = change.source;
-        let is_shared_anew = is_inflated(change);
+        let is_too_heavy =
+            |push: &CutPush| !push.is_told(change.target) && change.weight_after > MAX_INFLATION * push.whole;
+        let is_ended =
+            is_inflated(change) || self.cut.iter().any(|push| push.node == source && is_too_heavy(push));
         let mut at = 0;
         while let Some(push) = self.cut.get_mut(at) {
             let is_told = push.is_told(change.target);
-            let is_concerned = push.node == source && !is_told;
-            let is_too_heavy = is_concerned && change.weight_after > MAX_INFLATION * push.whole;
-            if is_too_heavy || (push.node == source && is_shared_anew) {
+            if push.node == source && is_ended {
                 let push = self.cut.remove(at);
                 let skipped = if is_told { None } else { Some(change.target) };
                 if !is_told {
@@ -78,7 +84,7 @@ impl AuthorityVector {
                 self.edges += self.tell_part(graph, &push, &(push.from..END), skipped).0;
                 continue;
             }
-            if is_concerned {
+            if push.node == source && !is_told {
                 let (rate, more) = (push.rate, change.weight_after - change.weight_before);
                 push.weight += more;
                 self.add_residual(change.target, -rate * more);

@@ -239,9 +239,12 @@ impl AuthorityVector {
 
     /// Adds `rate` times its weight to the residual of every target of a node but `except`, or begins to: a
     /// hub's targets are told in parts, by drains. `weight` is that of all links to be told.
+    ///
+    /// So are those of a node with an earlier push under way, whatever its degree is by now: told before it, what
+    /// this one takes back would leave targets below their priors.
     fn tell_targets(&mut self, graph: &LinkGraph, node: u32, rate: f64, except: Option<u32>, weight: f64) {
         let degree = graph.out_degree(node);
-        if degree > self.part_links {
+        if degree > self.part_links || self.cut.iter().any(|push| push.is_of(node)) {
             let parts = degree.div_ceil(self.part_links.max(1));
             self.cut.push(CutPush::new(node, rate, except, weight, parts));
             return;

@@ -427,3 +427,33 @@ fn links_shared_anew_under_a_push_leave_no_target_below_its_prior() {
         world.check_any_time();
     }
 }
+
+/// A hub loses links while its push is under way, and takes back most of it by its next one.
+#[test]
+fn a_push_that_takes_back_waits_for_the_one_before_it() {
+    let mut world = World::over(LinkGraph::new(), 1e-6);
+    for op in [
+        Op::Set(1, 1, 0),
+        Op::Set(3, 0, 2),
+        Op::Set(4, 3, 0),
+        Op::Drain(2),
+        Op::Node,
+        Op::Set(3, 8, 2),
+        Op::Drain(37),
+        Op::Prior(0, 0.15),
+        Op::Set(6, 0, 0),
+        Op::Set(5, 5, 0),
+        Op::Set(2, 3, 0),
+        Op::Set(2, 0, 1),
+        Op::Drain(3),
+        Op::Set(5, 2, 2),
+        Op::Set(3, 2, 0),
+        Op::Set(3, 1, 0),
+        Op::Drain(16),
+        Op::Set(2, 1, 2),
+        Op::Drop(8, 8),
+    ] {
+        world.apply(&op);
+        world.check_any_time();
+    }
+}
