@@ -206,7 +206,8 @@ def report(plan: Plan, runs: dict[str, list[dict[str, float]]], streams: list[st
         f"`make bench-alerts`: {plan.events:,} events in batches of {plan.batch:,}, "
         f"{plan.events_per_second:g} a second of event time, {TRACKED} tracked domains; "
         f"{plan.rounds} pairs in turns on {os.cpu_count()} cores. CPU seconds of the process, medians; "
-        "more: of each pair.\nusual: one event in a hundred is of a tracked domain; all: every one. "
+        "more: of each pair.\nusual: one event in a hundred is of a tracked domain; all: every one; behind: "
+        "as usual, in the large batches of a service that catches up.\n"
         "The first twentieth are links among sources.\n\n"
         "| stream | without | with | more | from, to | scrape ms |\n|---|---|---|---|---|---|\n"
     )
