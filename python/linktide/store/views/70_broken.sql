@@ -1,5 +1,10 @@
 -- Links to pages that do not answer.
 
+-- The code of the newest of some answers, an aggregate; null if that one has none: an older code says nothing then.
+CREATE OR REPLACE MACRO internal.newest_code(http_code, observed_at, extra) AS
+    arg_max_null(http_code, {'observed_at': observed_at, 'content': coalesce(extra, '')});
+CREATE OR REPLACE MACRO internal.is_broken(http_code) AS http_code = 0 OR http_code >= 400;
+
 -- The newest answer of each target of a domain's links; of targets nobody links to nothing is asked here.
 CREATE VIEW internal.target_answers AS
 SELECT l.target_domain, l.target_key,
@@ -16,7 +21,7 @@ SELECT l.source_url, l.target_url, l.source_domain, l.target_domain, CAST(t.newe
 FROM internal.live_links l
 JOIN internal.target_answers t ON t.target_domain = l.target_domain AND t.target_key = l.target_key
 LEFT JOIN internal.shown_scores s ON s.domain_key = l.s_dom_key
-WHERE t.newest.http_code = 0 OR t.newest.http_code >= 400;
+WHERE internal.is_broken(t.newest.http_code);
 
 -- The links that would have been among them 24 hours before the newest event: by their lives and by what their targets had
 -- answered until then, as far as it is known now.
@@ -24,7 +29,7 @@ CREATE VIEW internal.broken_a_day_ago AS
 SELECT l.target_domain, l.link_id
 FROM (
     SELECT d.target_domain, d.target_key, any_value(w.clock) - INTERVAL 24 HOURS AS asked_at,
-           arg_max_null(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) AS http_code
+           internal.newest_code(s.http_code, s.observed_at, s.extra) AS http_code
     FROM (SELECT DISTINCT target_domain, target_key FROM internal.links) d
     JOIN internal.target_status s ON s.target_key = d.target_key
     CROSS JOIN internal.writer w
@@ -36,7 +41,7 @@ JOIN internal.links l
 JOIN internal.lives v
     ON v.link_id = l.link_id AND v.target_domain = l.target_domain
     AND v.started_at <= t.asked_at AND (v.confirmed_at IS NULL OR v.confirmed_at > t.asked_at)
-WHERE t.http_code = 0 OR t.http_code >= 400;
+WHERE internal.is_broken(t.http_code);
 
 CREATE VIEW main.broken_targets AS
 SELECT target_domain, target_url, any_value(http_code) AS http_code, any_value(observed_at) AS observed_at,

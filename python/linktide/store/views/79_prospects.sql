@@ -65,8 +65,7 @@ WITH asked AS MATERIALIZED (
     FROM (SELECT DISTINCT l.target_key FROM internal.links l SEMI JOIN asked a ON a.domain_name = l.target_domain) t
     JOIN internal.target_status s ON s.target_key = t.target_key
     GROUP BY s.target_key
-    HAVING arg_max_null(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) = 0
-           OR arg_max_null(s.http_code, {'observed_at': s.observed_at, 'content': coalesce(s.extra, '')}) >= 400
+    HAVING internal.is_broken(internal.newest_code(s.http_code, s.observed_at, s.extra))
 ), links AS (
     SELECT f.source_domain, f.s_dom_key, f.target_domain, internal.is_followed(f.rel) AS is_dofollow,
            CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status, k.target_key IS NOT NULL AS is_broken
