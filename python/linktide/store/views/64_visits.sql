@@ -18,7 +18,7 @@ FROM (
 
 -- Links of a domain from others that have ever been sighted, without more than visits are held against.
 CREATE OR REPLACE MACRO internal.known_links(domain_name) AS TABLE
-SELECT a.link_id, a.source_url, a.target_url, a.source_domain, s.status IN (1, 2) AS is_live, s.started_at,
+SELECT a.link_id, a.source_key, a.target_key, a.source_url, a.target_url, a.source_domain, s.status IN (1, 2) AS is_live, s.started_at,
        internal.is_followed(a.rel) AS is_dofollow
 FROM internal.link_attributes a
 JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain

@@ -27,11 +27,10 @@ CREATE OR REPLACE MACRO internal.ends_of(domain_name) AS TABLE
 WITH RECURSIVE moves AS MATERIALIZED (
     FROM internal.page_moves
 ), begun AS MATERIALIZED (
-    SELECT l.target_key, any_value(l.target_url) AS target_url, count(*) AS backlinks, count(DISTINCT l.s_dom_key) AS refdomains
-    FROM internal.links l
-    JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
-    WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2)
-    GROUP BY l.target_key
+    SELECT k.target_key, any_value(k.target_url) AS target_url, count(*) AS backlinks, count(DISTINCT k.source_domain) AS refdomains
+    FROM internal.known_links(domain_name) k
+    WHERE k.is_live
+    GROUP BY k.target_key
 ), walk AS (
     SELECT b.target_key, b.target_url, b.target_key AS at_key, b.target_url AS at_url, domain_name AS at_domain, 0 AS hops,
            CAST([] AS VARCHAR[]) AS via, [b.target_key] AS seen
@@ -70,12 +69,11 @@ WITH ends AS MATERIALIZED (
                                CASE WHEN e.is_endless THEN domain_name ELSE e.final_domain END) AS target_cluster
     FROM ends e
 ), pages AS MATERIALIZED (
-    SELECT l.source_key, any_value(l.source_url) AS source_url, any_value(l.source_domain) AS source_domain,
-           list(l.target_key) AS target_keys
-    FROM internal.links l
-    JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
-    WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2)
-    GROUP BY l.source_key
+    SELECT k.source_key, any_value(k.source_url) AS source_url, any_value(k.source_domain) AS source_domain,
+           list(k.target_key) AS target_keys
+    FROM internal.known_links(domain_name) k
+    WHERE k.is_live
+    GROUP BY k.source_key
 ), clustered AS (
     SELECT p.source_key, p.source_domain, internal.cluster_of(p.source_url, p.source_domain) AS source_cluster,
            unnest(p.target_keys) AS target_key
