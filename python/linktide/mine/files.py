@@ -283,12 +283,13 @@ def _markers(raw: bytes, path: Path, _reading: Reading) -> _Made:
 
 def _check_single(cells: Cells, column: str, path: Path) -> None:
     """Refuse a file that tells of one thing twice."""
-    names = cells.columns[column]
-    for place, name in enumerate(names):
-        if name in names[:place]:
+    seen = set()
+    for place, name in enumerate(cells.columns[column]):
+        if name in seen:
             raise MineFileError(
                 f"{path}, line {cells.lines[place]}, column {column}: {name!r} stands there twice."
             )
+        seen.add(name)
 
 
 def _rules(raw: bytes, path: Path, reading: Reading) -> _Made:
