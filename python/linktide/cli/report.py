@@ -13,7 +13,7 @@ from linktide.cli.flags import config_options, read_config
 from linktide.errors import ConfigError
 from linktide.setting import parse_domain
 from linktide.web.report.report import gather, read_as_of
-from linktide.web.report.text import report_json, report_markdown
+from linktide.web.report.text import FORMS, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "md", "json"]),
+    type=click.Choice(FORMS),
     default="html",
     help="How to write it.  [html]",
 )
@@ -42,15 +42,7 @@ def report(domain: str, *, as_of: str | None, rivals: Sequence[str], form: str, 
     at = None if as_of is None else _time(as_of)
     with session.asking(config) as ask:
         made = gather(ask, name, others, at)
-    if form == "json":
-        text = report_json(made)
-    elif form == "md":
-        text = report_markdown(made)
-    else:
-        from linktide.web.report.page import report_html  # noqa: PLC0415 - templates, for this form alone
-
-        text = report_html(made, datetime.now(UTC))
-    sys.stdout.write(text)
+    sys.stdout.write(report_text(made, form, datetime.now(UTC)))
 
 
 def _domain(text: str) -> str:

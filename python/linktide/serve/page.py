@@ -24,9 +24,8 @@ from linktide.web.assets import assets
 from linktide.web.csv_text import csv_pieces
 from linktide.web.domain_table import SHOWN_ROWS
 from linktide.web.render import Pages, domain_path
-from linktide.web.report.page import report_html
 from linktide.web.report.report import gather, read_as_of
-from linktide.web.report.text import report_json, report_markdown
+from linktide.web.report.text import report_text
 from linktide.web.tables import TABLES, table_named
 
 if TYPE_CHECKING:
@@ -211,9 +210,7 @@ class PageRoutes:
 
         def make() -> bytes:
             report = gather(self._page.ask, name, [one for one in rivals if one != name], at)
-            if form == "html":
-                return report_html(report, self._page.now()).encode("utf-8")
-            return (report_json(report) if form == "json" else report_markdown(report)).encode("utf-8")
+            return report_text(report, form, self._page.now()).encode("utf-8")
 
         async with self._report_turn:
             made: bytes = await self._call(make)

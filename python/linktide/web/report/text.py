@@ -1,4 +1,4 @@
-"""The report as Markdown and as JSON."""
+"""The report as text: Markdown and JSON here, HTML by its page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,27 @@ from linktide.plain import plain_cell, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from linktide.web.report.report import Report, Told
 
 _TICKS: Final = re.compile("`+")
 _NONE: Final = "\u2013"
 _MOST_MARKDOWN_ROWS: Final = 20
+
+
+FORMS: Final = ("html", "md", "json")
+
+
+def report_text(report: Report, form: str, made_at: datetime) -> str:
+    """Return the report in one of FORMS; `made_at` is told in HTML."""
+    if form == "json":
+        return report_json(report)
+    if form == "md":
+        return report_markdown(report)
+    from linktide.web.report.page import report_html  # noqa: PLC0415 - templates, for this form alone
+
+    return report_html(report, made_at)
 
 
 def report_json(report: Report) -> str:
