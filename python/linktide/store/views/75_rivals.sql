@@ -1,8 +1,8 @@
 -- Who refers to several domains, and who to the others only.
 
--- Of each referring domain of some domains, which of them it refers to. A list of domains reaches the sorted runs only
--- where it is joined with each of them: so not by internal.live_links, through whose joins it would not.
-CREATE OR REPLACE MACRO internal.refers_to(domain_names) AS TABLE
+-- The links to some domains from others, living or not. A list of domains reaches the sorted runs only where it is joined
+-- with each of them: so not by internal.live_links, through whose joins it would not.
+CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
 ), recent AS (
@@ -12,17 +12,24 @@ WITH asked AS (
     SELECT b.link_id, b.target_domain, b.status
     FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
 ), found AS (
-    SELECT a.link_id, a.target_domain, a.source_domain, a.s_dom_key, internal.is_followed(a.rel) AS is_dofollow
+    SELECT a.link_id, a.target_domain, a.target_key, a.source_domain, a.s_dom_key, internal.is_followed(a.rel) AS is_dofollow
     FROM internal.link_attributes a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
-), pairs AS (
-    SELECT f.source_domain, f.s_dom_key, f.target_domain, count(*) AS backlinks,
-           count(*) FILTER (f.is_dofollow) AS dofollow
-    FROM found f
-    LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
-    LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain
-    WHERE CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END IN (1, 2)
-    GROUP BY ALL
+)
+SELECT f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.is_dofollow,
+       CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status
+FROM found f
+LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
+LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain;
+
+-- Of each referring domain of some domains, which of them it refers to.
+CREATE OR REPLACE MACRO internal.refers_to(domain_names) AS TABLE
+WITH pairs AS (
+    SELECT l.source_domain, l.s_dom_key, l.target_domain, count(*) AS backlinks,
+           count(*) FILTER (l.is_dofollow) AS dofollow
+    FROM internal.links_to(domain_names) l
+    WHERE l.status IN (1, 2)
+    GROUP BY l.source_domain, l.s_dom_key, l.target_domain
 )
 SELECT source_domain, s_dom_key, list(target_domain ORDER BY target_domain) AS domains_linked,
        CAST(sum(backlinks) AS BIGINT) AS backlinks, CAST(sum(dofollow) AS BIGINT) AS dofollow_backlinks

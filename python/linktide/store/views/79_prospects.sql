@@ -52,14 +52,6 @@ WITH asked AS MATERIALIZED (
                                (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
     ) r
     WHERE lower(r.domain_name) <> own_domain
-), named AS MATERIALIZED (
-    SELECT a.domain_name FROM asked a UNION SELECT own_domain
-), recent AS (
-    SELECT n.link_id, n.target_domain, n.status
-    FROM internal.recent_link_state n SEMI JOIN named a ON a.domain_name = n.target_domain
-), base AS (
-    SELECT b.link_id, b.target_domain, b.status
-    FROM internal.link_changes_base b SEMI JOIN named a ON a.domain_name = b.target_domain
 ), broken AS MATERIALIZED (
     SELECT s.target_key
     FROM (SELECT DISTINCT l.target_key FROM internal.links l SEMI JOIN asked a ON a.domain_name = l.target_domain) t
@@ -67,13 +59,9 @@ WITH asked AS MATERIALIZED (
     GROUP BY s.target_key
     HAVING internal.is_broken(internal.newest_code(s.http_code, s.observed_at, s.extra))
 ), links AS (
-    SELECT f.source_domain, f.s_dom_key, f.target_domain, internal.is_followed(f.rel) AS is_dofollow,
-           CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status, k.target_key IS NOT NULL AS is_broken
-    FROM internal.link_attributes f SEMI JOIN named a ON a.domain_name = f.target_domain
-    LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
-    LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain
-    LEFT JOIN broken k ON k.target_key = f.target_key
-    WHERE f.s_dom_key <> f.t_dom_key
+    SELECT l.source_domain, l.s_dom_key, l.target_domain, l.is_dofollow, l.status, k.target_key IS NOT NULL AS is_broken
+    FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a)) l
+    LEFT JOIN broken k ON k.target_key = l.target_key
 ), sources AS (
     SELECT l.source_domain, any_value(l.s_dom_key) AS s_dom_key,
            list(DISTINCT l.target_domain ORDER BY l.target_domain) FILTER (l.status IN (1, 2)) AS domains_linked,
