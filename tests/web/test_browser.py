@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import chromium
 from hostile_links import ATTACKS, PATIENT, TARGET, agreed_settings, hostile_events
-from open_service import found_link, running
+from open_service import found_link, running, wait_until
 
 from linktide.config import Config
 from linktide.serve.http import build_app
@@ -60,6 +60,11 @@ class Site:
         if kind in ("error", "warning"):
             self.complaints.append(text)
 
+    def asked(self, sql: str) -> list[dict[str, Any]]:
+        rows = self.service.state.query(sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False)
+        told: list[dict[str, Any]] = rows.to_pylist()
+        return told
+
     def _look(self, url: str) -> None:
         if not url.startswith(self.address + "/"):
             self.complaints.append(f"asked for {url}")
@@ -83,6 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "tracked_domains": (TARGET,),
         "rivals": ("rival.example",),
         "authority_min_domains": 1,
+        "alerts_profile_every_seconds": 0.2,
         **agreed_settings(folder),
     }
     with (
@@ -98,6 +104,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             for number in range(day % 5)
         ]
         found.push(b"".join(days))
+        wait_until(lambda: found.asked("SELECT 1 FROM alerts WHERE state = 'firing'") != [])
         yield found
 
 
@@ -195,10 +202,7 @@ def test_without_scripts_all_is_there(site: Site) -> None:
 
 
 def reviewed(site: Site) -> dict[str, str]:
-    rows = site.service.state.query(
-        "SELECT subject, state FROM reviews", max_rows=None, role=Role.READER, is_abandoned=lambda: False
-    )
-    return {row["subject"]: row["state"] for row in rows.to_pylist()}
+    return {row["subject"]: row["state"] for row in site.asked("SELECT subject, state FROM reviews")}
 
 
 def test_a_review_is_chosen_by_mouse_or_keyboard_and_stays(site: Site) -> None:
