@@ -57,11 +57,7 @@ _TABLES = {
                CASE WHEN u(i, 7) < 0.25 THEN 'nofollow' WHEN u(i, 7) < 0.7 THEN '' END AS rel,
                CASE WHEN u(i, 8) < 0.1 THEN 'image' END AS link_type,
                CASE WHEN u(i, 9) < 0.02 THEN '{"language":"de"}' END AS attributes,
-               moment(i // 100) AS attributes_at, rev FROM made ORDER BY i""",
-    "link_changes": """
-        SELECT hash(i) AS link_id, hash('d' || t) AS t_dom_key, 1 AS status,
-               moment(i // 100) AS started_at,
-               moment(i // 100) AS last_seen, rev FROM made ORDER BY i""",
+               moment(i // 100) AS attributes_at, moment(i // 100) AS seen_at, rev FROM made ORDER BY i""",
     "attribute_changes": """
         SELECT hash(i) AS link_id, hash('d' || t) AS t_dom_key, 'anchor' AS field,
                moment(i // 100 + 86400) AS observed_at, 'another ' || i AS value,

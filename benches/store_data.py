@@ -21,7 +21,7 @@ SELECT hash(i) AS link_id, hash(p || 'p') AS source_key, hash(r || 't' || q) AS 
        'https://target' || r || '.org/products/' || q || '/page' AS target_url,
        'site' || s || '-blog.com' AS source_domain, 'target' || r || '.org' AS target_domain,
        'anchor text ' || (hash(i * 3) % 5000) AS anchor, CASE WHEN i % 10 = 0 THEN 'nofollow' END AS rel,
-       'text' AS link_type, CAST(NULL AS VARCHAR) AS attributes, t AS attributes_at,
+       'text' AS link_type, CAST(NULL AS VARCHAR) AS attributes, t AS attributes_at, t AS seen_at,
        CAST({rev} AS UBIGINT) AS rev
 FROM (
     SELECT i, i // 12 AS p, hash(i // 12) % 50000 AS s, hash(i * 7) % 977 AS q,
@@ -91,8 +91,6 @@ def _rows_of(links: str, rev: int, off: int) -> dict[str, str]:
     return {
         "link_events": _EVENTS.format(kind=1, later=0, off=off, **told),
         "links": f"FROM {links}",
-        "link_changes": _STATES.format(status=1, seen=0, lost=_NO_TIME, **told),
-        "life_changes": _LIVES.format(status=1, alive=_NO_TIME, lost=_NO_TIME, **told),
         "velocity_delta": _VELOCITY.format(**told),
         "domain_keys": _NAMES.format(table="domain_keys", **told),
         "domain_names": _NAMES.format(table="domain_names", **told),
@@ -146,8 +144,9 @@ def batch_tables(
         ],
     }
     found = {}
-    for table, select in selects.items():
-        whole = " UNION ALL BY NAME ".join(f"({one})" for one in (select, *old.get(table, ())))
+    for table in {**selects, **old}:
+        told_of = [selects[table]] if table in selects else []
+        whole = " UNION ALL BY NAME ".join(f"({one})" for one in (*told_of, *old.get(table, ())))
         if table == "page_scores":  # few pages move by a point that shows
             whole += " LIMIT 2000"
         found[table] = connection.sql(whole).to_arrow_table()

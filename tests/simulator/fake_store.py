@@ -147,6 +147,20 @@ class FakeStore:
             rows.append(row)
         return rows
 
+    def note_seen_once(self, links: Rows) -> None:
+        """Put down as rows what wide rows say of links that were seen once."""
+        for link in (one for one in links if one["seen_at"] is not None):
+            told = {name: link[name] for name in ("link_id", "t_dom_key", "rev")}
+            told |= {"started_at": link["seen_at"]}
+            registers = ("firm_loss_at", "firm_loss_reason", "suspect_at", "suspect_before_at")
+            ending = ("last_alive_at", "lost_at", "confirmed_at", "lost_reason")
+            self.tables["link_changes"].append(
+                told | {"status": 1, "last_seen": link["seen_at"]} | dict.fromkeys(registers)
+            )
+            self.tables["life_changes"].append(
+                told | {"is_confirmed_by_event": False, "is_void": False} | dict.fromkeys(ending)
+            )
+
     def lives(self) -> Rows:
         folded = newest(self.tables["life_changes"], "link_id", "started_at")
         return [one for one in folded if not one["is_void"]]
@@ -187,6 +201,8 @@ class FakeWriter:
             raise write_failure(error, self._path, "commit") from error
         for name, rows in staged.items():
             store.tables[name].extend(_micros(rows).to_pylist())
+            if name == "links":
+                store.note_seen_once(_micros(rows).to_pylist())
         for one in batch.advances:
             store.positions[one.partition] = Position(one.next_offset, one.leader_epoch)
             store.counted[one.partition] += one.events + one.dead_letters

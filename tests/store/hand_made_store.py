@@ -57,7 +57,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "link_id": U64, "source_key": U64, "target_key": U64, "s_dom_key": U64, "t_dom_key": U64,
         "source_url": TEXT, "target_url": TEXT, "source_domain": TEXT, "target_domain": TEXT,
         "anchor": TEXT, "rel": TEXT, "link_type": TEXT, "attributes": TEXT, "attributes_at": STAMP,
-        "rev": U64,
+        "seen_at": STAMP, "rev": U64,
     },
     "link_changes": {
         "link_id": U64, "t_dom_key": U64, "status": pa.uint8(), "started_at": STAMP, "last_seen": STAMP,

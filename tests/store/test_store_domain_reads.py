@@ -26,11 +26,12 @@ _FILL = {
 SELECT hash(i) AS link_id, hash(i // 12) AS source_key, hash(i * 7) AS target_key, hash(i % 97) AS s_dom_key,
        hash('d' || i % {DOMAINS}) AS t_dom_key, 'https://s/' || i AS source_url, 'https://t/' || i AS target_url,
        's' || i % 97 || '.org' AS source_domain, 'd' || i % {DOMAINS} || '.com' AS target_domain,
-       'a' || i % 9 AS anchor, 1 AS rev
+       'a' || i % 9 AS anchor, CASE WHEN i % 2 = 0 THEN now() END AS seen_at, 1 AS rev
 FROM range({LINKS}) t(i)""",
-    "link_changes": "SELECT link_id, t_dom_key, 1 AS status, now() AS started_at, now() AS last_seen, 1 AS rev FROM w",
+    "link_changes": "SELECT link_id, t_dom_key, 1 AS status, now() AS started_at, now() AS last_seen, 1 AS rev FROM w "
+    "WHERE seen_at IS NULL",
     "life_changes": "SELECT link_id, t_dom_key, now() AS started_at, CAST(NULL AS TIMESTAMPTZ) AS confirmed_at, "
-    "false AS is_confirmed_by_event, false AS is_void, 1 AS rev FROM w "
+    "false AS is_confirmed_by_event, false AS is_void, 1 AS rev FROM w WHERE seen_at IS NULL "
     "UNION ALL SELECT link_id, t_dom_key, now() - INTERVAL 9 DAY, now() - INTERVAL 5 DAY, true, false, 1 FROM w "
     "WHERE link_id % 3 = 0",
     "domain_keys": "SELECT DISTINCT t_dom_key AS domain_key, target_domain AS domain_name, 1 AS rev FROM w",

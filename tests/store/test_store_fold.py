@@ -6,9 +6,10 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hand_made_store import Store, Story, day, domain_key
+from hand_made_store import Store, Story, day
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_stories import DOMAINS, any_story
 
 from linktide.store.fold import FOLD_POINTS, Folder, FoldRule
 from linktide.store.parts import FAMILIES, Kind
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-DOMAINS = ("a.com", "b.com", "c.org", "d.net")
 TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, slice_rows=4, cell_rows=2)
 
 
@@ -30,46 +30,6 @@ def shown(store: Store, views: Sequence[str] = VIEWS) -> dict[str, list[str]]:
     """Read views, every one unless some are named."""
     found = {name: store.all(f"SELECT t::VARCHAR FROM {name} t") for name in views}
     return {name: sorted(text for (text,) in rows) for name, rows in found.items()}
-
-
-def any_story(chance: random.Random, known: dict[int, tuple[str, str]], size: int) -> Story:
-    """Tell of some new links, and change what is known of old ones, void rows among it."""
-    story = Story(sides=dict(known))
-    for _ in range(size):
-        source, target = chance.choice(DOMAINS), chance.choice(DOMAINS)
-        link = len(story.sides) + 1
-        story.link(
-            link, f"{source}/{link}", f"{target}/{chance.randrange(3)}", anchor=f"anchor {link}", rel="",
-            attributes_at=day(link % 7),
-        )  # fmt: skip
-    for link, (_, target) in story.sides.items():
-        if chance.random() < 0.7:
-            story.state(link, chance.randrange(4), started_at=day(1), last_seen=day(chance.randrange(9)))
-        if chance.random() < 0.7:
-            is_ended = chance.random() < 0.5
-            end = day(20) if is_ended else None
-            story.life(
-                link, day(chance.randrange(4)), is_void=chance.random() < 0.3, confirmed_at=end, lost_at=end,
-                lost_reason="notfound" if is_ended else None,
-            )  # fmt: skip
-        if chance.random() < 0.5:
-            story.attribute(
-                link, chance.choice(("anchor", "rel", "title")), day(chance.randrange(8)),
-                f"value {chance.randrange(99)}", is_void=chance.random() < 0.4,
-            )  # fmt: skip
-        if chance.random() < 0.3:
-            story.add("velocity_delta", t_dom_key=domain_key(target), hour=day(chance.randrange(3)),
-                      new_links=chance.randrange(-1, 3), restored_links=0,
-                      lost_links=chance.randrange(2))  # fmt: skip
-        if chance.random() < 0.3:
-            score = chance.random()
-            key = domain_key(target)
-            story.records.setdefault("domain_scores", [])
-            if all(one["domain_key"] != key for one in story.records["domain_scores"]):
-                story.add("domain_scores", domain_key=key, citation=score, authority=score, scored_at=day(2))
-    met = {name for sides in story.sides.values() for name in sides}
-    before = {name for sides in known.values() for name in sides}
-    return story.domains(*sorted(met - before))
 
 
 @pytest.mark.timeout(900)

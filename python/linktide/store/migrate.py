@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from linktide.store.parts import Parts
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+_IN_PARTS = re.compile(r'"\{(?P<table>[a-z_]+)\}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Migration:
     version: int
     name: str
     sql: str
+    """One that names `"{table}"` is a single statement and is run once for each part of that table."""
 
 
 def migrations() -> tuple[Migration, ...]:
@@ -81,12 +83,24 @@ def migrate(
     refuse_newer(stored, newest, path)
     for step in (one for one in steps if one.version > stored):
         connection.execute("BEGIN").fetchall()
-        connection.execute(step.sql).fetchall()
+        for statement in _for_each_part(connection, step.sql):
+            connection.execute(statement).fetchall()
         connection.execute(
             "INSERT INTO internal.migrations VALUES (?, ?, ?)", [step.version, step.name, applied_at]
         ).fetchall()
         connection.execute("COMMIT").fetchall()
     return newest
+
+
+def _for_each_part(connection: DuckDBPyConnection, sql: str) -> list[str]:
+    """Return the step itself, or what it is for each part of the table that it names."""
+    match = _IN_PARTS.search(sql)
+    if match is None:
+        return [sql]
+    found = connection.execute(
+        "SELECT part_name FROM internal.parts WHERE table_name = ? ORDER BY serial", [match["table"]]
+    ).fetchall()
+    return [_IN_PARTS.sub(f'"{name}"', sql) for (name,) in found]
 
 
 def views_sql() -> str:

@@ -80,6 +80,29 @@ FAMILIES: Final = {
 """Every folded table. The names of domains come first: the others' runs take them from there."""
 BASED: Final = ("link_changes", "life_changes", "domain_scores", "page_scores")
 """Their oldest run, in which a key stands once, and all that came since are views apart (…_base, …_new)."""
+SEEN_ONCE: Final = {
+    "link_changes": {
+        "link_id": "r.link_id",
+        "t_dom_key": "r.t_dom_key",
+        "status": "CAST(1 AS UTINYINT)",
+        "started_at": "r.seen_at",
+        "last_seen": "r.seen_at",
+        "target_domain": "r.target_domain",
+        "rev": "r.rev",
+    },
+    "life_changes": {
+        "link_id": "r.link_id",
+        "t_dom_key": "r.t_dom_key",
+        "started_at": "r.seen_at",
+        "is_confirmed_by_event": "false",
+        "is_void": "false",
+        "target_domain": "r.target_domain",
+        "rev": "r.rev",
+    },
+}
+"""Table → column → what the wide row of a link that was seen once says of it; all other columns are null."""
+_READ_BY_OTHERS: Final = {"domain_keys": 0, "links": 1}
+"""Tables that the views over the parts of other tables read → in which order they are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +226,9 @@ class Parts:
         selects = [self.select(part) for part in self.of(table)]
         if table == LINK_EVENTS:
             selects += self._segment_selects()
+        if table in SEEN_ONCE:
+            listed = ", ".join(f"{told} AS {column}" for column, told in SEEN_ONCE[table].items())
+            selects.append(f"SELECT {listed} FROM internal.links r WHERE r.seen_at IS NOT NULL")  # noqa: S608
         self._replace_view(table, selects)
         if table in BASED:
             base = self.of(table, Kind.RUN)[:1]
@@ -224,7 +250,7 @@ class Parts:
 
     def create_views(self) -> None:
         """Make the views over all parts; inside the caller's transaction."""
-        for table in ("domain_keys", *(name for name in self._parts if name != "domain_keys")):
+        for table in sorted(self._parts, key=lambda name: _READ_BY_OTHERS.get(name, 2)):
             self.create_view(table)
 
 

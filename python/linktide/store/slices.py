@@ -165,15 +165,21 @@ class Slicer:
         if self._void_floor < 0 or "is_void" not in self._parts.columns(self._family.table):
             return newest
         is_stale = f"is_void AND rev <= {self._void_floor}"
-        if self._family.table != "attribute_changes":
-            return f"SELECT * FROM ({newest}) WHERE NOT ({is_stale})"  # noqa: S608
-        # A void run also takes back the run of the same instant in the wide row, which stays as it is.
+        # A void row also takes back what the wide row says of the same instant, which stays as it is.
+        instant = _WIDE_INSTANTS[self._family.table]
         return (
             f"WITH newest AS MATERIALIZED ({newest}) "  # noqa: S608
-            f"SELECT * FROM newest n WHERE NOT ({is_stale}) OR EXISTS (FROM internal.links l "
-            "WHERE l.target_domain = n.target_domain AND l.link_id = n.link_id "
-            "AND l.attributes_at = n.observed_at)"
+            f"SELECT * FROM newest WHERE NOT ({is_stale}) UNION ALL BY NAME "
+            f"SELECT * FROM (FROM newest WHERE {is_stale}) n SEMI JOIN internal.links l "
+            f"ON l.target_domain = n.target_domain AND l.link_id = n.link_id AND {instant}"
         )
+
+
+_WIDE_INSTANTS: Final = {
+    "life_changes": "l.seen_at = n.started_at",
+    "attribute_changes": "l.attributes_at = n.observed_at",
+}
+"""Table with void rows → when the wide row says what such a row takes back."""
 
 
 def _bound_of(column: str) -> str:

@@ -7,6 +7,14 @@
 -- column by column: what nobody asks for is then neither read nor folded. So most of a table is read, not folded. What
 -- is superseded is found by outer joins: through these a filter on the domain reaches both sides.
 
+-- What the wide row says of the status: live, if all that was known of the link was one sighting.
+CREATE OR REPLACE MACRO internal.status_seen(seen_at) AS
+    CASE WHEN seen_at IS NOT NULL THEN CAST(1 AS UTINYINT) END;
+
+-- A register as the newest row has it that tells of the link: one since the oldest run, else there, else the wide row.
+CREATE OR REPLACE MACRO internal.newest_state(recent_rev, recent, base_rev, base, wide) AS
+    CASE WHEN recent_rev IS NOT NULL THEN recent WHEN base_rev IS NOT NULL THEN base ELSE wide END;
+
 -- The newest registers of the links with rows since the oldest run.
 CREATE VIEW internal.recent_link_state AS
 SELECT link_id, target_domain,
@@ -22,17 +30,20 @@ SELECT link_id, target_domain,
 FROM internal.link_changes_new
 GROUP BY link_id, target_domain;
 
--- The newest registers of a link.
+-- The newest registers of a link: since the oldest run, else in it, else the wide row says that it was seen once.
 CREATE VIEW internal.link_state AS
-SELECT b.link_id, b.target_domain, b.t_dom_key, b.status, b.started_at, b.last_seen, b.firm_loss_at,
-       b.firm_loss_reason, b.suspect_at, b.suspect_before_at, b.rev
-FROM internal.link_changes_base b
-LEFT JOIN internal.recent_link_state n ON n.link_id = b.link_id AND n.target_domain = b.target_domain
-WHERE n.rev IS NULL
-UNION ALL
-SELECT link_id, target_domain, t_dom_key, status, started_at, last_seen, firm_loss_at,
-       firm_loss_reason, suspect_at, suspect_before_at, rev
-FROM internal.recent_link_state;
+SELECT l.link_id, l.target_domain, l.t_dom_key,
+       internal.newest_state(n.rev, n.status, b.rev, b.status, internal.status_seen(l.seen_at)) AS status,
+       internal.newest_state(n.rev, n.started_at, b.rev, b.started_at, l.seen_at) AS started_at,
+       internal.newest_state(n.rev, n.last_seen, b.rev, b.last_seen, l.seen_at) AS last_seen,
+       internal.newest_state(n.rev, n.firm_loss_at, b.rev, b.firm_loss_at, NULL) AS firm_loss_at,
+       internal.newest_state(n.rev, n.firm_loss_reason, b.rev, b.firm_loss_reason, NULL) AS firm_loss_reason,
+       internal.newest_state(n.rev, n.suspect_at, b.rev, b.suspect_at, NULL) AS suspect_at,
+       internal.newest_state(n.rev, n.suspect_before_at, b.rev, b.suspect_before_at, NULL) AS suspect_before_at,
+       coalesce(n.rev, b.rev, l.rev) AS rev
+FROM internal.links l
+LEFT JOIN internal.recent_link_state n ON n.link_id = l.link_id AND n.target_domain = l.target_domain
+LEFT JOIN internal.link_changes_base b ON b.link_id = l.link_id AND b.target_domain = l.target_domain;
 
 -- Attribute runs beside the wide row, void ones still among them: they also void the run in the wide row.
 CREATE VIEW internal.attribute_folds AS
@@ -88,7 +99,7 @@ CREATE OR REPLACE MACRO internal.current_run(told, wide_value, wide_at) AS
 -- Current attributes of every link. In stages, so that the few links with more than their wide row alone pay.
 CREATE VIEW internal.link_attributes AS
 SELECT link_id, source_key, target_key, s_dom_key, t_dom_key,
-       source_url, target_url, source_domain, target_domain, attributes_at,
+       source_url, target_url, source_domain, target_domain, attributes_at, seen_at,
        CASE WHEN fields IS NULL THEN anchor ELSE anchor_run.v END AS anchor,
        CASE WHEN fields IS NULL THEN rel ELSE rel_run.v END AS rel,
        CASE WHEN fields IS NULL THEN link_type ELSE type_run.v END AS link_type,
@@ -134,7 +145,8 @@ SELECT link_id, target_domain, started_at,
 FROM internal.life_changes_new
 GROUP BY link_id, target_domain, started_at;
 
-CREATE VIEW internal.lives AS
+-- Those of rows of their own.
+CREATE VIEW internal.told_lives AS
 SELECT b.link_id, b.target_domain, b.started_at, b.t_dom_key, b.last_alive_at, b.lost_at, b.confirmed_at,
        b.lost_reason, b.is_confirmed_by_event, b.rev
 FROM internal.life_changes_base b
@@ -147,12 +159,24 @@ SELECT link_id, target_domain, started_at, t_dom_key, last_alive_at, lost_at, co
 FROM internal.recent_lives
 WHERE NOT is_void;
 
+-- All: a link that was seen once has a life that its wide row tells of, unless a row of that start says otherwise.
+CREATE VIEW internal.lives AS
+FROM internal.told_lives
+UNION ALL
+SELECT l.link_id, l.target_domain, l.seen_at, l.t_dom_key, NULL, NULL, NULL, NULL, false, l.rev
+FROM internal.links l
+LEFT JOIN internal.life_changes_base b
+    ON b.link_id = l.link_id AND b.target_domain = l.target_domain AND b.started_at = l.seen_at
+LEFT JOIN internal.recent_lives n
+    ON n.link_id = l.link_id AND n.target_domain = l.target_domain AND n.started_at = l.seen_at
+WHERE l.seen_at IS NOT NULL AND b.rev IS NULL AND n.rev IS NULL;
+
 -- Of the lives that have ended. The one that runs, if one does, is the newest, and the state of the link has its start.
 CREATE VIEW internal.ended_lives AS
 SELECT link_id, target_domain, min(started_at) AS first_started_at, count(*) AS times_lost,
        arg_max_null(lost_at, started_at) AS lost_at,
        arg_max_null(confirmed_at, started_at) AS confirmed_at,
        arg_max_null(lost_reason, started_at) AS lost_reason
-FROM internal.lives
+FROM internal.told_lives
 WHERE confirmed_at IS NOT NULL
 GROUP BY link_id, target_domain;

@@ -33,11 +33,11 @@ SELECT link_id, source_key, target_key, s_dom_key, t_dom_key, source_url, target
        target_domain, s_dom_key = t_dom_key AS is_internal
 FROM (
     SELECT
-           CASE WHEN n.rev IS NULL THEN b.status ELSE n.status END AS status, --| state
-           CASE WHEN n.rev IS NULL THEN b.started_at ELSE n.started_at END AS started_at, --| state
-           CASE WHEN n.rev IS NULL THEN b.last_seen ELSE n.last_seen END AS last_seen, --| state
-           CASE WHEN n.rev IS NULL THEN b.firm_loss_at ELSE n.firm_loss_at END AS firm_loss_at, --| state
-           CASE WHEN n.rev IS NULL THEN b.suspect_at ELSE n.suspect_at END AS suspect_at, --| state
+           internal.newest_state(n.rev, n.status, b.rev, b.status, internal.status_seen(a.seen_at)) AS status, --| state
+           internal.newest_state(n.rev, n.started_at, b.rev, b.started_at, a.seen_at) AS started_at, --| state
+           internal.newest_state(n.rev, n.last_seen, b.rev, b.last_seen, a.seen_at) AS last_seen, --| state
+           internal.newest_state(n.rev, n.firm_loss_at, b.rev, b.firm_loss_at, NULL) AS firm_loss_at, --| state
+           internal.newest_state(n.rev, n.suspect_at, b.rev, b.suspect_at, NULL) AS suspect_at, --| state
            p.firm_at AS page_firm_at, p.checked_at AS page_checked_at, --| checks
            l.first_started_at, l.times_lost, l.lost_at, l.confirmed_at, l.lost_reason, --| lives
            a.*

@@ -6,18 +6,18 @@ CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
 ), recent AS (
-    SELECT n.link_id, n.target_domain, n.status
+    SELECT n.link_id, n.target_domain, n.status, n.rev
     FROM internal.recent_link_state n SEMI JOIN asked ON n.target_domain = asked.domain_name
 ), base AS (
-    SELECT b.link_id, b.target_domain, b.status
+    SELECT b.link_id, b.target_domain, b.status, b.rev
     FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
 ), found AS (
-    SELECT a.link_id, a.target_domain, a.target_key, a.source_domain, a.s_dom_key, internal.is_followed(a.rel) AS is_dofollow
+    SELECT a.link_id, a.target_domain, a.target_key, a.source_domain, a.s_dom_key, a.seen_at, internal.is_followed(a.rel) AS is_dofollow
     FROM internal.link_attributes a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )
 SELECT f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.is_dofollow,
-       CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status
+       internal.newest_state(n.rev, n.status, b.rev, b.status, internal.status_seen(f.seen_at)) AS status
 FROM found f
 LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
 LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain;

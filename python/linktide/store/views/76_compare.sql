@@ -12,13 +12,19 @@ WITH given AS MATERIALIZED (
 ), recent AS MATERIALIZED (
     SELECT n.link_id, n.target_domain, n.started_at, n.confirmed_at, n.is_void
     FROM internal.recent_lives n SEMI JOIN asked a ON a.domain_name = n.target_domain
-), lives AS (
-    SELECT b.link_id, b.target_domain, b.started_at, b.confirmed_at
+), told AS MATERIALIZED (
+    SELECT b.link_id, b.target_domain, b.started_at, b.confirmed_at, b.is_void
     FROM internal.life_changes_base b SEMI JOIN asked a ON a.domain_name = b.target_domain
     ANTI JOIN recent r ON r.link_id = b.link_id AND r.started_at = b.started_at
-    WHERE NOT b.is_void
     UNION ALL
-    SELECT r.link_id, r.target_domain, r.started_at, r.confirmed_at FROM recent r WHERE NOT r.is_void
+    FROM recent
+), lives AS (
+    SELECT t.link_id, t.target_domain, t.started_at, t.confirmed_at FROM told t WHERE NOT t.is_void
+    UNION ALL
+    SELECT w.link_id, w.target_domain, w.seen_at, NULL
+    FROM internal.links w SEMI JOIN asked a ON a.domain_name = w.target_domain
+    ANTI JOIN told t ON t.link_id = w.link_id AND t.started_at = w.seen_at
+    WHERE w.seen_at IS NOT NULL
 ), links AS MATERIALIZED (
     SELECT v.link_id, v.target_domain,
            bool_or(v.confirmed_at IS NULL OR v.confirmed_at > g.asked_at) AS is_live,
@@ -26,7 +32,7 @@ WITH given AS MATERIALIZED (
            count(*) FILTER (v.confirmed_at > g.asked_at - INTERVAL 30 DAY AND v.confirmed_at <= g.asked_at) AS lost
     FROM lives v JOIN given g ON v.started_at <= g.asked_at
     GROUP BY v.link_id, v.target_domain
-), told AS MATERIALIZED (
+), rels AS MATERIALIZED (
     SELECT c.link_id, c.observed_at, arg_max_null(c.value, c.rev) AS value, arg_max_null(c.is_void, c.rev) AS is_void
     FROM internal.attribute_changes c SEMI JOIN asked a ON a.domain_name = c.target_domain
     WHERE c.field = 'rel'
@@ -34,7 +40,7 @@ WITH given AS MATERIALIZED (
 ), later AS (
     SELECT o.link_id, list(o.observed_at) AS instants,
            max({'at': o.observed_at, 'v': o.value}) FILTER (NOT o.is_void AND o.observed_at <= g.asked_at) AS newest
-    FROM told o CROSS JOIN given g GROUP BY o.link_id
+    FROM rels o CROSS JOIN given g GROUP BY o.link_id
 ), wide AS (
     SELECT w.link_id, w.target_domain, w.source_domain,
            internal.is_followed(internal.current_run(

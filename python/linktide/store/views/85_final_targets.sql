@@ -4,22 +4,22 @@
 -- found first, and their state by joins with them: the view of states would put together that of every link.
 CREATE VIEW internal.page_moves AS
 WITH sole AS MATERIALIZED (
-    SELECT a.link_id, a.source_key, a.target_key, a.target_url, a.target_domain, a.link_type
+    SELECT a.link_id, a.source_key, a.target_key, a.target_url, a.target_domain, a.link_type, a.seen_at
     FROM internal.link_attributes a
     WHERE a.link_type IN ('redirect', 'canonical') AND a.source_key <> a.target_key
 ), recent AS (
-    SELECT n.link_id, n.target_domain, n.status, n.last_seen
+    SELECT n.link_id, n.target_domain, n.status, n.last_seen, n.rev
     FROM internal.recent_link_state n SEMI JOIN sole ON sole.link_id = n.link_id AND sole.target_domain = n.target_domain
 ), base AS (
-    SELECT b.link_id, b.target_domain, b.status, b.last_seen
+    SELECT b.link_id, b.target_domain, b.status, b.last_seen, b.rev
     FROM internal.link_changes_base b SEMI JOIN sole ON sole.link_id = b.link_id AND sole.target_domain = b.target_domain
 )
 SELECT s.source_key, arg_max({'key': s.target_key, 'url': s.target_url, 'domain': s.target_domain, 'type': s.link_type},
-                             {'at': coalesce(n.last_seen, b.last_seen), 'url': s.target_url}) AS move
+                             {'at': internal.newest_state(n.rev, n.last_seen, b.rev, b.last_seen, s.seen_at), 'url': s.target_url}) AS move
 FROM sole s
 LEFT JOIN recent n ON n.link_id = s.link_id AND n.target_domain = s.target_domain
 LEFT JOIN base b ON b.link_id = s.link_id AND b.target_domain = s.target_domain
-WHERE coalesce(n.status, b.status) IN (1, 2)
+WHERE internal.newest_state(n.rev, n.status, b.rev, b.status, internal.status_seen(s.seen_at)) IN (1, 2)
 GROUP BY s.source_key;
 
 -- The pages of a domain that others link to, and where each ends after at most ten moves; a page on a circle leads nowhere.

@@ -116,9 +116,24 @@ impl Tables {
     fn append(&mut self, changes: &Changes) {
         for (name, rows) in &changes.tables {
             match *name {
+                "links" => self.append_seen(rows),
                 "life_changes" => self.append_lives(rows),
                 "link_changes" => self.append_states(rows),
                 _ => {}
+            }
+        }
+    }
+
+    /// What wide rows say of links that were seen once.
+    fn append_seen(&mut self, rows: &RecordBatch) {
+        let times = times_of(rows);
+        for row in 0..rows.num_rows() {
+            let link_id = rows.column_by_name("link_id").unwrap().as_primitive::<UInt64Type>().value(row);
+            if let Some(at) = times("seen_at", row) {
+                self.lives.insert((link_id, at), Some(Life { started_at: at, ending: None }));
+                let status = Status::Live;
+                let registers = Registers { last_seen: at, started_at: at, status, ..Registers::default() };
+                self.states.insert(link_id, registers);
             }
         }
     }

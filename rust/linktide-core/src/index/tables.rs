@@ -39,15 +39,19 @@ impl Index {
         }
         let is_new = |(_, touched): &(u32, &Touched)| touched.new_at_row.is_some();
         let new: Vec<(u32, &Touched)> = (0..).zip(&pending.touched).filter(is_new).collect();
+        let seen_at = self.seen_once(pending);
+        let is_told = |touched: u32| seen_at.get(touched as usize).is_some_and(Option::is_some);
         if !new.is_empty() {
-            tables.push(("links", link_rows(pending, &new, self.rev)?));
+            tables.push(("links", link_rows(pending, &new, &seen_at, self.rev)?));
         }
-        let moved: Vec<&Link> = pending.touched.iter().filter_map(|touched| self.moved(touched)).collect();
+        let others = (0..).zip(&pending.touched).filter(|(at, _)| !is_told(*at));
+        let moved: Vec<&Link> = others.filter_map(|(_, touched)| self.moved(touched)).collect();
         if !moved.is_empty() {
             tables.push(("link_changes", self.state_rows(&moved)?));
         }
-        if !pending.lives.is_empty() {
-            tables.push(("life_changes", self.life_rows(pending)?));
+        let lives: Vec<&LifeRow> = pending.lives.iter().filter(|row| !is_told(row.touched)).collect();
+        if !lives.is_empty() {
+            tables.push(("life_changes", self.life_rows(pending, &lives)?));
         }
         if !pending.runs.is_empty() {
             tables.push(("attribute_changes", self.run_rows(pending)?));
@@ -64,6 +68,26 @@ impl Index {
         }
         tables.extend(self.score_tables(scores)?);
         Ok(tables)
+    }
+
+    /// By place among the touched: the one instant of a new link of which nothing is known but a sighting of that
+    /// instant. It stands in the wide row, which then says the first state and the first life of the link, too.
+    fn seen_once(&self, pending: &Pending) -> Vec<Option<i64>> {
+        let of_link = |touched: &Touched| {
+            let link = self.links.open(touched.index).filter(|_| touched.new_at_row.is_some())?;
+            link.registers.seen_once()
+        };
+        let mut seen_at: Vec<Option<i64>> = pending.touched.iter().map(of_link).collect();
+        let mut lives = vec![0_u32; seen_at.len()];
+        for row in &pending.lives {
+            let at = row.touched as usize;
+            let (Some(seen_at), Some(lives)) = (seen_at.get_mut(at), lives.get_mut(at)) else { continue };
+            *lives += 1;
+            let is_that = *lives == 1 && !row.is_void && row.life.ending.is_none();
+            *seen_at = seen_at.filter(|&instant| is_that && row.life.started_at == instant);
+        }
+        let with_a_life = |(seen_at, lives): (Option<i64>, u32)| seen_at.filter(|_| lives == 1);
+        seen_at.into_iter().zip(lives).map(with_a_life).collect()
     }
 
     /// The link, if its registers moved or it is new.
@@ -102,10 +126,9 @@ impl Index {
         )
     }
 
-    fn life_rows(&self, pending: &Pending) -> Result<RecordBatch, CoreError> {
-        let lives = &pending.lives;
+    fn life_rows(&self, pending: &Pending, lives: &[&LifeRow]) -> Result<RecordBatch, CoreError> {
         let ending = |row: &LifeRow| row.life.ending;
-        let times = |at: &dyn Fn(&LifeRow) -> Option<i64>| times(lives.iter().map(at));
+        let times = |at: &dyn Fn(&LifeRow) -> Option<i64>| times(lives.iter().map(|row| at(row)));
         let reasons = lives.iter().map(|row| ending(row).map(|end| end.reason.as_str()));
         let by_event = lives.iter().map(|row| ending(row).is_some_and(|end| end.is_confirmed_by_event));
         let links = || lives.iter().filter_map(|row| pending.touched.get(row.touched as usize));
@@ -240,7 +263,12 @@ fn event_rows(batch: &EventBatch, rev: u64) -> Result<RecordBatch, CoreError> {
 }
 
 /// Wide rows of links that this batch made known.
-fn link_rows(pending: &Pending, new: &[(u32, &Touched)], rev: u64) -> Result<RecordBatch, CoreError> {
+fn link_rows(
+    pending: &Pending,
+    new: &[(u32, &Touched)],
+    seen_at: &[Option<i64>],
+    rev: u64,
+) -> Result<RecordBatch, CoreError> {
     let batch = &pending.batch;
     let at_row = |touched: &Touched| touched.new_at_row.unwrap_or_default() as usize;
     let id =
@@ -273,6 +301,7 @@ fn link_rows(pending: &Pending, new: &[(u32, &Touched)], rev: u64) -> Result<Rec
         ("link_type", first(|first| first.link_type)),
         ("attributes", first(|first| first.others.as_deref())),
         ("attributes_at", times(firsts.iter().map(|first| first.at))),
+        ("seen_at", times(new.iter().map(|(at, _)| seen_at.get(*at as usize).copied().flatten()))),
         ("rev", Arc::new(UInt64Array::from_value(rev, new.len())) as _),
     ];
     rows("links", columns)

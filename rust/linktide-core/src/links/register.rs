@@ -119,6 +119,16 @@ impl Registers {
         Losses { firm_at, suspect_at, suspect_before_at, firm_reason }
     }
 
+    /// The instant of all that is known, if that is a sighting and nothing else.
+    #[must_use]
+    pub fn seen_once(&self) -> Option<i64> {
+        let is_seen = self.status == Status::Live && self.started_at == self.last_seen;
+        let has_losses =
+            [self.firm_at, self.suspect_at, self.suspect_before_at].iter().any(|&at| at != NEVER);
+        (is_seen && !has_losses && self.confirmed_at == NEVER && !self.has_earlier_life)
+            .then_some(self.last_seen)
+    }
+
     /// Put other loss registers in place of these.
     pub fn set_losses(&mut self, losses: &Losses) {
         let Losses { firm_at, suspect_at, suspect_before_at, firm_reason } = *losses;
