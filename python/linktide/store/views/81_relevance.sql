@@ -57,7 +57,8 @@ WITH terms AS (
     SELECT p.target_key, internal.words(p.title) AS words FROM titles p
 ), wanted AS (
     SELECT w.target_key, concat_ws(' ', w.words, t.words) AS words FROM title_words w CROSS JOIN terms t
-), vocabulary AS (
+), vocabulary AS MATERIALIZED (
+    -- Kept, or it would be made for each link that it is joined to.
     SELECT w.target_key, list_sort(list_distinct(internal.word_list(w.words))) AS target_words FROM wanted w
 ), texts AS (
     SELECT l.link_id, l.source_url, l.target_url, l.source_domain, v.target_words,
