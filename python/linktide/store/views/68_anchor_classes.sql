@@ -15,8 +15,8 @@ CREATE VIEW internal.anchor_texts AS --| attributes
 SELECT target_domain, anchor, list(s_dom_key) AS sources
 FROM (
     SELECT target_domain, s_dom_key,
-           CASE WHEN coalesce(anchor, '') = '' AND attributes IS NOT NULL
-                THEN internal.anchor_text(anchor, json_extract_string(attributes, '$.alt')) ELSE anchor END AS anchor
+           CASE WHEN coalesce(anchor, '') = '' AND attributes_text IS NOT NULL
+                THEN internal.anchor_text(anchor, json_extract_string(attributes_text, '$.alt')) ELSE anchor END AS anchor
     FROM internal.live_links
 )
 GROUP BY target_domain, anchor;
