@@ -122,6 +122,20 @@ FROM (
     )
 );
 
+-- Every link with its current rel alone: for a small domain to plan and to begin with all attributes takes a third of the time.
+CREATE VIEW internal.link_rels AS
+SELECT l.link_id, l.source_key, l.target_key, l.s_dom_key, l.t_dom_key,
+       l.source_url, l.target_url, l.source_domain, l.target_domain,
+       CASE WHEN o.told IS NULL THEN l.rel ELSE internal.current_run(o.told, l.rel, l.attributes_at).v END AS rel
+FROM internal.links l
+LEFT JOIN (
+    SELECT link_id, target_domain,
+           {'newest': max({'at': observed_at, 'v': value}) FILTER (NOT is_void), 'instants': list(observed_at)} AS told
+    FROM internal.attribute_folds
+    WHERE field = 'rel'
+    GROUP BY link_id, target_domain
+) o ON o.link_id = l.link_id AND o.target_domain = l.target_domain;
+
 -- Lives that hold; the newest rev of each start, void ones gone.
 CREATE VIEW internal.recent_lives AS
 SELECT link_id, target_domain, started_at,

@@ -3,7 +3,7 @@
 -- Live links from a domain to others. Runs are sorted by target: it reads one column of all links.
 CREATE OR REPLACE MACRO internal.links_out(domain_name) AS TABLE
 SELECT l.link_id, l.target_domain, l.t_dom_key, internal.is_followed(l.rel) AS is_dofollow, s.started_at
-FROM internal.link_attributes l
+FROM internal.link_rels l
 JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
 JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
 WHERE k.domain_name = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2);

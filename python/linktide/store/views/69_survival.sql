@@ -22,7 +22,7 @@ WITH kinds AS (
            epoch_us(greatest(v.started_at, x.entered_at, CAST(observed_since AS TIMESTAMPTZ))) - epoch_us(v.started_at)
                AS entered_us, k.source_kind, k.acquisition, k.campaign
     FROM internal.lives v
-    JOIN internal.link_attributes a
+    JOIN internal.link_rels a
         ON a.link_id = v.link_id AND a.target_domain = v.target_domain AND a.s_dom_key <> a.t_dom_key
     LEFT JOIN exported x ON x.link_id = v.link_id AND x.started_at = v.started_at
     LEFT JOIN query_table(CASE WHEN NOT list_has_all(['all', 'follow', 'source_kind', 'acquisition', 'campaign'], groupings)
@@ -190,7 +190,7 @@ WITH asked AS MATERIALIZED (
     WHERE c.source_dom_key IS NOT NULL
 ), links AS (
     SELECT a.s_dom_key, a.source_domain, o.loss_chance
-    FROM internal.link_attributes a
+    FROM internal.link_rels a
     JOIN internal.outlook(domain_name, horizon_days, observed_since) o ON o.link_id = a.link_id
     WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key AND internal.is_followed(a.rel)
 ), sources AS MATERIALIZED (
