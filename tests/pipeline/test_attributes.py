@@ -49,6 +49,10 @@ RUNS = """
 SELECT source_url, target_url, field, epoch_us(observed_at), value
 FROM internal.attribute_runs JOIN internal.links USING (link_id) ORDER BY ALL
 """
+OTHER_RELS = """
+SELECT a.rel, r.rel FROM internal.link_attributes a JOIN internal.link_rels r USING (link_id)
+WHERE a.rel IS DISTINCT FROM r.rel
+"""
 
 
 def sightings(chance: random.Random, count: int) -> list[bytes]:
@@ -90,6 +94,7 @@ def links_of(path: Path, lines: list[bytes], cuts: list[int], per_chunk: int) ->
         whole.run(path, [whole.memory_of(there)], batch_max_events=per_chunk)
     with whole.opened(path) as stopped:
         assert stopped.query("SELECT events, dead_letters FROM sources") == [(len(arriving), 0)]
+        assert stopped.query(OTHER_RELS) == []
         return stopped.query(SHOWN), stopped.query(RUNS)
 
 

@@ -158,6 +158,13 @@ def test_each_part_of_the_text_counts_and_none_twice(tmp_path: Path) -> None:
     assert found == [pytest.approx(2**-0.5)] * 6 + [None]
 
 
+@pytest.mark.parametrize("others", [0, 60, 62, 63, 64, 200])
+def test_words_of_long_texts_are_counted_and_found_alike(tmp_path: Path, others: int) -> None:
+    title = " ".join(f"w{n} w{n // 2}" for n in range(others))
+    found = relevance(tmp_path, {}, ["red shoes"], {"title": f"{title} red shoes red"}, {"title": title})
+    assert found == [pytest.approx(2 / (2 * (others + 2)) ** 0.5), 0 if others else None]
+
+
 def test_without_text_on_either_side_there_is_none(tmp_path: Path) -> None:
     values: list[dict[str, str]] = [{"title": "shoes"}, {"title": ""}, {"title": "–"}, {}]
     assert relevance(tmp_path, {}, [], *values) == [None] * 4

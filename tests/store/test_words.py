@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 import duckdb
 import pyarrow as pa
@@ -81,3 +82,29 @@ def test_texts_have_the_words_of_the_model(texts: list[str]) -> None:
         begin = text.index("CREATE OR REPLACE MACRO internal.words")
         made.execute(text[begin : text.index(";", begin)])
         assert words(made, texts) == [" ".join(words_of(one)) for one in texts]
+
+
+def test_generic_anchors_stand_as_their_words_and_once(connection: duckdb.DuckDBPyConnection) -> None:
+    text = views_sql()
+    begin = text.index("CREATE VIEW internal.generic_anchors")
+    connection.execute(text[begin : text.index(";", begin)])
+    rows = connection.execute("SELECT words, internal.words(words) FROM internal.generic_anchors").fetchall()
+    assert [one for one, _ in rows] == [other for _, other in rows]
+    assert len({one for one, _ in rows}) == len(rows) > 200
+
+
+def abnormal_texts() -> list[str]:
+    """Letters that have another normal form, pairs that are one, neighbouring marks in the wrong order."""
+    letters = [chr(code) for code in range(0x80, 0x110000) if not FIRST_SURROGATE <= code <= LAST_SURROGATE]
+    parts = [unicodedata.normalize("NFD", letter) for letter in letters]
+    marks = [letter for letter in letters if unicodedata.combining(letter)]
+    pairs = [max(pair, pair[::-1], key=lambda of: unicodedata.combining(of[0])) for pair in pairwise(marks)]
+    texts = [*letters, *(text for text in parts if len(text) > 1), *(f"a{one}{two}" for one, two in pairs)]
+    return [text for text in texts if unicodedata.normalize("NFC", text) != text]
+
+
+def test_no_text_that_has_another_normal_form_is_left_as_it_is(connection: duckdb.DuckDBPyConnection) -> None:
+    texts = abnormal_texts()
+    normal = [unicodedata.normalize("NFC", text) for text in texts]
+    assert words(connection, texts) == words(connection, normal)
+    assert len(texts) > 10_000

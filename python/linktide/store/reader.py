@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +25,7 @@ from linktide.store.narrow import NarrowViews
 from linktide.store.query_guard import Guard, Shared, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -338,9 +339,15 @@ def _read(
     take: Callable[[pa.RecordBatch], object] | None = None,
 ) -> pa.Table:
     limits = guard.limits
-    relation = _relation(cursor, sql, parameters)
+    # The relation that `sql` returns was planned for the names of its columns and is planned again to be
+    # read: of a small domain that is more than its rows take. `execute` plans once, but reads every row
+    # before the first batch. So the rows are asked for as a relation asks for them.
+    values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
+    found = cursor._submit(sql, values, "stream", _ROWS_PER_BATCH)  # noqa: SLF001 - nothing public does it
+    if found.return_type != "query_result":
+        raise RefusedQueryError("the statement returns no rows")
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
-    with relation.to_arrow_reader(_ROWS_PER_BATCH) as reader:
+    with found.arrow_reader() as reader:
         batches: list[pa.RecordBatch] = []
         rows = size = 0
         for batch in reader:

@@ -29,7 +29,7 @@ SELECT link_id, source_key, target_key, s_dom_key, t_dom_key, source_url, target
        internal.has_token(rel, 'nofollow') AS is_nofollow, --| attributes
        internal.has_token(rel, 'ugc') AS is_ugc, --| attributes
        internal.has_token(rel, 'sponsored') AS is_sponsored, --| attributes
-       attributes, --| attributes
+       attributes, attributes_text, --| attributes
        target_domain, s_dom_key = t_dom_key AS is_internal
 FROM (
     SELECT

@@ -91,7 +91,7 @@ FROM (
            count(*) FILTER (t.change = 'new') AS new_links, count(*) FILTER (t.change = 'restored') AS restored_links,
            count(*) FILTER (t.change = 'lost') AS lost_links
     FROM internal.life_turns t
-    JOIN internal.link_attributes a
+    JOIN internal.link_rels a
         ON a.link_id = t.link_id AND a.target_domain = t.target_domain AND a.s_dom_key <> a.t_dom_key
     GROUP BY a.target_domain, date_trunc('hour', t.changed_at), is_dofollow
 );

@@ -20,7 +20,7 @@ FROM (
 CREATE OR REPLACE MACRO internal.known_links(domain_name) AS TABLE
 SELECT a.link_id, a.source_key, a.target_key, a.source_url, a.target_url, a.source_domain, s.status IN (1, 2) AS is_live, s.started_at,
        internal.is_followed(a.rel) AS is_dofollow
-FROM internal.link_attributes a
+FROM internal.link_rels a
 JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
 WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key AND s.status <> 0;
 

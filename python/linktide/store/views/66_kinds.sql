@@ -4,8 +4,8 @@
 CREATE VIEW internal.kind_facts AS --| attributes
 SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, f.s_dom_key, f.is_live, f.is_dofollow,
        f.rel, f.link_type, lower(f.source_url) AS url, d.rule_numbers AS domain_rules,
-       CASE WHEN f.attributes IS NOT NULL
-            THEN json_extract_string(f.attributes, ['$.source_kind', '$.acquisition', '$.campaign_id', '$.generator',
+       CASE WHEN f.attributes_text IS NOT NULL
+            THEN json_extract_string(f.attributes_text, ['$.source_kind', '$.acquisition', '$.campaign_id', '$.generator',
                                                     '$.semantic_location', '$.links_external']) END AS told,
        p.campaign, p.link_id IS NOT NULL AS is_placed
 FROM internal.link_facts f

@@ -3,7 +3,7 @@
 -- Live links from a domain to others. Runs are sorted by target: it reads one column of all links.
 CREATE OR REPLACE MACRO internal.links_out(domain_name) AS TABLE
 SELECT l.link_id, l.target_domain, l.t_dom_key, internal.is_followed(l.rel) AS is_dofollow, s.started_at
-FROM internal.link_attributes l
+FROM internal.link_rels l
 JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
 JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
 WHERE k.domain_name = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2);
@@ -177,12 +177,12 @@ CREATE OR REPLACE MACRO main.link_origins(domain_name) AS TABLE
 WITH told AS (
     SELECT a.source_domain,
            unnest([{'dimension': 'language',
-                    'name': nullif(lower(regexp_extract(a.attributes->>'language', '^[A-Za-z]+')), '')},
+                    'name': nullif(lower(regexp_extract(a.attributes_text->>'language', '^[A-Za-z]+')), '')},
                    {'dimension': 'tld', 'name': CASE WHEN contains(a.source_domain, '.') AND NOT contains(a.source_domain, ':')
                                                           AND regexp_matches(a.source_domain, '[^0-9.]')
                                                      THEN regexp_extract(a.source_domain, '[^.]+$') END},
                    {'dimension': 'link_type', 'name': a.link_type},
-                   {'dimension': 'semantic_location', 'name': a.attributes->>'semantic_location'}]) AS origin
+                   {'dimension': 'semantic_location', 'name': a.attributes_text->>'semantic_location'}]) AS origin
     FROM internal.link_attributes a
     JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
     WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key AND s.status IN (1, 2)

@@ -15,17 +15,19 @@ CREATE VIEW internal.anchor_texts AS --| attributes
 SELECT target_domain, anchor, list(s_dom_key) AS sources
 FROM (
     SELECT target_domain, s_dom_key,
-           CASE WHEN coalesce(anchor, '') = '' AND attributes IS NOT NULL
-                THEN internal.anchor_text(anchor, json_extract_string(attributes, '$.alt')) ELSE anchor END AS anchor
+           CASE WHEN coalesce(anchor, '') = '' AND attributes_text IS NOT NULL
+                THEN internal.anchor_text(anchor, json_extract_string(attributes_text, '$.alt')) ELSE anchor END AS anchor
     FROM internal.live_links
 )
 GROUP BY target_domain, anchor;
 
--- Without terms of its own a domain has its name as brand, and no money terms.
+-- Without terms of its own a domain has its name as brand, and no money terms. The words of a name of a domain need no more
+-- than the letters of ASCII, and `internal.words` would be planned once more for them.
 CREATE VIEW internal.worded_anchors AS --| attributes
 SELECT a.target_domain, a.anchor, a.sources, internal.words(a.anchor) AS words, lower(trim(a.anchor)) AS bare,
        coalesce(t.brand, CASE WHEN NOT starts_with(a.target_domain, 'xn--')
-                              THEN [' ' || internal.words(split_part(a.target_domain, '.', 1)) || ' '] END) AS brand,
+                              THEN [' ' || trim(regexp_replace(split_part(a.target_domain, '.', 1), '[^a-z0-9]+', ' ', 'g'))
+                                    || ' '] END) AS brand,
        t.money
 FROM internal.anchor_texts a
 LEFT JOIN internal.domain_terms t ON t.target_domain = a.target_domain;

@@ -11,8 +11,8 @@ SELECT link_id, source_url, target_url, source_domain, target_domain, told[1] AS
        told[4] AS snippet_left, told[5] AS snippet_right
 FROM (
     SELECT link_id, source_url, target_url, source_domain, target_domain,
-           CASE WHEN attributes IS NOT NULL
-                THEN json_extract_string(attributes, ['$.semantic_location', '$.links_external', '$.words',
+           CASE WHEN attributes_text IS NOT NULL
+                THEN json_extract_string(attributes_text, ['$.semantic_location', '$.links_external', '$.words',
                                                       '$.snippet_left', '$.snippet_right']) END AS told
     FROM internal.live_links
 );

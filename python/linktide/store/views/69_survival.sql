@@ -22,7 +22,7 @@ WITH kinds AS (
            epoch_us(greatest(v.started_at, x.entered_at, CAST(observed_since AS TIMESTAMPTZ))) - epoch_us(v.started_at)
                AS entered_us, k.source_kind, k.acquisition, k.campaign
     FROM internal.lives v
-    JOIN internal.link_attributes a
+    JOIN internal.link_rels a
         ON a.link_id = v.link_id AND a.target_domain = v.target_domain AND a.s_dom_key <> a.t_dom_key
     LEFT JOIN exported x ON x.link_id = v.link_id AND x.started_at = v.started_at
     LEFT JOIN query_table(CASE WHEN NOT list_has_all(['all', 'follow', 'source_kind', 'acquisition', 'campaign'], groupings)
@@ -50,50 +50,53 @@ FROM named n
 WHERE n.name IS NOT NULL;
 
 -- At age 0, and at each age at which one was lost: who was at risk, that is followed before and not gone yet, and what is
--- left of the curve. `log_survival` leaves out losses of all at risk, which `wiped` counts. Such a loss is the end of the
+-- left of the curve. At risk are all that were followed before, less those gone before. `log_survival` leaves out losses of all at risk, which `wiped` counts. Such a loss is the end of the
 -- curve where nobody is followed beyond it, else it says that too few were followed so young: the curve is broken.
 CREATE OR REPLACE MACRO internal.survival_steps(domain_name, observed_since, groupings) AS TABLE
 WITH lives AS MATERIALIZED (
     FROM internal.followed_lives(domain_name, observed_since, groupings)
-), groups AS (
-    SELECT l.link_group, count(*) AS lives, count(*) FILTER (l.entered_us > 0) AS entered_late,
-           max(l.left_us) AS followed_us, max(l.entered_us) AS last_entered_us
-    FROM lives l GROUP BY l.link_group
-), ages AS (
-    SELECT s.link_group, s.age_us, CAST(sum(s.more) AS BIGINT) AS more, CAST(sum(s.lost) AS BIGINT) AS lost
-    FROM (
-        SELECT l.link_group, l.entered_us AS age_us, 1 AS more, 0 AS lost FROM lives l
-        UNION ALL
-        SELECT l.link_group, l.left_us, -1, CAST(l.is_lost AS INTEGER) FROM lives l
-        UNION ALL
-        SELECT g.link_group, 0, 0, 0 FROM groups g
-    ) s
-    GROUP BY s.link_group, s.age_us
+), entries AS MATERIALIZED (
+    SELECT l.link_group, l.entered_us, count(*) AS lives, max(l.left_us) AS followed_us
+    FROM lives l GROUP BY l.link_group, l.entered_us
+), groups AS MATERIALIZED (
+    -- Numbered: to sort and to group by a number takes half as long as by a name.
+    SELECT row_number() OVER () AS number, e.link_group, CAST(sum(e.lives) AS BIGINT) AS lives,
+           CAST(coalesce(sum(e.lives) FILTER (e.entered_us > 0), 0) AS BIGINT) AS entered_late,
+           max(e.followed_us) AS followed_us, max(e.entered_us) AS last_entered_us
+    FROM entries e GROUP BY e.link_group
+), entered AS (
+    SELECT g.number, e.entered_us,
+           sum(e.lives) OVER (PARTITION BY g.number ORDER BY e.entered_us ROWS UNBOUNDED PRECEDING) AS lives
+    FROM entries e JOIN groups g ON g.link_group = e.link_group
+), ended AS (
+    SELECT g.number, l.left_us, l.is_lost, rank() OVER (PARTITION BY g.number ORDER BY l.left_us) - 1 AS left_before
+    FROM lives l JOIN groups g ON g.link_group = l.link_group
+), losses AS (
+    SELECT e.number, e.left_us AS age_us, count(*) AS lost, any_value(e.left_before) AS left_before
+    FROM ended e WHERE e.is_lost GROUP BY e.number, e.left_us
 ), risks AS (
-    SELECT r.link_group, r.age_us, r.lost, CAST(r.followed - r.more AS BIGINT) AS at_risk
-    FROM (
-        SELECT a.*, sum(a.more) OVER (PARTITION BY a.link_group ORDER BY a.age_us ROWS UNBOUNDED PRECEDING) AS followed
-        FROM ages a
-    ) r
-    WHERE r.lost > 0 OR r.age_us = 0
+    SELECT l.number, l.age_us, l.lost, CAST(n.lives - l.left_before AS BIGINT) AS at_risk
+    FROM losses l ASOF JOIN entered n ON n.number = l.number AND l.age_us > n.entered_us
+    UNION ALL
+    SELECT g.number, 0, 0, 0 FROM groups g
 ), curve AS (
-    SELECT r.link_group, r.age_us, r.lost, r.at_risk,
+    SELECT r.number, r.age_us, r.lost, r.at_risk,
            sum(CASE WHEN r.lost < r.at_risk THEN ln(1 - r.lost / r.at_risk) ELSE 0 END) OVER upto AS log_survival,
            sum(CASE WHEN r.lost < r.at_risk THEN r.lost / (r.at_risk * (r.at_risk - r.lost)) ELSE 0 END) OVER upto
                AS variance,
            CAST(sum(CAST(r.lost > 0 AND r.lost = r.at_risk AS INTEGER)) OVER upto AS BIGINT) AS wiped,
-           lead(r.age_us) OVER (PARTITION BY r.link_group ORDER BY r.age_us) AS next_us
+           lead(r.age_us) OVER (PARTITION BY r.number ORDER BY r.age_us) AS next_us
     FROM risks r
-    WINDOW upto AS (PARTITION BY r.link_group ORDER BY r.age_us ROWS UNBOUNDED PRECEDING)
+    WINDOW upto AS (PARTITION BY r.number ORDER BY r.age_us ROWS UNBOUNDED PRECEDING)
 )
-SELECT c.link_group, c.age_us, c.lost, c.at_risk, c.log_survival, c.variance, c.wiped,
+SELECT g.link_group, c.age_us, c.lost, c.at_risk, c.log_survival, c.variance, c.wiped,
        coalesce(c.next_us, g.followed_us) - c.age_us AS lasts_us, g.lives, g.entered_late, g.followed_us,
        -- Only the last row can end the curve.
        c.wiped > 0 AND (c.wiped > 1 OR c.next_us IS NOT NULL OR c.age_us <= g.last_entered_us) AS is_broken,
        CASE WHEN c.wiped = 0 THEN exp(c.log_survival)
             WHEN c.wiped = 1 AND c.lost = c.at_risk AND c.next_us IS NULL AND c.age_us > g.last_entered_us THEN 0.0
        END AS survival
-FROM curve c JOIN groups g ON g.link_group = c.link_group;
+FROM curve c JOIN groups g ON g.number = c.number;
 
 CREATE OR REPLACE MACRO main.link_survival(domain_name, observed_since := NULL, groupings := ['all', 'follow']) AS TABLE
 SELECT s.link_group.by AS grouping, s.link_group.name AS link_group, s.age_us / 86400000000 AS age_days, s.at_risk, s.lost,
@@ -187,7 +190,7 @@ WITH asked AS MATERIALIZED (
     WHERE c.source_dom_key IS NOT NULL
 ), links AS (
     SELECT a.s_dom_key, a.source_domain, o.loss_chance
-    FROM internal.link_attributes a
+    FROM internal.link_rels a
     JOIN internal.outlook(domain_name, horizon_days, observed_since) o ON o.link_id = a.link_id
     WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key AND internal.is_followed(a.rel)
 ), sources AS MATERIALIZED (

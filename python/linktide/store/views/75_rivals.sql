@@ -13,7 +13,7 @@ WITH asked AS (
     FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
 ), found AS (
     SELECT a.link_id, a.target_domain, a.target_key, a.source_domain, a.s_dom_key, a.seen_at, internal.is_followed(a.rel) AS is_dofollow
-    FROM internal.link_attributes a SEMI JOIN asked ON a.target_domain = asked.domain_name
+    FROM internal.link_rels a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )
 SELECT f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.is_dofollow,

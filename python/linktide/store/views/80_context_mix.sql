@@ -9,8 +9,8 @@ SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.s_dom_key, l.so
        l.told[12] AS noindex, l.told[13] AS hidden
 FROM (
     SELECT a.*, s.status IN (1, 2) AS is_live, s.started_at,
-           CASE WHEN a.attributes IS NOT NULL
-                THEN json_extract_string(a.attributes, [
+           CASE WHEN a.attributes_text IS NOT NULL
+                THEN json_extract_string(a.attributes_text, [
                     '$.title', '$.snippet_left', '$.snippet_right', '$.alt', '$.semantic_location', '$.links_external',
                     '$.words', '$.source_kind', '$.generator', '$.ip_source', '$.language', '$.noindex', '$.hidden'
                 ]) END AS told

@@ -17,20 +17,34 @@ FROM (
 CREATE OR REPLACE MACRO internal.newest_told(observed_at, text) AS
     (max({'at': observed_at, 'v': text}) FILTER (text IS NOT NULL)).v;
 
--- The different words of what `internal.words` made of a text; null: it has none.
-CREATE OR REPLACE MACRO internal.word_set(words) AS list_distinct(string_split(nullif(words, ''), ' '));
+-- The words of what `internal.words` made of a text; null: it has none.
+CREATE OR REPLACE MACRO internal.word_list(words) AS string_split(nullif(words, ''), ' ');
+
+-- How many different ones a list of words has. To look through a short list is faster than to make a table of it.
+CREATE OR REPLACE MACRO internal.different_words(words) AS
+    CASE WHEN len(words) <= 64 THEN len(list_filter(words, lambda x, i: list_position(words, x) = i))
+         ELSE list_unique(words) END;
+
+-- Those of a sorted list without duplicates that a text holds, too; sorted.
+CREATE OR REPLACE MACRO internal.words_held(wanted, words) AS
+    CASE WHEN len(words) <= 64 THEN list_filter(wanted, lambda x: list_contains(words, x))
+         ELSE list_sort(list_intersect(words, wanted)) END;
 
 -- The cosine of two texts as vectors that have 1 for each word they hold (Salton & McGill 1983, binary weights): the
 -- words in common over the root of the product of their numbers. A word more in common always brings it up, and one
 -- that is not always down.
-CREATE OR REPLACE MACRO internal.cosine(own, other) AS len(list_intersect(own, other)) / sqrt(len(own) * len(other));
 
 -- In stages: `internal.words` names its text often, and each time would be planned.
 CREATE OR REPLACE MACRO main.link_relevance(domain_name) AS TABLE
 WITH terms AS (
     SELECT string_agg(t.words, ' ') AS words FROM internal.anchor_terms t WHERE t.target_domain = domain_name
+), linked AS MATERIALIZED (
+    SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.target_key,
+           concat_ws(' ', l.title, l.snippet_left, l.anchor, l.alt, l.snippet_right) AS text
+    FROM internal.told_links(domain_name) l
+    WHERE l.is_live
 ), keys AS MATERIALIZED (
-    SELECT DISTINCT l.target_key FROM internal.links l WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key
+    SELECT DISTINCT l.target_key FROM linked l
 ), titles AS (
     SELECT k.target_key, p.title
     FROM keys k
@@ -39,23 +53,30 @@ WITH terms AS (
         FROM internal.page_answers a SEMI JOIN keys k ON k.target_key = a.page_key
         GROUP BY a.page_key
     ) p ON p.page_key = k.target_key
-), vocabulary AS (
-    SELECT p.target_key, internal.word_set(concat_ws(' ', internal.words(p.title), t.words)) AS target_words
-    FROM titles p CROSS JOIN terms t
+), title_words AS (
+    SELECT p.target_key, internal.words(p.title) AS words FROM titles p
+), wanted AS (
+    SELECT w.target_key, concat_ws(' ', w.words, t.words) AS words FROM title_words w CROSS JOIN terms t
+), vocabulary AS MATERIALIZED (
+    -- Kept, or it would be made for each link that it is joined to.
+    SELECT w.target_key, list_sort(list_distinct(internal.word_list(w.words))) AS target_words FROM wanted w
 ), texts AS (
     SELECT l.link_id, l.source_url, l.target_url, l.source_domain, v.target_words,
-           CASE WHEN v.target_words IS NOT NULL
-                THEN concat_ws(' ', l.title, l.snippet_left, l.anchor, l.alt, l.snippet_right) END AS text
-    FROM internal.told_links(domain_name) l
+           internal.words(CASE WHEN v.target_words IS NOT NULL THEN l.text END) AS words
+    FROM linked l
     JOIN vocabulary v ON v.target_key = l.target_key
-    WHERE l.is_live
 ), worded AS (
-    SELECT t.*, internal.word_set(internal.words(t.text)) AS words FROM texts t
+    SELECT t.link_id, t.source_url, t.target_url, t.source_domain, t.target_words, internal.word_list(t.words) AS words
+    FROM texts t
+), compared AS (
+    SELECT w.link_id, w.source_url, w.target_url, w.source_domain, len(w.target_words) AS wanted_words,
+           internal.different_words(w.words) AS own_words, internal.words_held(w.target_words, w.words) AS common_words
+    FROM worded w
 )
-SELECT w.link_id, w.source_url, w.target_url, w.source_domain, internal.cosine(w.words, w.target_words) AS relevance,
-       list_sort(list_intersect(w.words, w.target_words)) AS common_words
-FROM worded w
-ORDER BY relevance DESC NULLS LAST, w.link_id;
+SELECT c.link_id, c.source_url, c.target_url, c.source_domain,
+       len(c.common_words) / sqrt(c.own_words * c.wanted_words) AS relevance, c.common_words
+FROM compared c
+ORDER BY relevance DESC NULLS LAST, c.link_id;
 
 CREATE OR REPLACE MACRO main.refdomain_relevance(domain_name) AS TABLE
 SELECT l.source_domain, list_avg(max(l.relevance, 3)) AS relevance, count(*) AS backlinks, count(l.relevance) AS rated_links
