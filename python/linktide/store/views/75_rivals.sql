@@ -1,22 +1,24 @@
 -- Who refers to several domains, and who to the others only.
 
 -- The links to some domains from others, living or not. A list of domains reaches the sorted runs only where it is joined
--- with each of them: so not by internal.live_links, through whose joins it would not.
+-- with each of them, and below what is summed up: so not by internal.live_links, through whose joins it would not.
 CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
 ), recent AS (
-    SELECT n.link_id, n.target_domain, n.status
-    FROM internal.recent_link_state n SEMI JOIN asked ON n.target_domain = asked.domain_name
+    SELECT n.link_id, n.target_domain, arg_max_null(n.status, n.rev) AS status
+    FROM internal.link_changes_new n SEMI JOIN asked ON n.target_domain = asked.domain_name
+    GROUP BY n.link_id, n.target_domain
 ), base AS (
     SELECT b.link_id, b.target_domain, b.status
     FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
 ), found AS (
-    SELECT a.link_id, a.target_domain, a.target_key, a.source_domain, a.s_dom_key, internal.is_followed(a.rel) AS is_dofollow
+    SELECT a.link_id, a.target_domain, a.target_key, a.target_url, a.source_domain, a.s_dom_key,
+           internal.is_followed(a.rel) AS is_dofollow, a.anchor, a.attributes
     FROM internal.link_attributes a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )
-SELECT f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.is_dofollow,
+SELECT f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.target_url, f.is_dofollow, f.anchor, f.attributes,
        CASE WHEN n.link_id IS NULL THEN b.status ELSE n.status END AS status
 FROM found f
 LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain

@@ -1,0 +1,93 @@
+-- Whom to ask for a link.
+
+-- The mean of the factors of a domain that are known, each from 0 to 1 and with its weight: more of a factor never makes it
+-- less. A relevance that is not known counts as `usual`, the mean of those that are: a cosine is small even of texts that
+-- are near, so to leave it out would put who says nothing before who is near. If none is known it has no weight.
+CREATE OR REPLACE MACRO internal.outreach_score(domain_authority, relevance, usual, rivals_share, surviving_share, to_broken) AS
+    100 * (0.3 * coalesce(domain_authority / 100, 0) + 0.2 * coalesce(relevance, usual, 0) + 0.25 * rivals_share
+           + 0.15 * surviving_share + 0.1 * CAST(to_broken > 0 AS INTEGER))
+        / (0.5 + CASE WHEN domain_authority IS NULL THEN 0 ELSE 0.3 END + CASE WHEN usual IS NULL THEN 0 ELSE 0.2 END);
+
+-- Domains that refer to rivals and not to one's own, by how well they are worth asking. In stages that are planned once
+-- each. Where one's own domain has no words the last texts are not read: the join has nothing on its other side.
+CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
+WITH asked AS MATERIALIZED (
+    SELECT DISTINCT lower(r.domain_name) AS domain_name
+    FROM (
+        SELECT unnest(coalesce(CAST(rivals AS VARCHAR[]),
+                               (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
+    ) r
+    WHERE lower(r.domain_name) <> own_domain
+), links AS MATERIALIZED (
+    SELECT l.source_domain, l.s_dom_key, l.target_domain, l.target_key, l.is_dofollow, l.status, l.anchor, l.attributes,
+           l.target_domain = own_domain AND l.target_url IN (
+               'https://' || own_domain || '/', 'https://www.' || own_domain || '/',
+               'http://' || own_domain || '/', 'http://www.' || own_domain || '/') AS is_to_home
+    FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a)) l
+    WHERE l.status <> 0
+), broken AS (
+    SELECT s.target_key
+    FROM internal.target_status s SEMI JOIN links l ON l.target_key = s.target_key AND l.target_domain <> own_domain
+    GROUP BY s.target_key
+    HAVING internal.is_broken(internal.newest_code(s.http_code, s.observed_at, s.extra))
+), sources AS MATERIALIZED (
+    SELECT l.source_domain, any_value(l.s_dom_key) AS s_dom_key,
+           list_sort(list_distinct(list(l.target_domain) FILTER (l.status IN (1, 2)))) AS domains_linked,
+           count(*) FILTER (l.status IN (1, 2)) AS backlinks, count(*) FILTER (l.status IN (1, 2) AND l.is_dofollow) AS dofollow,
+           count(*) FILTER (l.target_domain <> own_domain) AS links_ever,
+           count(*) FILTER (l.status IN (1, 2) AND k.target_key IS NOT NULL) AS to_broken
+    FROM links l
+    LEFT JOIN broken k ON k.target_key = l.target_key
+    WHERE l.source_domain <> own_domain AND l.source_domain NOT IN (SELECT a.domain_name FROM asked a)
+          AND l.source_domain NOT IN (SELECT b.domain_name FROM internal.blocklist b)
+    GROUP BY l.source_domain
+    HAVING bool_or(l.status IN (1, 2)) AND NOT bool_or(l.status IN (1, 2) AND l.target_domain = own_domain)
+), found AS MATERIALIZED (
+    SELECT s.*, len(s.domains_linked) / (SELECT count(*) FROM asked) AS rivals_share,
+           s.backlinks / s.links_ever AS surviving_share, v.contact, v.note
+    FROM sources s
+    LEFT JOIN main.reviews v ON v.subject = s.source_domain
+    WHERE len(s.domains_linked) >= least AND coalesce(v.state NOT IN ('remove', 'disavow'), true)
+), home AS (
+    SELECT internal.newest_told(p.observed_at, p.title) AS title
+    FROM internal.page_answers p
+    SEMI JOIN links l ON l.target_key = p.page_key AND l.is_to_home
+), own AS MATERIALIZED (
+    SELECT h.title, t.words
+    FROM home h
+    CROSS JOIN (SELECT string_agg(t.words, ' ') AS words FROM internal.anchor_terms t WHERE t.target_domain = own_domain) t
+    WHERE h.title IS NOT NULL OR t.words IS NOT NULL
+), texts AS (
+    SELECT NULL AS source_domain, o.title AS text, o.words AS terms FROM own o
+    UNION ALL
+    SELECT l.source_domain, concat_ws(' ', l.told[1], l.told[2], l.anchor, l.told[3], l.told[4]), NULL
+    FROM (
+        SELECT l.source_domain, l.anchor,
+               CASE WHEN l.attributes IS NOT NULL
+                    THEN json_extract_string(l.attributes, ['$.title', '$.snippet_left', '$.alt', '$.snippet_right']) END AS told
+        FROM links l SEMI JOIN found f ON f.source_domain = l.source_domain
+        CROSS JOIN own o
+        WHERE l.status IN (1, 2)
+    ) l
+), worded AS MATERIALIZED (
+    SELECT t.source_domain, internal.word_set(concat_ws(' ', internal.words(t.text), t.terms)) AS words FROM texts t
+), near AS MATERIALIZED (
+    SELECT w.source_domain, list_avg(max(internal.cosine(w.words, o.words), 3)) AS relevance
+    FROM worded w CROSS JOIN (SELECT o.words FROM worded o WHERE o.source_domain IS NULL) o
+    WHERE w.source_domain IS NOT NULL
+    GROUP BY w.source_domain
+), rated AS (
+    SELECT f.*, internal.page_score(coalesce(h.authority, b.authority), w.is_authority_shown) AS domain_authority,
+           n.relevance, avg(n.relevance) OVER () AS usual
+    FROM found f
+    CROSS JOIN internal.writer w
+    LEFT JOIN near n ON n.source_domain = f.source_domain
+    LEFT JOIN internal.recent_domain_scores h ON h.domain_key = f.s_dom_key
+    LEFT JOIN internal.domain_scores_base b ON b.domain_key = f.s_dom_key
+)
+SELECT r.source_domain,
+       internal.outreach_score(r.domain_authority, r.relevance, r.usual, r.rivals_share, r.surviving_share, r.to_broken) AS score,
+       r.domain_authority, r.relevance, r.domains_linked, r.rivals_share, r.surviving_share, r.to_broken AS links_to_broken,
+       r.backlinks, r.dofollow AS dofollow_backlinks, r.links_ever, r.contact, r.note
+FROM rated r
+ORDER BY score DESC, r.backlinks DESC, r.source_domain;

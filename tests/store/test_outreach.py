@@ -1,0 +1,108 @@
+"""What makes a domain worth asking for a link: each factor of the score, and how near its texts are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hand_made_store import Store, Story, day
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+OWN = "own.org"
+TERMS = ("Red shoes", "Große Schuhe")
+
+
+def told(
+    folder: Path, texts: Mapping[str, Sequence[str | None]], home: str | None, *, terms: bool
+) -> dict[str, Any]:
+    """Return the rows of domains that link to a rival with these texts around, by domain."""
+    story = Story()
+    links = [(source, "rival.com/", text) for source, of in texts.items() for text in of]
+    for number, (source, target, text) in enumerate([*links, ("gone.com", f"{OWN}/", None)], 1):
+        attributes = None if text is None else json.dumps({"snippet_left": text})
+        story.link(number, f"{source}/{number}", target, attributes_at=day(1), attributes=attributes)
+        story.life(number, day(1)).state(
+            number, 3 if target == f"{OWN}/" else 1, started_at=day(1), last_seen=day(1)
+        )
+    if home is not None:
+        story.page(story.records["links"][-1]["target_key"], day(2), 7, extra=json.dumps({"title": home}))
+    with Store(folder / "told.duckdb") as one:
+        one.put(story.domains(OWN, "rival.com", *texts), day(9))
+        for term in TERMS if terms else ():
+            words = f"internal.words('{term}')"
+            one.all(f"INSERT INTO internal.anchor_terms SELECT '{OWN}', 'money', '{term}', {words}, 'f'")
+        rows = one.dicts(f"FROM outreach_targets('{OWN}', rivals := ['rival.com'])")
+    (folder / "told.duckdb").unlink()
+    return {row["source_domain"]: row for row in rows}
+
+
+def test_a_relevance_that_is_not_known_neither_raises_nor_lowers(tmp_path: Path) -> None:
+    texts: dict[str, list[str | None]] = {
+        "near.com": ["red shoes große schuhe"],
+        "some.com": ["red hats"],
+        "far.com": ["hats"],
+        "mute.com": [None, "!"],
+    }
+    rows = told(tmp_path, texts, None, terms=True)
+    near = {name: row["relevance"] for name, row in rows.items()}
+    assert near["near.com"] == pytest.approx(1)
+    assert (near["far.com"], near["mute.com"]) == (0, None)
+    scores = {name: row["score"] for name, row in rows.items()}
+    usual = sum(scores[name] for name in ("near.com", "some.com", "far.com")) / 3
+    assert scores["mute.com"] == pytest.approx(usual)
+    assert list(rows) == sorted(rows, key=lambda name: -scores[name])
+    # Where nothing is known to tell it by, the others alone make the score.
+    rows = told(tmp_path, texts, None, terms=False)
+    assert {row["relevance"] for row in rows.values()} == {None}
+    assert [row["score"] for row in rows.values()] == [pytest.approx(100 * (0.25 + 0.15) / 0.8)] * 4
+
+
+def test_a_home_page_tells_what_is_relevant(tmp_path: Path) -> None:
+    rows = told(tmp_path, {"near.com": ["boots"], "far.com": ["hats"]}, "Boots", terms=False)
+    assert [(row["source_domain"], row["relevance"]) for row in rows.values()] == [
+        ("near.com", 1),
+        ("far.com", 0),
+    ]
+
+
+def test_relevance_is_that_of_the_three_most_relevant_links(tmp_path: Path) -> None:
+    texts = {
+        "a.com": ["boots"] * 3 + ["hats"] * 5,
+        "b.com": ["boots"] * 2 + ["hats"],
+    }
+    rows = told(tmp_path, texts, "boots", terms=False)
+    assert {name: row["relevance"] for name, row in rows.items()} == {
+        "a.com": 1,
+        "b.com": pytest.approx(2 / 3),
+    }
+
+
+FACTORS = ("authority", "relevance", "rivals", "surviving", "broken")
+
+
+def score_of(factors: dict[str, float], unknown: tuple[str, ...]) -> str:
+    told_of = {**factors, "authority": 100 * factors["authority"], "usual": 0.3}
+    text = {name: "NULL::DOUBLE" if name in unknown else str(one) for name, one in told_of.items()}
+    text["broken"] = str(round(factors["broken"]))
+    names = ("authority", "relevance", "usual", "rivals", "surviving", "broken")
+    return f"internal.outreach_score({', '.join(text[name] for name in names)})"
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [(), ("authority",), ("relevance",), ("relevance", "usual"), ("authority", "relevance", "usual")],
+)
+def test_more_of_a_factor_never_makes_the_score_less(tmp_path: Path, unknown: tuple[str, ...]) -> None:
+    store = Store(tmp_path / "a.duckdb")
+    for factor in set(FACTORS) - set(unknown):
+        for given in ((0, 0, 0.1, 0, 0), (0.5, 0.2, 0.5, 0.5, 0), (0.9, 0.9, 1, 1, 1)):
+            factors = dict(zip(FACTORS, given, strict=True))
+            calls = [score_of({**factors, factor: value}, unknown) for value in (0, 0.3, 0.7, 1)]
+            scores = store.all(f"SELECT {', '.join(calls)}")[0]
+            assert list(scores) == sorted(scores)
+            assert 0 <= scores[0] < scores[-1] <= 100.0001, (factor, scores)
+    store.close()
