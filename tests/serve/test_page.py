@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from hostile_links import ATTACKS, MARKUP, TARGET, agreed_settings, got, hostile_events
+from hostile_links import ATTACKS, BLOCKED, MARKUP, TARGET, agreed_settings, got, hostile_events
 from open_service import found_link, running
 from scripted_service import ScriptedPage, ScriptedService, ask
 
@@ -87,6 +87,7 @@ def test_what_nobody_told_of_is_said_so_and_is_no_0(service: Service) -> None:
         "No link to this domain was agreed on: placements come from the file of mine.placements.",
         "No placement to this domain names a campaign.",
         "No link from another domain was followed yet.",
+        "No marker fires, of those that can be told by what events say.",
     ):
         assert sentence in page
     (exact,) = [
@@ -120,6 +121,28 @@ def test_the_tables_say_what_the_views_say(service: Service) -> None:
         "sum(refdomains)", "anchors"
     )
     assert len(rows("velocity")) == 32  # every day from the first to the clock's
+
+
+def test_the_markers_that_fire_are_named_beside_how_many_could_be_told(service: Service) -> None:
+    rows = got(service, f"{DOMAIN}/toxicity.json").json()
+    sql = f"SELECT source_domain, toxicity, markers_evaluated, markers_fired FROM toxicity('{TARGET}')"  # noqa: S608
+    asked = service.state.query(sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False).to_pylist()
+    assert {row["source_domain"]: row["toxicity"] for row in rows} == {
+        row["source_domain"]: row["toxicity"] for row in asked if row["markers_fired"]
+    }
+    assert len(rows) == len(ATTACKS) - 1
+    worst = asked[0]
+    assert worst["source_domain"] == BLOCKED
+    assert {"link_farm_page", "hidden", "blocklisted"} <= set(worst["markers_fired"])
+    assert rows[0]["markers_fired"] == ", ".join(worst["markers_fired"])
+    assert rows[0]["markers_told"] == f"{worst['markers_evaluated']} of 12"
+    assert 6 <= worst["markers_evaluated"] < 12
+    assert (rows[0]["toxicity"], rows[0]["toxic_backlinks"], rows[-1]["toxicity"]) == (60, 1, None)
+    page = html.unescape(got(service, DOMAIN).text)
+    section = page[page.index('<h2 id="toxicity">') :]
+    assert f'<a href="/domains/{BLOCKED}">{BLOCKED}</a>' in section
+    assert ", ".join(worst["markers_fired"]).replace("_", " ") in section
+    assert rows[0]["markers_told"] in section
 
 
 @pytest.mark.parametrize("form", ["html", "md", "json"])
