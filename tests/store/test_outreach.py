@@ -1,5 +1,7 @@
 """What makes a domain worth asking for a link: each factor of the score, and how near its texts are."""
 
+# ruff: noqa: S608 - statements of the test's own
+
 from __future__ import annotations
 
 import json
@@ -17,7 +19,12 @@ TERMS = ("Red shoes", "Große Schuhe")
 
 
 def told(
-    folder: Path, texts: Mapping[str, Sequence[str | None]], home: str | None, *, terms: bool
+    folder: Path,
+    texts: Mapping[str, Sequence[str | None]],
+    home: str | None,
+    *,
+    terms: bool = False,
+    title: str | None = None,
 ) -> dict[str, Any]:
     """Return the rows of domains that link to a rival with these texts around, by domain."""
     story = Story()
@@ -35,6 +42,10 @@ def told(
         for term in TERMS if terms else ():
             words = f"internal.words('{term}')"
             one.all(f"INSERT INTO internal.anchor_terms SELECT '{OWN}', 'money', '{term}', {words}, 'f'")
+        if title is not None:
+            one.all(
+                f"INSERT INTO internal.own_pages VALUES ('https://{OWN}/', '{OWN}', NULL, 'f', '{title}', 7)"
+            )
         rows = one.dicts(f"FROM outreach_targets('{OWN}', rivals := ['rival.com'])")
     (folder / "told.duckdb").unlink()
     return {row["source_domain"]: row for row in rows}
@@ -56,17 +67,26 @@ def test_a_relevance_that_is_not_known_neither_raises_nor_lowers(tmp_path: Path)
     assert scores["mute.com"] == pytest.approx(usual)
     assert list(rows) == sorted(rows, key=lambda name: -scores[name])
     # Where nothing is known to tell it by, the others alone make the score.
-    rows = told(tmp_path, texts, None, terms=False)
+    rows = told(tmp_path, texts, None)
     assert {row["relevance"] for row in rows.values()} == {None}
     assert [row["score"] for row in rows.values()] == [pytest.approx(100 * (0.25 + 0.15) / 0.8)] * 4
 
 
 def test_a_home_page_tells_what_is_relevant(tmp_path: Path) -> None:
-    rows = told(tmp_path, {"near.com": ["boots"], "far.com": ["hats"]}, "Boots", terms=False)
+    rows = told(tmp_path, {"near.com": ["boots"], "far.com": ["hats"]}, "Boots")
     assert [(row["source_domain"], row["relevance"]) for row in rows.values()] == [
         ("near.com", 1),
         ("far.com", 0),
     ]
+
+
+def test_a_title_that_is_listed_stands_for_one_that_nobody_told(tmp_path: Path) -> None:
+    texts = {"near.com": ["boots"], "far.com": ["hats"]}
+    for title, wanted in (("Boots", {"near.com": 1, "far.com": 0}), ("Hats", {"near.com": 0, "far.com": 1})):
+        told_of = {name: row["relevance"] for name, row in told(tmp_path, texts, None, title=title).items()}
+        assert told_of == wanted
+        rows = told(tmp_path, texts, "boots", title=title)
+        assert {name: row["relevance"] for name, row in rows.items()} == {"near.com": 1, "far.com": 0}
 
 
 def test_relevance_is_that_of_the_three_most_relevant_links(tmp_path: Path) -> None:
@@ -74,7 +94,7 @@ def test_relevance_is_that_of_the_three_most_relevant_links(tmp_path: Path) -> N
         "a.com": ["boots"] * 3 + ["hats"] * 5,
         "b.com": ["boots"] * 2 + ["hats"],
     }
-    rows = told(tmp_path, texts, "boots", terms=False)
+    rows = told(tmp_path, texts, "boots")
     assert {name: row["relevance"] for name, row in rows.items()} == {
         "a.com": 1,
         "b.com": pytest.approx(2 / 3),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -253,8 +254,10 @@ def test_magnets_can_be_counted_by_natural_links_alone(store: Store) -> None:
         store.all(f"FROM link_magnets('{OWN}', acquired := 'bought')")
 
 
-def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
-    with Store(tmp_path / "a.duckdb") as store:
+@contextmanager
+def published(folder: Path) -> Iterator[Store]:
+    """Make a store of pages that are listed, linked to, or both."""
+    with Store(folder / "a.duckdb") as store:
         story = (
             Story()
             .link(1, "a.com/1", "own.org/old", rel="nofollow")
@@ -268,7 +271,11 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
             )
             story.life(number, day(began), **ended)
             story.state(number, 3 if ended else 1, started_at=day(began), last_seen=day(began))
+        keys = {"old/": story.records["links"][0]["target_key"], "alone": 7, "gone": 8}
+        story.page(keys["old/"], day(8), 1, extra='{"title": "Old told"}')
+        story.page(7, day(8), 2, extra='{"title": "Alone told"}')
         store.put(story, day(20))
+        titles = {"old/": "'Old'", "moved": "'Moved'", "alone": "'Alone'", "gone": "'Gone'"}
         # As another writes it: what most likely is one page is one.
         pages = (
             ("old/", 10),
@@ -280,9 +287,14 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
         )
         for page, published in pages:
             at = "NULL" if published is None else f"TIMESTAMPTZ '{day(published).isoformat()}'"
-            store.all(
-                f"INSERT INTO internal.own_pages VALUES ('https://own.org/{page}', 'own.org', {at}, 'f')"
-            )
+            title, key = titles.get(page, "NULL"), keys.get(page, 0)
+            values = f"'https://own.org/{page}', 'own.org', {at}, 'f', {title}, {key}"
+            store.all(f"INSERT INTO internal.own_pages VALUES ({values})")
+        yield store
+
+
+def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
+    with published(tmp_path) as store:
         found = {
             row["target_url"].rpartition("/")[2]: (
                 row["first_link_at"], row["is_listed"],
@@ -305,6 +317,16 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
             (row["page_url"].rpartition("/")[2], row["days_since_published"], row["last_link_seen"])
             for row in orphans
         ] == [("alone", 2, None), ("gone", 19, day(4)), ("undated", None, None)]
+
+
+def test_own_pages_have_the_titles_that_were_told_else_those_listed(tmp_path: Path) -> None:
+    with published(tmp_path) as store:
+        told = dict(store.all("SELECT target_url, title FROM discovery('own.org') WHERE title IS NOT NULL"))
+        assert {url.rpartition("/")[2]: title for url, title in told.items()} == {
+            "old": "Old told", "moved": "Moved", "alone": "Alone told", "gone": "Gone",
+        }  # fmt: skip
+        orphans = store.all("SELECT title FROM orphan_pages('own.org')")
+        assert orphans == [("Alone told",), ("Gone",), (None,)]
 
 
 def test_of_a_domain_nobody_knows_nothing_is_said(store: Store) -> None:

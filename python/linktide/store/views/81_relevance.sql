@@ -1,22 +1,5 @@
 -- How near what stands around a link is to what it links to.
 
--- What pages said of themselves, wherever they answered at all.
-CREATE VIEW internal.page_answers AS
-SELECT page_key, observed_at, nullif(said[1], '') AS title, nullif(said[2], '') AS language
-FROM (
-    SELECT page_key, observed_at, json_extract_string(extra, ['$.title', '$.language']) AS said
-    FROM internal.page_snapshots
-    WHERE extra IS NOT NULL AND coalesce(loss_reason, '') NOT IN ('notfound', 'pageredirected', 'pageerror')
-    UNION ALL
-    SELECT target_key, observed_at, json_extract_string(extra, ['$.title', '$.language'])
-    FROM internal.target_status
-    WHERE extra IS NOT NULL AND coalesce(http_code, 200) BETWEEN 200 AND 299
-);
-
--- The newest text of some: an aggregate.
-CREATE OR REPLACE MACRO internal.newest_told(observed_at, text) AS
-    (max({'at': observed_at, 'v': text}) FILTER (text IS NOT NULL)).v;
-
 -- The different words of what `internal.words` made of a text; null: it has none.
 CREATE OR REPLACE MACRO internal.word_set(words) AS list_distinct(string_split(nullif(words, ''), ' '));
 
@@ -32,28 +15,33 @@ WITH terms AS (
 ), keys AS MATERIALIZED (
     SELECT DISTINCT l.target_key FROM internal.links l WHERE l.target_domain = domain_name AND l.s_dom_key <> l.t_dom_key
 ), titles AS (
-    SELECT k.target_key, p.title
+    SELECT k.target_key, coalesce(p.title, o.title) AS title
     FROM keys k
     LEFT JOIN (
         SELECT a.page_key, internal.newest_told(a.observed_at, a.title) AS title
         FROM internal.page_answers a SEMI JOIN keys k ON k.target_key = a.page_key
         GROUP BY a.page_key
     ) p ON p.page_key = k.target_key
+    LEFT JOIN (
+        SELECT o.page_key, min(o.title) AS title FROM internal.own_pages o WHERE o.domain_name = domain_name GROUP BY o.page_key
+    ) o ON o.page_key = k.target_key
 ), vocabulary AS (
     SELECT p.target_key, internal.word_set(concat_ws(' ', internal.words(p.title), t.words)) AS target_words
     FROM titles p CROSS JOIN terms t
 ), texts AS (
     SELECT l.link_id, l.source_url, l.target_url, l.source_domain, v.target_words,
            CASE WHEN v.target_words IS NOT NULL
-                THEN concat_ws(' ', l.title, l.snippet_left, l.anchor, l.alt, l.snippet_right) END AS text
+                THEN [concat_ws(' ', l.title, l.snippet_left, l.anchor, l.alt, l.snippet_right),
+                      internal.anchor_text(l.anchor, l.alt)] END AS texts
     FROM internal.told_links(domain_name) l
     JOIN vocabulary v ON v.target_key = l.target_key
     WHERE l.is_live
 ), worded AS (
-    SELECT t.*, internal.word_set(internal.words(t.text)) AS words FROM texts t
+    SELECT t.*, list_transform(t.texts, lambda x: internal.word_set(internal.words(x))) AS words FROM texts t
 )
-SELECT w.link_id, w.source_url, w.target_url, w.source_domain, internal.cosine(w.words, w.target_words) AS relevance,
-       list_sort(list_intersect(w.words, w.target_words)) AS common_words
+SELECT w.link_id, w.source_url, w.target_url, w.source_domain, internal.cosine(w.words[1], w.target_words) AS relevance,
+       internal.cosine(w.words[2], w.target_words) AS anchor_relevance,
+       list_sort(list_intersect(w.words[1], w.target_words)) AS common_words
 FROM worded w
 ORDER BY relevance DESC NULLS LAST, w.link_id;
 

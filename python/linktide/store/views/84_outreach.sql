@@ -8,6 +8,10 @@ CREATE OR REPLACE MACRO internal.outreach_score(domain_authority, relevance, usu
            + 0.15 * surviving_share + 0.1 * CAST(to_broken > 0 AS INTEGER))
         / (0.5 + CASE WHEN domain_authority IS NULL THEN 0 ELSE 0.3 END + CASE WHEN usual IS NULL THEN 0 ELSE 0.2 END);
 
+CREATE OR REPLACE MACRO internal.is_home(page_url, of_domain) AS
+    page_url IN ('https://' || of_domain || '/', 'https://www.' || of_domain || '/',
+                 'http://' || of_domain || '/', 'http://www.' || of_domain || '/');
+
 -- Domains that refer to rivals and not to one's own, by how well they are worth asking. In stages that are planned once
 -- each. Where one's own domain has no words the last texts are not read: the join has nothing on its other side.
 CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
@@ -20,9 +24,7 @@ WITH asked AS MATERIALIZED (
     WHERE lower(r.domain_name) <> own_domain
 ), links AS MATERIALIZED (
     SELECT l.source_domain, l.s_dom_key, l.target_domain, l.target_key, l.is_dofollow, l.status, l.anchor, l.attributes,
-           l.target_domain = own_domain AND l.target_url IN (
-               'https://' || own_domain || '/', 'https://www.' || own_domain || '/',
-               'http://' || own_domain || '/', 'http://www.' || own_domain || '/') AS is_to_home
+           l.target_domain = own_domain AND internal.is_home(l.target_url, own_domain) AS is_to_home
     FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a)) l
     WHERE l.status <> 0
 ), broken AS (
@@ -49,7 +51,9 @@ WITH asked AS MATERIALIZED (
     LEFT JOIN main.reviews v ON v.subject = s.source_domain
     WHERE len(s.domains_linked) >= least AND coalesce(v.state NOT IN ('remove', 'disavow'), true)
 ), home AS (
-    SELECT internal.newest_told(p.observed_at, p.title) AS title
+    SELECT coalesce(internal.newest_told(p.observed_at, p.title),
+                    (SELECT min(o.title) FROM internal.own_pages o
+                     WHERE o.domain_name = own_domain AND internal.is_home(o.page_url, own_domain))) AS title
     FROM internal.page_answers p
     SEMI JOIN links l ON l.target_key = p.page_key AND l.is_to_home
 ), own AS MATERIALIZED (
