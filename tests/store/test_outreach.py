@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hand_made_store import Store, Story, day
+
+from oracle.context_views import cosine
+from oracle.mine import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,3 +131,51 @@ def test_more_of_a_factor_never_makes_the_score_less(tmp_path: Path, unknown: tu
             assert list(scores) == sorted(scores)
             assert 0 <= scores[0] < scores[-1] <= 100.0001, (factor, scores)
     store.close()
+
+
+def opportunity_store(folder: Path) -> Store:
+    """Return a store of links to broken pages of others, beside pages of one's own with titles."""
+    chance = random.Random(84)
+    story = Story()
+    words = ("red", "blue", "shoes", "hats", "rome", "Schuhe")
+    for number in range(1, 81):
+        own = number % 4 == 0
+        target = f"{OWN}/{number % 8}" if own else f"other{number % 3}.org/{number % 7}"
+        anchor = " ".join(chance.choices(words, k=2)) if chance.random() < 0.8 else None
+        story.link(number, f"s{number}.com/", target, anchor=anchor, attributes_at=day(1))
+        story.life(number, day(1)).state(number, 1, started_at=day(1), last_seen=day(1))
+    keys = {link["target_url"]: link["target_key"] for link in story.records["links"]}
+    for off, (url, key) in enumerate(keys.items()):
+        answer = {"observed_at": day(2), "record_at": day(2), "source_id": 1, "off": off}
+        code = 404 if OWN not in url or url.endswith("/4") else 200
+        title = json.dumps({"title": " ".join(chance.choices(words, k=3))})
+        story.add("target_status", target_key=key, target_url=url, http_code=code, extra=title, **answer)
+    store = Store(folder / "a.duckdb")
+    store.put(story.domains(OWN, "other0.org", "other1.org", "other2.org"), day(9))
+    for number in range(6):
+        title = " ".join(chance.choices(words, k=2))
+        values = f"'https://{OWN}/listed{number}', '{OWN}', NULL, 'f', '{title}', {number}"
+        store.all(f"INSERT INTO internal.own_pages VALUES ({values})")
+    return store
+
+
+def test_of_what_is_broken_the_page_nearest_to_it_is_named(tmp_path: Path) -> None:
+    store = opportunity_store(tmp_path)
+    titles = dict(store.all("SELECT page_url, title FROM internal.own_pages"))
+    told = "SELECT target_url, extra->>'title' FROM internal.target_status WHERE http_code = 200"
+    titles |= dict(store.all(told))
+    links: defaultdict[str, set[str]] = defaultdict(set)
+    for target, anchor in store.all("SELECT target_url, coalesce(anchor, '') FROM backlinks"):
+        links[target] |= set(words_of(anchor))
+    rows = store.all(
+        "SELECT target_url, best_page, best_page_relevance FROM broken_link_opportunities('own.org')"
+    )
+    store.close()
+    assert len(rows) == 21
+    assert f"https://{OWN}/4" not in titles
+    for target, page, relevance in rows:
+        near = {url: cosine(set(words_of(title)), links[target]) or 0 for url, title in titles.items()}
+        best = max(near.values())
+        assert page == (min(url for url, one in near.items() if one > best - 1e-12) if best else None)
+        assert relevance == (pytest.approx(best) if best else None)
+    assert len({page for _, page, _ in rows}) > 2

@@ -72,9 +72,3 @@ LEFT JOIN (
     FROM alike WHERE similarity >= 0.7 GROUP BY target_url
 ) a ON a.target_url = b.target_url
 ORDER BY b.refdomains DESC, b.backlinks DESC, b.target_url;
-
--- What else is broken and linked to by many: whoever has a page on the matter can offer it in its place.
-CREATE OR REPLACE MACRO main.broken_link_opportunities(own_domain) AS TABLE
-FROM main.broken_targets b
-WHERE b.target_domain <> own_domain
-ORDER BY b.refdomains DESC, b.best_authority DESC NULLS LAST, b.backlinks DESC, b.target_url;

@@ -95,3 +95,56 @@ SELECT r.source_domain,
        r.backlinks, r.dofollow AS dofollow_backlinks, r.links_ever, r.contact, r.note
 FROM rated r
 ORDER BY score DESC, r.backlinks DESC, r.source_domain;
+
+-- What else is broken and linked to by many: whoever has a page on the matter can offer it in its place. Of the thousand
+-- most linked ones also which of one's own pages that is: of more, all their words beside those of all pages are too many.
+-- Where no page has a title the last texts are not read.
+CREATE OR REPLACE MACRO main.broken_link_opportunities(own_domain) AS TABLE
+WITH broken AS MATERIALIZED (
+    SELECT b.*, row_number() OVER (ORDER BY b.refdomains DESC, b.best_authority DESC NULLS LAST, b.backlinks DESC, b.target_url) AS place
+    FROM main.broken_targets b
+    WHERE b.target_domain <> own_domain
+), pages AS MATERIALIZED (
+    SELECT p.page_key, any_value(p.page_url) AS page_url, min(p.title) AS title
+    FROM (
+        SELECT o.page_key, o.page_url, o.title FROM internal.own_pages o WHERE o.domain_name = own_domain
+        UNION ALL
+        SELECT DISTINCT l.target_key, l.target_url, NULL FROM internal.links l WHERE l.target_domain = own_domain
+    ) p
+    WHERE p.page_key NOT IN (SELECT a.target_key FROM internal.target_answers a
+                             WHERE a.target_domain = own_domain AND internal.is_broken(a.newest.http_code))
+    GROUP BY p.page_key
+), told AS (
+    SELECT a.page_key, internal.newest_told(a.observed_at, a.title) AS title
+    FROM internal.page_answers a SEMI JOIN pages p ON p.page_key = a.page_key
+    GROUP BY a.page_key
+), titled AS MATERIALIZED (
+    SELECT p.page_url, coalesce(t.title, p.title) AS text
+    FROM pages p LEFT JOIN told t ON t.page_key = p.page_key
+    WHERE coalesce(t.title, p.title) IS NOT NULL
+), anchors AS (
+    SELECT b.target_url, string_agg(DISTINCT internal.anchor_text(l.anchor, json_extract_string(l.attributes, '$.alt')), ' ') AS text
+    FROM broken b
+    JOIN internal.link_attributes l ON l.target_domain = b.target_domain AND l.target_url = b.target_url
+    WHERE b.place <= 1000 AND EXISTS (FROM titled)
+    GROUP BY b.target_url
+), worded AS MATERIALIZED (
+    SELECT x.is_own, x.url, internal.word_set(internal.words(x.text)) AS words
+    FROM (
+        SELECT true AS is_own, t.page_url AS url, t.text FROM titled t
+        UNION ALL
+        SELECT false, a.target_url, a.text FROM anchors a
+    ) x
+), common AS (
+    SELECT o.url AS target_url, p.url AS page_url,
+           count(*) / sqrt(any_value(o.size) * any_value(p.size)) AS relevance
+    FROM (SELECT w.url, len(w.words) AS size, unnest(w.words) AS word FROM worded w WHERE NOT w.is_own) o
+    JOIN (SELECT w.url, len(w.words) AS size, unnest(w.words) AS word FROM worded w WHERE w.is_own) p ON p.word = o.word
+    GROUP BY o.url, p.url
+), best AS (
+    SELECT c.target_url, min({'far': -c.relevance, 'url': c.page_url}) AS page FROM common c GROUP BY c.target_url
+)
+SELECT b.* EXCLUDE (place), p.page.url AS best_page, -p.page.far AS best_page_relevance
+FROM broken b
+LEFT JOIN best p ON p.target_url = b.target_url
+ORDER BY b.place;
