@@ -207,6 +207,19 @@ def test_no_view_or_macro_reads_all_links_for_a_domain_but_those_named(store: St
     assert len(asked) > 70
 
 
+@pytest.mark.timeout(600)
+def test_macros_take_domains_in_any_case(store: Store) -> None:
+    told = 0
+    for name, query in asked_of_a_domain(store).items():
+        if name in MACROS:
+            shouted = re.sub(r"'[ds]\d\.\w+'", lambda found: found[0].upper(), query)
+            assert shouted != query
+            rows = store.all(query)
+            told += len(rows) > 0
+            assert sorted(map(repr, store.all(shouted))) == sorted(map(repr, rows)), name
+    assert told > 25
+
+
 def test_the_docs_name_what_reads_all_links_for_a_domain() -> None:
     told = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
     (named,) = re.findall(r"These read all links whatever the domain: (.*?)\.", told, re.DOTALL)

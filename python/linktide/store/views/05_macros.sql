@@ -10,3 +10,6 @@ CREATE OR REPLACE MACRO internal.is_followed(rel) AS
 -- Host and path of a normalised URL; of a host, itself.
 CREATE OR REPLACE MACRO internal.host_of(url) AS regexp_extract(url, '^(?:[a-z]+://)?(\[[^\]]*\]|[^/:?#]*)', 1);
 CREATE OR REPLACE MACRO internal.path_of(url) AS regexp_extract(url, '^[a-z]+://[^/?#]*(.*)$', 1);
+
+-- Names of domains as tables have them (view_text.py).
+CREATE OR REPLACE MACRO internal.lowered(names) AS list_transform(CAST(names AS VARCHAR[]), lambda x: lower(x));

@@ -42,7 +42,7 @@ GROUP BY p.s_dom_key, p.t_dom_key;
 CREATE OR REPLACE MACRO main.what_if(domain_name, gained, lost) AS TABLE
 WITH given AS (
     -- Apart, where no column has the name of the parameter.
-    SELECT lower(CAST(domain_name AS VARCHAR)) AS asked_name
+    SELECT CAST(domain_name AS VARCHAR) AS asked_name
 ), asked AS MATERIALIZED (
     SELECT n.domain_key, coalesce(s.citation, 0.15) AS citation
     FROM given g
@@ -140,7 +140,7 @@ ORDER BY r.change <> 'total', abs(r.contribution) DESC NULLS LAST, r.source_doma
 -- not, is told as `others`.
 CREATE OR REPLACE MACRO main.explain_authority(domain_name, from_at, to_at) AS TABLE
 WITH given AS (
-    SELECT lower(CAST(domain_name AS VARCHAR)) AS asked_name
+    SELECT CAST(domain_name AS VARCHAR) AS asked_name
 ), asked AS MATERIALIZED (
     SELECT n.domain_key FROM given g JOIN internal.newest_domain_names n ON n.domain_name = g.asked_name
 ), published AS MATERIALIZED (

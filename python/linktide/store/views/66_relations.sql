@@ -169,7 +169,7 @@ WITH pages AS (
     SELECT internal.cluster_of(p.target_url, domain_name) AS cluster, sum(p.links) AS links, max(p.last_seen) AS last_seen
     FROM pages p WHERE EXISTS (FROM internal.own_pages) GROUP BY cluster
 ), listed AS (
-    SELECT o.page_url, internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.published_at) AS published_at,
+    SELECT o.page_url, any_value(internal.cluster_of(o.page_url, domain_name)) AS cluster, min(o.published_at) AS published_at,
            min(o.title) AS title, any_value(o.page_key) AS page_key
     FROM internal.own_pages o WHERE o.domain_name = domain_name GROUP BY o.page_url
 ), titles AS (

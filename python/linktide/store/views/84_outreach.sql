@@ -16,16 +16,16 @@ CREATE OR REPLACE MACRO internal.is_home(page_url, of_domain) AS
 -- each. Where one's own domain has no words the last texts are not read: the join has nothing on its other side.
 CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
 WITH asked AS MATERIALIZED (
-    SELECT DISTINCT lower(r.domain_name) AS domain_name
+    SELECT DISTINCT r.domain_name
     FROM (
-        SELECT unnest(coalesce(CAST(rivals AS VARCHAR[]),
+        SELECT unnest(coalesce(rivals,
                                (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
     ) r
-    WHERE lower(r.domain_name) <> own_domain
+    WHERE r.domain_name <> own_domain
 ), links AS MATERIALIZED (
     SELECT l.source_domain, l.s_dom_key, l.target_domain, l.target_key, l.is_dofollow, l.status, l.anchor, l.attributes,
            l.target_domain = own_domain AND internal.is_home(l.target_url, own_domain) AS is_to_home
-    FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a)) l
+    FROM internal.links_to(list_append((SELECT list(a.domain_name) FROM asked a), own_domain)) l
     WHERE l.status <> 0
 ), broken AS (
     SELECT s.target_key
