@@ -40,19 +40,25 @@ GROUP BY source_domain, s_dom_key;
 
 -- Those that refer to `least` of the domains at least.
 CREATE OR REPLACE MACRO main.link_intersect(domain_names, least) AS TABLE
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_within('least', least, 1, 10000) AS domains
+)
 SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
 FROM internal.refers_to(domain_names) r
+JOIN given g ON len(r.domains_linked) >= g.domains
 LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
-WHERE len(r.domains_linked) >= least
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
 -- Those that refer to `least` of the rivals at least, and not to one's own domain.
 CREATE OR REPLACE MACRO main.backlink_gap(own_domain, rivals, least) AS TABLE
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_within('least', least, 1, 10000) AS domains
+)
 SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
 FROM internal.refers_to(list_append(rivals, own_domain)) r
+JOIN given g ON len(r.domains_linked) >= g.domains
 LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
-WHERE NOT list_contains(r.domains_linked, own_domain) AND len(r.domains_linked) >= least
-      AND r.source_domain <> own_domain
+WHERE NOT list_contains(r.domains_linked, own_domain) AND r.source_domain <> own_domain
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
 -- Domains with the most alike referring domains (Jaccard: those in common over all of either).

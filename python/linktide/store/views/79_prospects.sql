@@ -1,9 +1,5 @@
 -- What links bring more links.
 
-CREATE OR REPLACE MACRO internal.whole_days(name, days) AS
-    CASE WHEN days >= 1 AND days = floor(days) AND days <= 36500 THEN CAST(days AS INTEGER)
-         ELSE error(name || ' is ' || days || '; wanted a whole number of days from 1 to 36500') END;
-
 -- A social link to a page begins a cascade if none came within `after_days` before. Beside each other: the other links to
 -- the page that were first seen in the days after it, and in those before.
 CREATE OR REPLACE MACRO main.link_cascades(domain_name, after_days := 14, before_days := 28) AS TABLE

@@ -15,7 +15,9 @@ CREATE OR REPLACE MACRO internal.is_home(page_url, of_domain) AS
 -- Domains that refer to rivals and not to one's own, by how well they are worth asking. In stages that are planned once
 -- each. Where one's own domain has no words the last texts are not read: the join has nothing on its other side.
 CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
-WITH asked AS MATERIALIZED (
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_within('least', least, 1, 10000) AS domains
+), asked AS MATERIALIZED (
     SELECT DISTINCT r.domain_name
     FROM (
         SELECT unnest(coalesce(rivals,
@@ -48,8 +50,9 @@ WITH asked AS MATERIALIZED (
     SELECT s.*, len(s.domains_linked) / (SELECT count(*) FROM asked) AS rivals_share,
            s.backlinks / s.links_ever AS surviving_share, v.contact, v.note
     FROM sources s
+    JOIN given g ON len(s.domains_linked) >= g.domains
     LEFT JOIN main.reviews v ON v.subject = s.source_domain
-    WHERE len(s.domains_linked) >= least AND coalesce(v.state NOT IN ('remove', 'disavow'), true)
+    WHERE coalesce(v.state NOT IN ('remove', 'disavow'), true)
 ), home AS (
     SELECT coalesce(internal.newest_told(p.observed_at, p.title),
                     (SELECT min(o.title) FROM internal.own_pages o
