@@ -179,3 +179,31 @@ def test_of_what_is_broken_the_page_nearest_to_it_is_named(tmp_path: Path) -> No
         assert page == (min(url for url, one in near.items() if one > best - 1e-12) if best else None)
         assert relevance == (pytest.approx(best) if best else None)
     assert len({page for _, page, _ in rows}) > 2
+
+
+def test_no_page_is_redirected_to_the_home_page_or_a_short_path_for_its_slash(tmp_path: Path) -> None:
+    story = Story()
+    paths = {"": 200, "a": 200, "b": 410, "shoes/red": 404, "shoes/reds": 200, "no/such": 404}
+    for number, path in enumerate(paths, 1):
+        story.link(number, f"s{number}.com/", f"{OWN}/{path}").life(number, day(1))
+        story.state(number, 1, started_at=day(1), last_seen=day(1))
+        link = story.records["links"][-1]
+        answer = {"observed_at": day(2), "record_at": day(2), "source_id": 1, "off": number}
+        story.add("target_status", target_key=link["target_key"], target_url=link["target_url"],
+                  http_code=paths[path], **answer)  # fmt: skip
+    with Store(tmp_path / "a.duckdb") as store:
+        store.put(story.domains(OWN), day(9))
+        found = dict(store.all(f"SELECT target_url, redirect_to FROM reclaim('{OWN}')"))
+        # But the same path of another host is the same.
+        store.all("UPDATE internal.target_status SET http_code = 404 WHERE ends_with(target_url, '.org/')")
+        renamed = (
+            f"UPDATE internal.\"{store.database.parts.hot('links')}\" SET target_url = 'https://www.{OWN}/'"
+        )
+        store.all(f"{renamed} WHERE target_url = 'https://{OWN}/a'")
+        home = f"SELECT redirect_to, similarity FROM reclaim('{OWN}') WHERE target_url = 'https://{OWN}/'"
+        assert store.all(home) == [(f"https://www.{OWN}/", 1)]
+    assert found == {
+        f"https://{OWN}/b": None,
+        f"https://{OWN}/shoes/red": f"https://{OWN}/shoes/reds",
+        f"https://{OWN}/no/such": None,
+    }
