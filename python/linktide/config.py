@@ -197,7 +197,7 @@ class Config:
     )
 
     mine_pages: tuple[Path, ...] = setting(
-        (), paths(), "Your own pages: CSV files with url and published_at, or sitemap.xml files."
+        (), paths(), "Your own pages: CSV files with url, published_at and title, or sitemap.xml files."
     )
     mine_blocklists: tuple[Path, ...] = setting(
         (), paths(), "Domains whose links are worth nothing to you: CSV files with domain, or one a line."

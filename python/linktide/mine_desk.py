@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from linktide.file_stamp import file_stamp
-from linktide.mine.files import KINDS, LISTS, MineFile, Reading, read_file
+from linktide.mine.files import KINDS, MineFile, Reading, read_file
 from linktide.mine.keys import UrlKeys
 from linktide.store.mine_rows import MineRows
 
@@ -95,10 +94,9 @@ class MineDesk:
     # --- any thread ----------------------------------------------------------------------------------------
 
     def take(self, config: Config) -> None:
-        """Hear other settings, as at SIGHUP: every file is read again. Tracked domains stay until a start."""
+        """Hear other settings, as at SIGHUP: every file is read again, and domains are whose they say."""
         with self._lock:
-            before = self._config
-            self._config = replace(config, tracked_domains=before.tracked_domains, rivals=before.rivals)
+            self._config = config
             self._seen.clear()
             self._read.clear()
             self._is_new = True
@@ -217,9 +215,10 @@ def _replaced(
 ) -> list[FileKey]:
     """Return the files named no more whose rows may go.
 
-    Where a kind has one file, what it said holds until the one named instead of it can be taken: between two
-    files of placements none would be agreed on.
+    What they said holds until every file that is named of their kind can be taken, for one of these may stand
+    in their place: between two files of placements none would be agreed on, between two blocklists nobody
+    would be blocked.
     """
-    awaited = {key[0] for key in named if key[0] not in LISTS and key not in in_force}
+    awaited = {key[0] for key in named if key not in in_force}
     gone = known.keys() - set(named)
     return sorted(key for key in gone if key[0] not in awaited or known[key] is None)

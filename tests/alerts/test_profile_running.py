@@ -6,10 +6,8 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from open_service import running, wait_until
+from open_service import asked, running, wait_until
 from told_days import OWN, START, link, take
-
-from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +21,7 @@ TOLD = [link("discovered", 1, 1), link("lost", 24, 1), link("discovered", 24 * 5
 
 
 def rows(service: Service) -> list[dict[str, Any]]:
-    sql = "SELECT alert, domain_name, state, started_at, evidence FROM alerts ORDER BY alert"
-    found: list[dict[str, Any]] = service.state.query(
-        sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False
-    ).to_pylist()
-    return found
+    return asked(service, "SELECT alert, domain_name, state, started_at, evidence FROM alerts ORDER BY alert")
 
 
 def test_a_running_service_tells_of_a_placement_and_after_a_restart_of_its_end(tmp_path: Path) -> None:

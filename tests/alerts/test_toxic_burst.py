@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import told_days
 from hand_made_store import Story, day, domain_key, micros
-from open_service import running, wait_until
+from open_service import asked, running, wait_until
 from told_links import CLOCK, link, put, state_of
 from watched_profile import OWN, Watched, watching
 
 from linktide.alerts.catalogue import BY_NAME
 from linktide.alerts.facts import ProfileFacts, ToxicGain
 from linktide.alerts.prometheus import rule_tests_text, rules_text
-from linktide.store.gate import Role
 from oracle import toxic_views
 from oracle.events import HOUR_US
 from oracle.toxic_views import POINTS, Known
@@ -217,12 +216,8 @@ def test_what_is_found_is_that_of_brute_force(watched: Watched, seed: int) -> No
     assert len(facts.toxic.rows) == (min(toxic, 20) if is_burst else 0)
 
 
-def alerts(service: Service) -> list[dict[str, Any]]:
-    sql = "SELECT alert, domain_name, state, evidence FROM alerts WHERE alert = 'ToxicBurst'"
-    found: list[dict[str, Any]] = service.state.query(
-        sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False
-    ).to_pylist()
-    return found
+def bursts(service: Service) -> list[dict[str, Any]]:
+    return asked(service, "SELECT domain_name, state, evidence FROM alerts WHERE alert = 'ToxicBurst'")
 
 
 def test_a_running_service_tells_of_a_burst(tmp_path: Path) -> None:
@@ -238,8 +233,8 @@ def test_a_running_service_tells_of_a_burst(tmp_path: Path) -> None:
     ) as service:
         lines = b"".join(json.dumps(event).encode() + b"\n" for event in told)
         service.state.push(lines, topic="push", topic_id="", first_offset=None)
-        wait_until(lambda: bool(alerts(service)))
-        (row,) = alerts(service)
+        wait_until(lambda: bool(bursts(service)))
+        (row,) = bursts(service)
         assert (row["domain_name"], row["state"]) == (told_days.OWN, "firing")
         assert json.loads(row["evidence"])[1]["markers_fired"] == ["hidden"]
         gauge = f'linktide_toxic_links_last_day{{domain="{told_days.OWN}",role="own"}} 25.0'

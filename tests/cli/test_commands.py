@@ -6,6 +6,7 @@ import sys
 import tomllib
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from command_runs import enter, failed, ran
 
@@ -205,6 +206,11 @@ def test_a_query_is_printed_in_one_form() -> None:
     result = ran("query", "SELECT 1", "--json", "--csv")
     assert result.exit_code == ExitCode.USAGE
     assert "--json and --csv" in result.stderr
+
+
+def test_a_query_tells_null_from_an_empty_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "query", lambda *_: pa.table({"rel": [None, ""]}))
+    assert [line.strip() for line in ran("query", "SELECT 1").stdout.splitlines()[-2:]] == ["null", ""]
 
 
 def test_check_asks_the_brokers_only_online(monkeypatch: pytest.MonkeyPatch) -> None:

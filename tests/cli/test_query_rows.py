@@ -101,6 +101,15 @@ def test_a_table_shows_hostile_text_as_text() -> None:
     assert "[bold]not markup[/bold]" in shown
 
 
+def test_a_table_may_tell_nothing_from_an_empty_text() -> None:
+    result = pa.table({"anchor": [None, "", "b"], "n": pa.array([None, 0, 1], pa.int64())})
+    console = Console(width=40, file=io.StringIO(), record=True)
+    console.print(table_of(result, 10, null="null"))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    assert lines[2:5] == [["null", "null"], ["0"], ["b", "1"]]
+    assert "null" not in as_table(result)
+
+
 def test_a_table_fits_the_terminal() -> None:
     shown = as_table(pa.table({"url": ["https://a.example/" + "x" * 500], "n": [1]}), width=60)
     assert max(map(len, shown.splitlines())) <= 60

@@ -258,11 +258,13 @@ def test_import_of_nothing_but_refused_events_fails(event_file: str, monkeypatch
 def test_import_of_an_empty_file_says_that_it_is_empty(
     folder: Path, event_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 0))
     (folder / "none.ndjson").write_bytes(b"")
     (folder / "blank.ndjson").write_bytes(b"\n \r\n")
+    before = set(folder.iterdir())
     result = ran("import", "none.ndjson", "blank.ndjson")
     assert (result.exit_code, result.stdout) == (0, "")
+    assert set(folder.iterdir()) == before
+    monkeypatch.setattr(session, "import_files", lambda *_: ImportResult(0, 0))
     assert result.stderr == "".join(
         f"{name}.ndjson is empty: it holds no event.\n" for name in ("none", "blank")
     )

@@ -208,6 +208,41 @@ def test_another_name_takes_effect_when_its_file_can_be_taken(tmp_path: Path) ->
     desk.database.close()
 
 
+def test_lists_of_other_names_take_effect_when_all_of_them_can_be_taken(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.txt" for name in "abcd"}
+    for name, path in files.items():
+        path.write_text(f"{name}.com\n", "utf-8")
+    desk = Desk(tmp_path, mine_blocklists=[str(files["a"]), str(files["b"])])
+    assert desk.blocked() == {"a.com", "b.com"}
+    files["d"].write_text("no domain at all\n", "utf-8")
+    desk.desk.take(replace(desk.config, mine_blocklists=(files["c"], files["d"])))
+    desk.desk.step(desk.writer)
+    assert desk.blocked() == {"a.com", "b.com"}, "nothing was read yet"
+    desk.turn()
+    assert desk.blocked() == {"a.com", "b.com", "c.com"}, "d is refused"
+    write(files["d"], "d.com\n")
+    desk.turn()
+    assert desk.blocked() == {"c.com", "d.com"}
+    desk.desk.take(replace(desk.config, mine_blocklists=(files["c"],)))
+    desk.turn()
+    assert desk.blocked() == {"c.com"}
+    desk.database.close()
+
+
+def test_domains_are_whose_the_newest_settings_say(tmp_path: Path) -> None:
+    terms = tmp_path / "terms.csv"
+    terms.write_text("term,kind\nshoes,money\n", "utf-8")
+    desk = Desk(tmp_path, mine_terms=str(terms))
+    assert desk.all("FROM mine_domains") == [("mine.org", "own")]
+    other = replace(desk.config, tracked_domains=("other.org",), rivals=("mine.org", "rival.com"))
+    desk.desk.take(other)
+    desk.turn()
+    wanted = [("mine.org", "rival"), ("other.org", "own"), ("rival.com", "rival")]
+    assert sorted(desk.all("FROM mine_domains")) == wanted
+    assert desk.all("SELECT target_domain, term FROM anchor_terms") == [("other.org", "shoes")]
+    desk.database.close()
+
+
 def test_what_was_read_of_a_file_named_no_more_is_not_taken(tmp_path: Path) -> None:
     settings: dict[str, Any] = {key: str(path) for key, path in named(tmp_path, "a").items()}
     desk = Desk(tmp_path, **settings)

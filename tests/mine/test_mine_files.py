@@ -37,6 +37,7 @@ def rows(file: MineFile) -> list[dict[str, object]]:
     return found
 
 
+A, U = "http://mine.org/a", "https://mine.org/%C3%BC"
 PAGES = "url{s}published_at\nHTTP://Mine.org:80/a#x{s}2026-01-02\nhttps://mine.org/ü{s}\n"
 
 
@@ -47,13 +48,11 @@ def test_separators_and_encodings(
     tmp_path: Path, reading: Reading, separator: str, encoding: str, line_end: str
 ) -> None:
     text = PAGES.format(s=separator).replace("\n", line_end)
+    key_of_a, key_of_u = reading.keys.pages([A, U]).to_pylist()
+    of = {"domain_name": "mine.org", "title": None}
     assert rows(read("pages", tmp_path, text.encode(encoding), reading)) == [
-        {
-            "page_url": "http://mine.org/a",
-            "domain_name": "mine.org",
-            "published_at": datetime(2026, 1, 2, tzinfo=UTC),
-        },
-        {"page_url": "https://mine.org/%C3%BC", "domain_name": "mine.org", "published_at": None},
+        {"page_url": A, "published_at": datetime(2026, 1, 2, tzinfo=UTC), "page_key": key_of_a} | of,
+        {"page_url": U, "published_at": None, "page_key": key_of_u} | of,
     ]
 
 
@@ -61,7 +60,11 @@ def test_separators_and_encodings(
     ("kind", "content", "told"),
     [
         ("pages", "", "is empty"),
-        ("pages", "link,date\nx,y\n", "line 1: the column 'link' is not known; wanted url, published_at"),
+        (
+            "pages",
+            "link,date\nx,y\n",
+            "line 1: the column 'link' is not known; wanted url, published_at, title",
+        ),
         ("pages", "published_at\n2026-01-01\n", "line 1: the column url is missing"),
         ("pages", "url,url\na,b\n", "stands there twice"),
         ("pages", b"PK\x03\x04zip", "save the sheet as CSV"),
@@ -171,6 +174,15 @@ def test_lists_are_taken_without_their_wrong_rows(tmp_path: Path, reading: Readi
         (5, "-"),
     ]
     assert rows(found)[1]["published_at"] == datetime(2025, 12, 31, 8, tzinfo=UTC)
+
+
+def test_pages_have_titles_and_the_keys_that_links_to_them_have(tmp_path: Path, reading: Reading) -> None:
+    content = f'title,url\n"=A, b",{A}\n,{U}\nZ,{A}\n'
+    found = rows(read("pages", tmp_path, content, reading))
+    assert {row["page_url"]: row["title"] for row in found} == {A: "=A, b", U: None}
+    links = reading.keys.links([U, A], ["https://other.org/"] * 2).column("source_key").to_pylist()
+    assert [row["page_key"] for row in found] == links[::-1]
+    assert rows(read("pages", tmp_path, "url\n", reading)) == []
 
 
 def test_a_sitemap(tmp_path: Path, reading: Reading) -> None:

@@ -89,16 +89,20 @@ def link_relevance(state: State, domain: str, mine: Mine, titles: Mapping[str, s
     for link in links_to(state, domain):
         own = {word for name in AROUND for word in words_of(link.values.get(name, ""))}
         wanted = terms | set(words_of(titles.get(link.target_url, "")))
-        is_told = own and wanted
-        cosine = len(own & wanted) / math.sqrt(len(own) * len(wanted)) if is_told else None
-        common = sorted(own & wanted, key=str.encode) if is_told else None
-        rows.append((link.source_url, link.target_url, link.source_domain, rounded(cosine), common))
+        anchor = set(words_of(link.values.get("anchor") or link.values.get("alt", "")))
+        common = sorted(own & wanted, key=str.encode) if own and wanted else None
+        near = (rounded(cosine(own, wanted)), rounded(cosine(anchor, wanted)))
+        rows.append((link.source_url, link.target_url, link.source_domain, *near, common))
     return rows
+
+
+def cosine(one: set[str], other: set[str]) -> float | None:
+    return len(one & other) / math.sqrt(len(one) * len(other)) if one and other else None
 
 
 def refdomain_relevance(state: State, domain: str, mine: Mine, titles: Mapping[str, str]) -> list[Row]:
     found: defaultdict[str, list[float | None]] = defaultdict(list)
-    for _, _, source, relevance, _ in link_relevance(state, domain, mine, titles):
+    for _, _, source, relevance, _, _ in link_relevance(state, domain, mine, titles):
         assert isinstance(source, str)
         assert relevance is None or isinstance(relevance, float)
         found[source].append(relevance)

@@ -59,8 +59,8 @@ def compare(query: Query, state: State, domain: str, known: Known) -> None:
            for row in query(f"FROM context_mix('{domain}')")]  # fmt: skip
     assert sorted(mix, key=repr) == sorted(context_views.context_mix(state, domain), key=repr)
     relevance = query(
-        f"SELECT source_url, target_url, source_domain, round(relevance, {SHARE_DIGITS}), common_words "
-        f"FROM link_relevance('{domain}')"
+        f"SELECT source_url, target_url, source_domain, round(relevance, {SHARE_DIGITS}), "
+        f"round(anchor_relevance, {SHARE_DIGITS}), common_words FROM link_relevance('{domain}')"
     )
     wanted = context_views.link_relevance(state, domain, known.mine, {})
     assert sorted(relevance, key=repr) == sorted(wanted, key=repr)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from linktide.service import Service
 
 TARGET = "target.example"
+BLOCKED = "source-9.example"
 PATIENT = HttpLimits(patience_seconds=60)
 """Pages are whole, however busy the machine is."""
 ATTACKS = (
@@ -48,6 +49,12 @@ def hostile_events() -> bytes:
             "target_url": f"https://{TARGET}/{attack}",
             "anchor": attack,
             "title": attack,
+            "semantic_location": attack,
+            "ip_source": attack,
+            "links_external": 200,
+            "words": 100,
+            "hidden": True,
+            "noindex": False,
             "observed_at": f"2026-01-{1 + number:02}T00:00:00Z",
         }
         for number, attack in enumerate(ATTACKS)
@@ -59,7 +66,10 @@ def hostile_events() -> bytes:
 
 
 def agreed_settings(folder: Path) -> dict[str, Any]:
-    """Write placements of these links, each of a campaign that is an attack; return the settings for them."""
+    """Write placements of these links, each of a campaign that is an attack, and a blocklist.
+
+    Return the settings for them.
+    """
     # What a file holds is checked: without controls.
     words = [one for one in ATTACKS if one.isprintable()]
     placed: list[dict[str, Any]] = [
@@ -80,7 +90,10 @@ def agreed_settings(folder: Path) -> dict[str, Any]:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
-    return {f"mine_{name}": folder / f"{name}.csv" for name in tables}
+    blocked = folder / "blocked.txt"
+    blocked.write_text(f"{BLOCKED}\n", "utf-8")
+    named: dict[str, Any] = {f"mine_{name}": folder / f"{name}.csv" for name in tables}
+    return named | {"mine_blocklists": (blocked,)}
 
 
 def got(service: Service, path: str, **request: object) -> httpx.Response:

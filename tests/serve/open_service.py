@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from new_file import begin_file
 
 from linktide.config import Config
 from linktide.service import Service
+from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +24,13 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.002)  # for the threads that are waited for: who asks without a pause takes the GIL
+
+
+def asked(service: Service, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of a statement, as an outsider gets them."""
+    table = service.state.query(sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def found_link(

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from hostile_links import ATTACKS, MARKUP, TARGET, agreed_settings, got, hostile_events
-from open_service import found_link, running
+from hostile_links import ATTACKS, BLOCKED, MARKUP, TARGET, agreed_settings, got, hostile_events
+from open_service import asked, found_link, running
 from scripted_service import ScriptedPage, ScriptedService, ask
 
 from linktide.errors import RetryError
 from linktide.serve.http import HttpLimits
 from linktide.serve.page import POLICY
-from linktide.store.gate import Role
 from linktide.web.alerts import ALERTS_SQL
 from linktide.web.domain_table import SHOWN_ROWS
 from linktide.web.tables import TABLES
@@ -87,6 +86,7 @@ def test_what_nobody_told_of_is_said_so_and_is_no_0(service: Service) -> None:
         "No link to this domain was agreed on: placements come from the file of mine.placements.",
         "No placement to this domain names a campaign.",
         "No link from another domain was followed yet.",
+        "No marker fires, of those that can be told by what events say.",
     ):
         assert sentence in page
     (exact,) = [
@@ -96,30 +96,51 @@ def test_what_nobody_told_of_is_said_so_and_is_no_0(service: Service) -> None:
 
 
 def test_the_tables_say_what_the_views_say(service: Service) -> None:
-    def asked(what: str, view: str) -> object:
-        sql = f"SELECT {what} FROM {view} WHERE target_domain = '{TARGET}'"  # noqa: S608 - of this test
-        table = service.state.query(sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False)
-        return table.column(0)[0].as_py()
+    def of_target(what: str, view: str) -> object:
+        sql = f"SELECT {what} AS told FROM {view} WHERE target_domain = '{TARGET}'"  # noqa: S608 - of this test
+        return asked(service, sql)[0]["told"]
 
     def rows(name: str) -> list[dict[str, object]]:
         found: list[dict[str, object]] = got(service, f"{DOMAIN}/{name}.json").json()
         return found
 
-    assert len(rows("backlinks")) == asked("count(*)", "backlinks") == len(ATTACKS) - 1
-    assert len(rows("refdomains")) == asked("count(*)", "refdomains")
-    assert rows("growth")[0]["refdomains"] == asked("count(*)", "refdomains")
-    assert len(rows("placements")) == asked("count(*)", "placements")
+    assert len(rows("backlinks")) == of_target("count(*)", "backlinks") == len(ATTACKS) - 1
+    assert len(rows("refdomains")) == of_target("count(*)", "refdomains")
+    assert rows("growth")[0]["refdomains"] == of_target("count(*)", "refdomains")
+    assert len(rows("placements")) == of_target("count(*)", "placements")
     assert {row["state"] for row in rows("placements")} == {"wrong_anchor", "lost"}
     assert len(rows("anchor_profile")) == 8
-    assert sum(row["backlinks"] for row in rows("link_mix")) == asked("count(*)", "backlinks")  # type: ignore[misc]
-    assert len(rows("changes")) == asked("count(*)", "new_lost")
-    assert sum(row["gained"] for row in rows("velocity")) == asked(  # type: ignore[misc]  # numbers
+    assert sum(row["backlinks"] for row in rows("link_mix")) == of_target("count(*)", "backlinks")  # type: ignore[misc]
+    assert len(rows("changes")) == of_target("count(*)", "new_lost")
+    assert sum(row["gained"] for row in rows("velocity")) == of_target(  # type: ignore[misc]  # numbers
         "sum(new_links + restored_links)", "link_velocity"
     )
-    assert sum(row["refdomains"] for row in rows("anchors")) == asked(  # type: ignore[misc]  # numbers
+    assert sum(row["refdomains"] for row in rows("anchors")) == of_target(  # type: ignore[misc]  # numbers
         "sum(refdomains)", "anchors"
     )
     assert len(rows("velocity")) == 32  # every day from the first to the clock's
+
+
+def test_the_markers_that_fire_are_named_beside_how_many_could_be_told(service: Service) -> None:
+    rows = got(service, f"{DOMAIN}/toxicity.json").json()
+    sql = f"SELECT source_domain, toxicity, markers_evaluated, markers_fired FROM toxicity('{TARGET}')"  # noqa: S608
+    told = asked(service, sql)
+    assert {row["source_domain"]: row["toxicity"] for row in rows} == {
+        row["source_domain"]: row["toxicity"] for row in told if row["markers_fired"]
+    }
+    assert len(rows) == len(ATTACKS) - 1
+    worst = told[0]
+    assert worst["source_domain"] == BLOCKED
+    assert {"link_farm_page", "hidden", "blocklisted"} <= set(worst["markers_fired"])
+    assert rows[0]["markers_fired"] == ", ".join(worst["markers_fired"])
+    assert rows[0]["markers_told"] == f"{worst['markers_evaluated']} of 12"
+    assert 6 <= worst["markers_evaluated"] < 12
+    assert (rows[0]["toxicity"], rows[0]["toxic_backlinks"], rows[-1]["toxicity"]) == (60, 1, None)
+    page = html.unescape(got(service, DOMAIN).text)
+    section = page[page.index('<h2 id="toxicity">') :]
+    assert f'<a href="/domains/{BLOCKED}">{BLOCKED}</a>' in section
+    assert ", ".join(worst["markers_fired"]).replace("_", " ") in section
+    assert rows[0]["markers_told"] in section
 
 
 @pytest.mark.parametrize("form", ["html", "md", "json"])

@@ -98,13 +98,16 @@ def test_contexts_sum_up(told: tuple[Store, list[Link]]) -> None:
 def test_relevance_is_the_cosine(told: tuple[Store, list[Link]]) -> None:
     store, links = told
     rows = store.all(
-        f"SELECT source_url, target_url, source_domain, round(relevance, {SHARE_DIGITS}), common_words "
+        f"SELECT source_url, target_url, source_domain, round(relevance, {SHARE_DIGITS}), "
+        f"round(anchor_relevance, {SHARE_DIGITS}), common_words "
         f"FROM link_relevance('{OWN}')"
     )
     wanted = context_views.link_relevance(state_of(links), OWN, MINE, TITLES)
     assert sorted(rows, key=key) == sorted(wanted, key=key)
     relevances = [row[3] for row in rows]
     assert {None, 0} < set(relevances)
+    assert {None, 0} < {row[4] for row in rows}
+    assert any(row[3] != row[4] for row in rows)
     assert all(0 <= one <= 1 for one in relevances if one is not None)
     known = [one for one in relevances if one is not None]
     assert relevances == [*sorted(known, reverse=True), *[None] * (len(relevances) - len(known))]

@@ -184,6 +184,9 @@ def test_a_broken_page_is_offered_the_most_alike_sound_one(store: Store) -> None
 def test_opportunities_are_the_broken_targets_of_others(store: Store) -> None:
     found = store.all("SELECT target_url FROM broken_link_opportunities('shop.net')")
     assert found == [("https://rival.org/hats",)]
+    assert store.all("SELECT best_page, best_page_relevance FROM broken_link_opportunities('shop.net')") == [
+        (None, None)
+    ]
 
 
 def referring() -> dict[str, set[str]]:

@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import json
+import math
 import random
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 from hand_made_store import Store, Story, day, domain_key
+
+from oracle.mine import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +25,9 @@ OWN = "own.org"
 RIVALS = ("rival.com", "rival.net", "rival.org")
 CLOCK = 120
 OTHERS = tuple(f"s{number}.com" for number in range(30))
+TERMS = ("Red shoes", "Große Schuhe")
+TITLE = "Shoes & boots"
+TEXTS = ("", "red shoes", "The boots, große", "hats", "Rote Schuhe", "shoes")
 BROKEN = {"rival.com/p1": 404, "rival.net/p0": 0, "own.org/p2": 410, "rival.org/p2": 200}
 
 
@@ -35,10 +42,11 @@ class Link:
     is_followed: bool
     acquisition: str
     is_social: bool
+    text: str | None
 
 
 def drawn() -> list[Link]:
-    chance = random.Random(79)
+    chance, texts = random.Random(79), random.Random(80)
     return [
         Link(
             number,
@@ -50,12 +58,16 @@ def drawn() -> list[Link]:
             chance.random() < 0.6,
             chance.choice(("natural", "manual")),
             chance.random() < 0.2,
+            texts.choice(TEXTS) if texts.random() < 0.3 else None,
         )
         for number in range(1, 301)
     ]
 
 
 LINKS = [link for link in drawn() if link.source != link.target]
+LINKS.append(
+    replace(LINKS[0], number=301, source="other.edu", target=OWN, page="/", is_live=False, text=None)
+)
 SCORES = {name: 3.0 * number for number, name in enumerate(OTHERS)}
 
 
@@ -64,6 +76,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     story = Story()
     for link in LINKS:
         told = {"acquisition": link.acquisition, "source_kind": "social" if link.is_social else "editorial"}
+        told |= {} if link.text is None else {"title": link.text}
         story.link(
             link.number, f"{link.source}/{link.number}", link.target + link.page, attributes=json.dumps(told),
             rel="" if link.is_followed else "nofollow", attributes_at=day(link.first),
@@ -86,6 +99,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         "target_status", target_key=keys["https://rival.net/p1"], target_url="https://rival.net/p1",
         observed_at=day(100), record_at=day(100), source_id=1, off=91, extra='{"title": "T"}',
     )  # fmt: skip
+    story.page(keys[f"https://{OWN}/"], day(100), 92, extra=json.dumps({"title": TITLE}))
     for name, authority in SCORES.items():
         scored = {"domain_key": domain_key(name), "scored_at": day(CLOCK), "trust_mass": 0.0, "trust": 0.0}
         story.add("domain_scores", citation=1.0, authority=authority, **scored)
@@ -99,28 +113,67 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         for name in RIVALS[:2]:
             one.all(f"INSERT INTO internal.mine_domains VALUES ('{name}', 'rival')")
         one.all(f"INSERT INTO internal.mine_domains VALUES ('{OWN}', 'own')")
+        put_terms(one)
         yield one
 
 
-def wanted_target(of: list[Link], rivals: tuple[str, ...]) -> dict[str, Any]:
-    live = [link for link in of if link.is_live]
-    linked = sorted({link.target for link in live})
-    broken = sum(BROKEN.get(link.target + link.page, 200) in {0, 404, 410} for link in live)
-    authority = SCORES.get(of[0].source)
-    shares = [(0.3, len(linked) / len(rivals)), (0.2, len(live) / len(of)), (0.1, float(broken > 0))]
-    if authority is not None:
-        shares.append((0.4, authority / 100))
-    return {
-        "score": pytest.approx(
-            100 * sum(weight * share for weight, share in shares) / sum(weight for weight, _ in shares)
-        ),
-        "domain_authority": authority,
-        "domains_linked": linked,
-        "links_to_broken": broken,
-        "backlinks": len(live),
-        "dofollow_backlinks": sum(link.is_followed for link in live),
-        "links_ever": len(of),
-    }
+def put_terms(store: Store) -> None:
+    for term in TERMS:
+        words = f"internal.words('{term}')"
+        store.all(f"INSERT INTO internal.anchor_terms SELECT '{OWN}', 'money', '{term}', {words}, 'f'")
+
+
+WEIGHTS = {"authority": 0.3, "relevance": 0.2, "rivals": 0.25, "surviving": 0.15, "broken": 0.1}
+
+
+def wanted_relevance(live: list[Link]) -> float | None:
+    wanted = {word for term in (*TERMS, TITLE) for word in words_of(term)}
+    told = [set(words_of(link.text or "")) for link in live]
+    near = sorted(
+        (len(own & wanted) / math.sqrt(len(own) * len(wanted)) for own in told if own), reverse=True
+    )
+    return sum(near[:3]) / len(near[:3]) if near else None
+
+
+def wanted_targets(
+    of: dict[str, list[Link]], rivals: tuple[str, ...], least: int
+) -> dict[str, dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for source, links in of.items():
+        live = [link for link in links if link.is_live]
+        linked = sorted({link.target for link in live})
+        broken = sum(BROKEN.get(link.target + link.page, 200) in {0, 404, 410} for link in live)
+        if len(linked) >= least:
+            rows[source] = {
+                "domain_authority": SCORES.get(source, 0.0),
+                "relevance": wanted_relevance(live),
+                "domains_linked": linked,
+                "rivals_share": len(linked) / len(rivals),
+                "surviving_share": len(live) / len(links),
+                "links_to_broken": broken,
+                "backlinks": len(live),
+                "dofollow_backlinks": sum(link.is_followed for link in live),
+                "links_ever": len(links),
+            }
+    told = [row["relevance"] for row in rows.values() if row["relevance"] is not None]
+    for row in rows.values():
+        usual = sum(told) / len(told) if row["relevance"] is None and told else row["relevance"]
+        factors = {
+            "authority": None if row["domain_authority"] is None else row["domain_authority"] / 100,
+            "relevance": usual,
+            "rivals": row["rivals_share"],
+            "surviving": row["surviving_share"],
+            "broken": float(row["links_to_broken"] > 0),
+        }
+        known = {name: one for name, one in factors.items() if one is not None}
+        row["score"] = pytest.approx(
+            100
+            * sum(WEIGHTS[name] * one for name, one in known.items())
+            / sum(WEIGHTS[name] for name in known)
+        )
+        if row["relevance"] is not None:
+            row["relevance"] = pytest.approx(row["relevance"])
+    return rows
 
 
 @pytest.mark.parametrize(("rivals", "least"), [(RIVALS, 1), (RIVALS, 3), (RIVALS[:2], 1), (None, 2)])
@@ -134,11 +187,12 @@ def test_who_refers_to_rivals_only_is_worth_asking(
     }
     asked = rivals or RIVALS[:2]
     own = {link.source for link in LINKS if link.is_live and link.target == OWN}
-    wanted = {}
-    for source in {link.source for link in LINKS} - own - {"s3.com", "s4.com", "s5.com", OWN, *asked}:
-        of = [link for link in LINKS if link.source == source and link.target in asked]
-        if len({link.target for link in of if link.is_live}) >= least:
-            wanted[source] = wanted_target(of, asked)
+    others = {link.source for link in LINKS} - own - {"s3.com", "s4.com", "s5.com", OWN, *asked}
+    of = {
+        source: [link for link in LINKS if link.source == source and link.target in asked]
+        for source in others
+    }
+    wanted = wanted_targets(of, asked, least)
     assert wanted
     assert {name: {key: row[key] for key in wanted[name]} for name, row in rows.items()} == wanted
     assert {name: row["contact"] for name, row in rows.items()} == {
@@ -146,6 +200,7 @@ def test_who_refers_to_rivals_only_is_worth_asking(
     }
     scores = [row["score"] for row in rows.values()]
     assert scores == sorted(scores, reverse=True)
+    assert {row["relevance"] is None for row in rows.values()} == {True, False}
 
 
 def test_a_social_link_begins_a_cascade(store: Store) -> None:
@@ -199,8 +254,10 @@ def test_magnets_can_be_counted_by_natural_links_alone(store: Store) -> None:
         store.all(f"FROM link_magnets('{OWN}', acquired := 'bought')")
 
 
-def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
-    with Store(tmp_path / "a.duckdb") as store:
+@contextmanager
+def published(folder: Path) -> Iterator[Store]:
+    """Make a store of pages that are listed, linked to, or both."""
+    with Store(folder / "a.duckdb") as store:
         story = (
             Story()
             .link(1, "a.com/1", "own.org/old", rel="nofollow")
@@ -214,7 +271,11 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
             )
             story.life(number, day(began), **ended)
             story.state(number, 3 if ended else 1, started_at=day(began), last_seen=day(began))
+        keys = {"old/": story.records["links"][0]["target_key"], "alone": 7, "gone": 8}
+        story.page(keys["old/"], day(8), 1, extra='{"title": "Old told"}')
+        story.page(7, day(8), 2, extra='{"title": "Alone told"}')
         store.put(story, day(20))
+        titles = {"old/": "'Old'", "moved": "'Moved'", "alone": "'Alone'", "gone": "'Gone'"}
         # As another writes it: what most likely is one page is one.
         pages = (
             ("old/", 10),
@@ -226,9 +287,14 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
         )
         for page, published in pages:
             at = "NULL" if published is None else f"TIMESTAMPTZ '{day(published).isoformat()}'"
-            store.all(
-                f"INSERT INTO internal.own_pages VALUES ('https://own.org/{page}', 'own.org', {at}, 'f')"
-            )
+            title, key = titles.get(page, "NULL"), keys.get(page, 0)
+            values = f"'https://own.org/{page}', 'own.org', {at}, 'f', {title}, {key}"
+            store.all(f"INSERT INTO internal.own_pages VALUES ({values})")
+        yield store
+
+
+def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
+    with published(tmp_path) as store:
         found = {
             row["target_url"].rpartition("/")[2]: (
                 row["first_link_at"], row["is_listed"],
@@ -251,6 +317,16 @@ def test_own_pages_tell_how_long_the_first_link_took(tmp_path: Path) -> None:
             (row["page_url"].rpartition("/")[2], row["days_since_published"], row["last_link_seen"])
             for row in orphans
         ] == [("alone", 2, None), ("gone", 19, day(4)), ("undated", None, None)]
+
+
+def test_own_pages_have_the_titles_that_were_told_else_those_listed(tmp_path: Path) -> None:
+    with published(tmp_path) as store:
+        told = dict(store.all("SELECT target_url, title FROM discovery('own.org') WHERE title IS NOT NULL"))
+        assert {url.rpartition("/")[2]: title for url, title in told.items()} == {
+            "old": "Old told", "moved": "Moved", "alone": "Alone told", "gone": "Gone",
+        }  # fmt: skip
+        orphans = store.all("SELECT title FROM orphan_pages('own.org')")
+        assert orphans == [("Alone told",), ("Gone",), (None,)]
 
 
 def test_of_a_domain_nobody_knows_nothing_is_said(store: Store) -> None:

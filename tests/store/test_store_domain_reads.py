@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +14,16 @@ from hand_made_store import Store, Story, day
 
 from linktide.store.database import ROW_GROUP_ROWS
 from linktide.store.fold import Folder, FoldRule
+from linktide.store.public_names import MACROS, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # They share one store.
 pytestmark = pytest.mark.xdist_group("domain reads")
 LINKS = 600_000
 DOMAINS = 5_000
+DOMAIN = "('d7.com')"
 _FILL = {
     "links": f"""
 SELECT hash(i) AS link_id, hash(i // 12) AS source_key, hash(i * 7) AS target_key, hash(i % 97) AS s_dom_key,
@@ -129,6 +132,99 @@ def test_macros_that_read_a_domain_more_than_once_look_at_few_rows_each_time(
     for table in ("links", "link_changes"):
         rows = sum(count for name, count in looked_at.items() if name.startswith(f"{table}_run"))
         assert 0 < rows <= 4 * ROW_GROUP_ROWS < LINKS, looked_at
+
+
+WIDE = ("links", "link_changes", "life_changes")
+"""Tables with a row a link or more."""
+CALLS = {
+    "backlink_gap": "('d8.com', ['d7.com'], 1)",
+    "backlinks_diff": "('d7.com', now() - INTERVAL 30 DAY, now())",
+    "compare": "(['d7.com'])",
+    "explain_authority": "('d7.com', now() - INTERVAL 3 DAY, now())",
+    "link_intersect": "(['d7.com', 'd8.com'], 1)",
+    "outreach_targets": "('d8.com', rivals := ['d7.com'])",
+    "toxic_links_of_day": "('d7.com', 0)",
+    "what_if": "('d7.com', ['s1.org'], [])",
+}
+"""Of macros that want more than a domain."""
+WHOLE = {
+    "broken_link_opportunities": "it is of all other domains",
+    "competitors": "it compares with all other domains",
+    "domains": "a row counts links of both sides, and the runs are sorted by one",
+    "final_targets": "where pages lead on is told by links to wherever they lead",
+    "headline_counts": "as final_targets, which it rests on",
+    "pages": "as domains",
+    "partners": "as reciprocal_links",
+    "reciprocal_links": "links from the domain are sorted by where they lead",
+    "twin_profiles": "it compares all links of the referring domains",
+    "what_if": "a share is of all links of its source",
+}
+"""Documented names that read all links for one domain, and why; docs/sql.md names them."""
+APART = {
+    "backlinks_asof": "it has no domain; a view that is filtered",
+    "reviews_asof": "it has no domain",
+}
+
+
+def asked_of_a_domain(store: Store) -> dict[str, str]:
+    """Return a statement for each documented view with a column, and each macro with a parameter, of a domain."""
+    columns = (
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal"
+    )
+    of_views = set(store.all(columns))
+    found = {}
+    for view in VIEWS:
+        column = next((one for one in ("target_domain", "domain_name") if (view, one) in of_views), None)
+        if column is not None:
+            found[view] = f"FROM {view} WHERE {column} = 'd7.com'"
+    return found | {name: f"FROM {name}{CALLS.get(name, DOMAIN)}" for name in MACROS if name not in APART}
+
+
+@pytest.mark.timeout(600)
+def test_no_view_or_macro_reads_all_links_for_a_domain_but_those_named(store: Store) -> None:
+    asked = asked_of_a_domain(store)
+    whole = {}
+    hot = store.database.parts.hot
+    # What reads links from the domain has something to read.
+    store.all(
+        f'INSERT INTO internal."{hot("links")}" BY NAME SELECT 1 AS link_id, 1 AS source_key, 1 AS target_key, '
+        "hash('d7') AS s_dom_key, hash('d8') AS t_dom_key, 'https://d7.com/' AS source_url, "
+        "'https://d8.com/' AS target_url, 'd7.com' AS source_domain, 'd8.com' AS target_domain, 2 AS rev"
+    )
+    store.all(
+        f"INSERT INTO internal.\"{hot('link_changes')}\" BY NAME SELECT 1 AS link_id, hash('d8') AS t_dom_key, "
+        "1 AS status, now() AS started_at, now() AS last_seen, 2 AS rev"
+    )
+    for name, query in asked.items():
+        looked_at = dict.fromkeys(WIDE, 0)
+        for table, rows in scanned(store, query).items():
+            if (of := table.partition("_run")[0]) in WIDE:
+                looked_at[of] += rows
+        if max(looked_at.values()) > 4 * ROW_GROUP_ROWS:
+            whole[name] = looked_at
+    for table in ("links", "link_changes"):
+        store.all(f'DELETE FROM internal."{hot(table)}" WHERE link_id = 1')
+    assert whole.keys() == WHOLE.keys(), whole
+    assert len(asked) > 70
+
+
+@pytest.mark.timeout(600)
+def test_macros_take_domains_in_any_case(store: Store) -> None:
+    told = 0
+    for name, query in asked_of_a_domain(store).items():
+        if name in MACROS:
+            shouted = re.sub(r"'[ds]\d\.\w+'", lambda found: found[0].upper(), query)
+            assert shouted != query
+            rows = store.all(query)
+            told += len(rows) > 0
+            assert sorted(map(repr, store.all(shouted))) == sorted(map(repr, rows)), name
+    assert told > 25
+
+
+def test_the_docs_name_what_reads_all_links_for_a_domain() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"These read all links whatever the domain: (.*?)\.", told, re.DOTALL)
+    assert re.findall(r"`(\w+)`", named) == sorted(WHOLE)
 
 
 def test_placements_of_a_domain_look_at_few_rows(store: Store) -> None:

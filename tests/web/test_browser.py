@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import chromium
 from hostile_links import ATTACKS, PATIENT, TARGET, agreed_settings, hostile_events
-from open_service import found_link, running, wait_until
+from open_service import asked, found_link, running, wait_until
 
 from linktide.config import Config
 from linktide.serve.http import build_app
 from linktide.serve.server import HttpServer
-from linktide.store.gate import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +60,7 @@ class Site:
             self.complaints.append(text)
 
     def asked(self, sql: str) -> list[dict[str, Any]]:
-        rows = self.service.state.query(sql, max_rows=None, role=Role.READER, is_abandoned=lambda: False)
-        told: list[dict[str, Any]] = rows.to_pylist()
-        return told
+        return asked(self.service, sql)
 
     def _look(self, url: str) -> None:
         if not url.startswith(self.address + "/"):

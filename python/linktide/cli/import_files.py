@@ -87,11 +87,14 @@ def import_files(  # noqa: PLR0913 - options by name
     if declared != Declared() and of_events:
         raise click.UsageError(f"{of_events[0]} is no CSV file; name the vendor if it is one.")
     exports = vendor_exports.read_exports(of_vendors, declared)
-    with file_progress(files, "Importing") as progress:
-        result = session.import_files(config, [*of_events, *exports], progress)
-        unlisted, notes = vendor_exports.import_unlisted(config, exports, progress)
-    told = vendor_exports.told_of(config, exports, notes) if exports else []
     empty = session.empty_files(of_events)
+    result = unlisted = session.ImportResult(0, 0)
+    told: list[Told] = []
+    if len(empty) < len(files):  # of nothing no database is made
+        with file_progress(files, "Importing") as progress:
+            result = session.import_files(config, [*of_events, *exports], progress)
+            unlisted, notes = vendor_exports.import_unlisted(config, exports, progress)
+        told = vendor_exports.told_of(config, exports, notes) if exports else []
     for path in empty:
         click.echo(f"{plain_text(str(path))} is empty: it holds no event.", err=True)
     stored = session.ImportResult(

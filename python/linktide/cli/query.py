@@ -40,7 +40,7 @@ def query(sql: str, *, is_json: bool, is_csv: bool, max_rows: int | None, **flag
         write_csv(result, sys.stdout)
     else:
         console = Console(width=None if sys.stdout.isatty() else _UNBOUNDED_WIDTH, highlight=False)
-        console.print(table_of(result, _SHOWN_ROWS))
+        console.print(table_of(result, _SHOWN_ROWS, null="null"))
         if result.num_rows > _SHOWN_ROWS:
             shown = f"{_SHOWN_ROWS} of {result.num_rows} rows shown; --json and --csv print all."
             click.echo(shown, err=True)

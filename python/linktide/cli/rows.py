@@ -28,8 +28,11 @@ def write_csv(result: pa.Table, out: TextIO) -> None:
         writer.writerow(_csv_cell(value) for value in row)
 
 
-def table_of(result: pa.Table, most_rows: int) -> Table:
-    """Return the first `most_rows` rows as a table that fits itself to the console."""
+def table_of(result: pa.Table, most_rows: int, null: str = "") -> Table:
+    """Return the first `most_rows` rows as a table that fits itself to the console.
+
+    `null` is written where there is nothing: a word where it must be told from an empty text.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for field in result.schema:
         is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
@@ -41,13 +44,11 @@ def table_of(result: pa.Table, most_rows: int) -> Table:
             no_wrap=True,
         )
     for row in json_rows(result.slice(0, most_rows)):
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(null, "dim") if value is None else Text(_cell(value)) for value in row))
     return table
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -43,6 +43,8 @@ _DEFAULT_GRACE_DAYS: Final = 3
 _MAX_GRACE_DAYS: Final = 3_650
 _MANY: Final = 10**12
 _MAX_POINTS: Final = 100
+_MAKE: Final = "2"
+"""Of rows: another one where the same file makes other rows, so that a newer linktide takes it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def _term(text: str) -> str:
 PAGE_COLUMNS: Final = (
     Column("url", any_text, is_required=True, aliases=("page_url", "loc")),
     Column("published_at", moment, aliases=("published", "date")),
+    Column("title", any_text),
 )
 BLOCK_COLUMNS: Final = (Column("domain", any_text, is_required=True, aliases=("domain_name", "url", "host")),)
 TERM_COLUMNS: Final = (
@@ -132,7 +135,7 @@ def read_file(kind: str, path: Path, reading: Reading) -> MineFile:
     except MineFileError as error:
         return MineFile(kind, name, "", refused_because=str(error))
     told = hashlib.blake2b(raw, digest_size=16)
-    told.update("\0".join((reading.keys.facts, *reading.own_domains)).encode())
+    told.update("\0".join((_MAKE, reading.keys.facts, *reading.own_domains)).encode())
     content_hash = told.hexdigest()
     try:
         made = _READERS[kind](raw, path, reading)
@@ -164,13 +167,20 @@ def _pages(raw: bytes, path: Path, reading: Reading) -> _Made:
     is_xml = raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     cells = read_sitemap(raw, path) if is_xml else read_cells(raw, path, PAGE_COLUMNS)
     urls, _ = _urls(cells, "url", reading.keys)
-    stamps = pa.array(cells.columns["published_at"], _STAMP)
-    columns = [pa.array([one[0] for one in urls]), pa.array([one[1] for one in urls]), stamps]
-    rows = pa.table([columns[0].cast(pa.string()), columns[1].cast(pa.string()), columns[2]],
-                    names=["page_url", "domain_name", "published_at"])  # fmt: skip
-    # Of a page that stands there twice, the earliest date.
-    rows = rows.group_by(["page_url", "domain_name"]).aggregate([("published_at", "min")])
-    return _Made(cells, rows.rename_columns(["page_url", "domain_name", "published_at"]))
+    rows = pa.table(
+        {
+            "page_url": pa.array([url for url, _ in urls], pa.string()),
+            "domain_name": pa.array([domain for _, domain in urls], pa.string()),
+            "published_at": pa.array(cells.columns["published_at"], _STAMP),
+            "title": pa.array(cells.columns["title"], pa.string()),
+        }
+    )
+    # Of a page that stands there twice, the earliest date, and of two titles the first by bytes.
+    names = ["page_url", "domain_name", "published_at", "title"]
+    rows = rows.group_by(names[:2]).aggregate([("published_at", "min"), ("title", "min")])
+    rows = rows.rename_columns(names)
+    page_keys = reading.keys.pages(rows.column("page_url").to_pylist())
+    return _Made(cells, rows.append_column("page_key", page_keys))
 
 
 def _blocklist(raw: bytes, path: Path, reading: Reading) -> _Made:

@@ -21,6 +21,8 @@ _LINK_SCHEMA: Final = pa.schema(
 )
 _AT: Final = 1_000_000_000_000
 """Unix ms of events that are only named."""
+_ANY_TARGET: Final = "https://linked.invalid/"
+"""What pages are taken to link to so that they are named."""
 _REASON: Final = "is no URL that is indexed"
 
 
@@ -59,6 +61,10 @@ class UrlKeys:
         domains, wrong = self.domains([f"any-label-of-nobody.{name}" for name in names])
         found = iter(domains)
         return {name for place, name in enumerate(names) if place in wrong or next(found) != name}
+
+    def pages(self, urls: Sequence[str]) -> pa.ChunkedArray:
+        """Return the keys of pages, in order; all URLs are normalised ones."""
+        return self.links(urls, [_ANY_TARGET] * len(urls)).column("source_key")
 
     def links(self, source_urls: Sequence[str], target_urls: Sequence[str]) -> pa.Table:
         """Return keys, URLs and domains of links, in order; all URLs are normalised ones.

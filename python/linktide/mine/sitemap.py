@@ -52,11 +52,12 @@ class _Walk:
         self.cells.lines.append(self.line)
         self.cells.columns["url"].append(url)
         self.cells.columns["published_at"].append(None)
+        self.cells.columns["title"].append(None)
 
 
 def read_sitemap(raw: bytes, path: Path) -> Cells:
     """Return the pages of a sitemap. Raises MineFileError."""
-    walk = _Walk(Cells({"url": [], "published_at": []}))
+    walk = _Walk(Cells({"url": [], "published_at": [], "title": []}))
     parser = expat.ParserCreate(namespace_separator=" ")
 
     def refuse(*_: object) -> None:

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from linktide.errors import ConfigError, SchemaTooNewError
+from linktide.store.view_text import view_files, view_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,9 +106,7 @@ def _for_each_part(connection: DuckDBPyConnection, sql: str) -> list[str]:
 
 def views_sql() -> str:
     """Return the text of all views, in the order of their files' names."""
-    files = resources.files(__package__).joinpath("views").iterdir()
-    ordered = sorted((file for file in files if file.name.endswith(".sql")), key=lambda file: file.name)
-    return "\n".join(file.read_text(encoding="utf-8") for file in ordered)
+    return "\n".join(view_text(name) for name in view_files())
 
 
 def refresh_views(connection: DuckDBPyConnection, parts: Parts) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from linktide.store.database import CATALOG, HOME
+from linktide.store.view_text import view_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,8 +125,7 @@ def narrow_sql(words: frozenset[str], schema: str) -> str:
 
 
 def _text() -> str:
-    folder = resources.files(__package__).joinpath("views")
-    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _FILES)
+    return "".join(map(view_text, _FILES))
 
 
 def _without_others(statement: str, words: frozenset[str]) -> str:

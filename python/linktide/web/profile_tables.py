@@ -20,6 +20,16 @@ WHERE target_domain = $1
 ORDER BY refdomain_share DESC NULLS LAST, backlinks DESC NULLS LAST, anchor_class
 LIMIT $2
 """
+# Without twins: to find them reads all links of the index.
+_TOXICITY: Final = """
+SELECT t.source_domain, t.toxicity, array_to_string(t.markers_fired, ', ') AS markers_fired,
+       t.markers_evaluated || ' of ' || w.in_use AS markers_told, t.backlinks, t.toxic_backlinks
+FROM toxicity($1) t
+CROSS JOIN internal.marker_weights w
+WHERE len(t.markers_fired) > 0
+ORDER BY t.toxicity DESC NULLS LAST, len(t.markers_fired) DESC, t.backlinks DESC, t.source_domain
+LIMIT $2
+"""
 _SURVIVAL: Final = """
 SELECT link_group, lives, lost, half_life_days, survival_90d, survival_365d, note
 FROM link_half_life($1)
@@ -70,6 +80,23 @@ PROFILE_TABLES: Final = (
             Column("refdomain_share", "Of all domains", "percent"),
         ),
         empty="No link from another domain is live.",
+    ),
+    DomainTable(
+        "toxicity",
+        "What speaks against links",
+        "Domains of which a marker fires, those of most points first: a reason to look at them, never a "
+        "verdict. Points are given once half of the markers in use can be told; from 40 on a link is toxic.",
+        _TOXICITY,
+        (
+            Column("source_domain", "Domain", "domain"),
+            Column("toxicity", "Points", "number"),
+            Column("markers_fired", "Markers that fire", "word"),
+            Column("markers_told", "Could be told"),
+            Column("backlinks", "Live links", "number"),
+            Column("toxic_backlinks", "Toxic", "number"),
+        ),
+        is_wide=True,
+        empty="No marker fires, of those that can be told by what events say.",
     ),
     DomainTable(
         "survival",

@@ -10,7 +10,7 @@ SELECT file_kind, file_name, CAST(line AS BIGINT) AS line, column_name, value, r
 
 CREATE VIEW main.mine_domains AS SELECT domain_name, role FROM internal.mine_domains;
 
-CREATE VIEW main.own_pages AS SELECT page_url, domain_name, published_at FROM internal.own_pages;
+CREATE VIEW main.own_pages AS SELECT page_url, domain_name, title, published_at FROM internal.own_pages;
 
 CREATE VIEW main.blocklist AS SELECT domain_name, file_name FROM internal.blocklist;
 

@@ -42,7 +42,7 @@ GROUP BY p.s_dom_key, p.t_dom_key;
 CREATE OR REPLACE MACRO main.what_if(domain_name, gained, lost) AS TABLE
 WITH given AS (
     -- Apart, where no column has the name of the parameter.
-    SELECT lower(CAST(domain_name AS VARCHAR)) AS asked_name
+    SELECT CAST(domain_name AS VARCHAR) AS asked_name
 ), asked AS MATERIALIZED (
     SELECT n.domain_key, coalesce(s.citation, 0.15) AS citation
     FROM given g
@@ -139,8 +139,11 @@ ORDER BY r.change <> 'total', abs(r.contribution) DESC NULLS LAST, r.source_doma
 -- core's explain/change.rs. An edge that one side has among its largest and the other, being cut there, may have or
 -- not, is told as `others`.
 CREATE OR REPLACE MACRO main.explain_authority(domain_name, from_at, to_at) AS TABLE
-WITH given AS (
-    SELECT lower(CAST(domain_name AS VARCHAR)) AS asked_name
+WITH given AS MATERIALIZED (
+    SELECT CASE WHEN CAST(from_at AS TIMESTAMPTZ) > CAST(to_at AS TIMESTAMPTZ)
+                THEN error('explain_authority: from_at, ' || CAST(from_at AS TIMESTAMPTZ) || ', is after to_at, '
+                           || CAST(to_at AS TIMESTAMPTZ))
+                ELSE CAST(domain_name AS VARCHAR) END AS asked_name
 ), asked AS MATERIALIZED (
     SELECT n.domain_key FROM given g JOIN internal.newest_domain_names n ON n.domain_name = g.asked_name
 ), published AS MATERIALIZED (

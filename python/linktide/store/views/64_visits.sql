@@ -54,10 +54,15 @@ FROM main.links_by_visits(domain_name, from_day := from_day) l;
 -- As varied as how many equal ones would be: 1 / Σ p² (inverse Herfindahl and Hirschman index). Visits over links
 -- that are not known are counted by host.
 CREATE OR REPLACE MACRO main.diversification(domain_name, from_day := NULL, to_day := NULL) AS TABLE
-WITH visited AS MATERIALIZED (
+WITH given AS MATERIALIZED (
+    SELECT CASE WHEN CAST(from_day AS DATE) > CAST(to_day AS DATE)
+                THEN internal.out_of_range('to_day', CAST(to_day AS DATE), 'a day from from_day, ' || CAST(from_day AS DATE) || ', on')
+                ELSE CAST(to_day AS DATE) END AS last_day
+), visited AS MATERIALIZED (
     SELECT v.link_id, v.source_url, v.visits, coalesce(v.channel, 'unknown') AS channel
     FROM internal.visits_to(domain_name, from_day) v
-    WHERE NOT v.is_crawler AND v.visits > 0 AND (to_day IS NULL OR v.day <= CAST(to_day AS DATE))
+    JOIN given g ON g.last_day IS NULL OR v.day <= g.last_day
+    WHERE NOT v.is_crawler AND v.visits > 0
 ), known AS MATERIALIZED (
     FROM internal.known_links(domain_name)
 ), parts AS (

@@ -119,10 +119,11 @@ CREATE OR REPLACE MACRO main.discovery(domain_name) AS TABLE
 WITH firsts AS (
     SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
 ), found AS (
-    SELECT k.target_url, k.source_url, k.is_dofollow, f.first_seen
+    SELECT k.target_url, k.target_key, k.source_url, k.is_dofollow, f.first_seen
     FROM internal.known_links(domain_name) k JOIN firsts f ON f.link_id = k.link_id
 ), listed AS (
-    SELECT internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.page_url) AS page_url, min(o.published_at) AS published_at
+    SELECT internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.page_url) AS page_url, min(o.published_at) AS published_at,
+           min(o.title) AS title, list(o.page_key) AS page_keys
     FROM internal.own_pages o
     WHERE o.domain_name = domain_name GROUP BY cluster
 ), named AS (
@@ -131,12 +132,18 @@ WITH firsts AS (
     WHERE EXISTS (FROM listed)
 ), pages AS (
     SELECT coalesce(f.target_url, p.page_url) AS target_url, p.page_url IS NOT NULL AS is_listed, p.published_at,
-           f.source_url, f.is_dofollow, f.first_seen
+           f.source_url, f.is_dofollow, f.first_seen, p.title, f.target_key, p.page_keys
     FROM found f
     LEFT JOIN named n ON n.target_url = f.target_url
     FULL JOIN listed p ON p.cluster = n.cluster
+), keys AS (
+    SELECT DISTINCT k.target_url, unnest(list_append(k.page_keys, k.target_key)) AS page_key FROM pages k
+), titles AS (
+    SELECT k.target_url, internal.newest_told(a.observed_at, a.title) AS title
+    FROM keys k JOIN internal.page_answers a ON a.page_key = k.page_key
+    GROUP BY k.target_url
 )
-SELECT b.target_url, min(b.first_seen) AS first_link_at,
+SELECT b.target_url, coalesce(any_value(t.title), min(b.title)) AS title, min(b.first_seen) AS first_link_at,
        min({'at': b.first_seen, 'url': b.source_url}) FILTER (b.first_seen IS NOT NULL).url AS first_source_url,
        min(b.first_seen) FILTER (b.is_dofollow) AS first_dofollow_at,
        (min({'at': b.first_seen, 'url': b.source_url}) FILTER (b.is_dofollow)).url AS first_dofollow_source_url,
@@ -146,6 +153,7 @@ SELECT b.target_url, min(b.first_seen) AS first_link_at,
        (epoch_us(min(b.first_seen) FILTER (b.is_dofollow AND b.first_seen >= b.published_at)) - epoch_us(min(b.published_at)))
            / 86400000000 AS days_to_first_dofollow
 FROM pages b
+LEFT JOIN titles t ON t.target_url = b.target_url
 GROUP BY b.target_url
 ORDER BY first_link_at DESC NULLS LAST, b.target_url;
 
@@ -161,14 +169,20 @@ WITH pages AS (
     SELECT internal.cluster_of(p.target_url, domain_name) AS cluster, sum(p.links) AS links, max(p.last_seen) AS last_seen
     FROM pages p WHERE EXISTS (FROM internal.own_pages) GROUP BY cluster
 ), listed AS (
-    SELECT o.page_url, internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.published_at) AS published_at
+    SELECT o.page_url, any_value(internal.cluster_of(o.page_url, domain_name)) AS cluster, min(o.published_at) AS published_at,
+           min(o.title) AS title, any_value(o.page_key) AS page_key
     FROM internal.own_pages o WHERE o.domain_name = domain_name GROUP BY o.page_url
+), titles AS (
+    SELECT a.page_key, internal.newest_told(a.observed_at, a.title) AS title
+    FROM internal.page_answers a SEMI JOIN listed o ON o.page_key = a.page_key
+    GROUP BY a.page_key
 )
-SELECT o.page_url, o.published_at,
+SELECT o.page_url, coalesce(t.title, o.title) AS title, o.published_at,
        (epoch_us(w.clock) - epoch_us(o.published_at)) / 86400000000 AS days_since_published, l.last_seen AS last_link_seen
 FROM listed o
 CROSS JOIN internal.writer w
 LEFT JOIN led l ON l.cluster = o.cluster
+LEFT JOIN titles t ON t.page_key = o.page_key
 WHERE coalesce(l.links, 0) = 0
 ORDER BY published_at DESC NULLS LAST, o.page_url;
 

@@ -137,7 +137,9 @@ ORDER BY c.link_group;
 -- Live links: what the curve of all links of the domain says of one that has come to its age. What lies beyond the greatest
 -- age followed is not told.
 CREATE OR REPLACE MACRO internal.outlook(domain_name, horizon_days, observed_since) AS TABLE
-WITH steps AS MATERIALIZED (
+WITH given AS MATERIALIZED (
+    SELECT CAST(internal.days_within('horizon_days', horizon_days, 0) * 86400000000 AS BIGINT) AS horizon_us
+), steps AS MATERIALIZED (
     SELECT s.age_us, s.log_survival, s.wiped, s.is_broken, s.followed_us,
            -- Beyond the last step a curve that ended has nothing left; else it goes on to the greatest age.
            sum(CASE WHEN s.survival = 0 THEN 0 ELSE exp(s.log_survival) * s.lasts_us END)
@@ -147,8 +149,8 @@ WITH steps AS MATERIALIZED (
     SELECT max(s.wiped) AS wiped, bool_or(s.is_broken) AS is_broken FROM steps s
 ), living AS MATERIALIZED (
     SELECT v.link_id, epoch_us(w.clock) - epoch_us(v.started_at) AS age_us,
-           epoch_us(w.clock) - epoch_us(v.started_at) + CAST(horizon_days * 86400000000 AS BIGINT) AS then_us
-    FROM internal.lives v CROSS JOIN internal.writer w
+           epoch_us(w.clock) - epoch_us(v.started_at) + g.horizon_us AS then_us
+    FROM internal.lives v CROSS JOIN internal.writer w CROSS JOIN given g
     WHERE v.target_domain = domain_name AND v.confirmed_at IS NULL
 ), placed AS MATERIALIZED (
     SELECT l.link_id, l.age_us, l.then_us, s.log_survival, s.wiped, s.followed_us,

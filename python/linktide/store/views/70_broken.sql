@@ -51,7 +51,8 @@ FROM main.broken_backlinks
 GROUP BY target_domain, target_url;
 
 -- Where the links to a domain's broken pages could lead: of its pages that are linked to and not known to be broken the
--- one whose path is most alike (Jaro and Winkler), at least 0.7.
+-- one whose path is most alike (Jaro and Winkler), at least 0.7. Without the slash that all begin with: by it short paths
+-- would all be alike, and the home page like each of them.
 CREATE OR REPLACE MACRO main.reclaim(domain_name) AS TABLE
 WITH broken AS (
     FROM main.broken_targets b WHERE b.target_domain = domain_name
@@ -60,9 +61,13 @@ WITH broken AS (
     FROM internal.live_links l
     WHERE l.target_domain = domain_name AND l.target_url NOT IN (SELECT target_url FROM broken)
 ), alike AS (
-    SELECT b.target_url, s.target_url AS redirect_to,
-           jaro_winkler_similarity(internal.path_of(b.target_url), internal.path_of(s.target_url)) AS similarity
-    FROM broken b CROSS JOIN sound s
+    SELECT p.target_url, p.redirect_to,
+           CASE WHEN p.path = p.other THEN 1.0 ELSE jaro_winkler_similarity(p.path, p.other) END AS similarity
+    FROM (
+        SELECT b.target_url, s.target_url AS redirect_to, internal.path_of(b.target_url)[2:] AS path,
+               internal.path_of(s.target_url)[2:] AS other
+        FROM broken b CROSS JOIN sound s
+    ) p
 )
 SELECT b.target_url, b.http_code, b.backlinks, b.refdomains, b.best_authority,
        a.best.redirect_to AS redirect_to, a.best.similarity AS similarity
@@ -72,9 +77,3 @@ LEFT JOIN (
     FROM alike WHERE similarity >= 0.7 GROUP BY target_url
 ) a ON a.target_url = b.target_url
 ORDER BY b.refdomains DESC, b.backlinks DESC, b.target_url;
-
--- What else is broken and linked to by many: whoever has a page on the matter can offer it in its place.
-CREATE OR REPLACE MACRO main.broken_link_opportunities(own_domain) AS TABLE
-FROM main.broken_targets b
-WHERE b.target_domain <> own_domain
-ORDER BY b.refdomains DESC, b.best_authority DESC NULLS LAST, b.backlinks DESC, b.target_url;

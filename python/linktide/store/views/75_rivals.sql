@@ -1,22 +1,24 @@
 -- Who refers to several domains, and who to the others only.
 
 -- The links to some domains from others, living or not. A list of domains reaches the sorted runs only where it is joined
--- with each of them: so not by internal.live_links, through whose joins it would not.
+-- with each of them, and below what is summed up: so not by internal.live_links, through whose joins it would not.
 CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
 ), recent AS (
-    SELECT n.link_id, n.target_domain, n.status, n.rev
-    FROM internal.recent_link_state n SEMI JOIN asked ON n.target_domain = asked.domain_name
+    SELECT n.link_id, n.target_domain, arg_max_null(n.status, n.rev) AS status, max(n.rev) AS rev
+    FROM internal.link_changes_new n SEMI JOIN asked ON n.target_domain = asked.domain_name
+    GROUP BY n.link_id, n.target_domain
 ), base AS (
     SELECT b.link_id, b.target_domain, b.status, b.rev
     FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
 ), found AS (
-    SELECT a.link_id, a.target_domain, a.target_key, a.source_domain, a.s_dom_key, a.seen_at, internal.is_followed(a.rel) AS is_dofollow
+    SELECT a.link_id, a.target_domain, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.seen_at,
+           internal.is_followed(a.rel) AS is_dofollow
     FROM internal.link_rels a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )
-SELECT f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.is_dofollow,
+SELECT f.link_id, f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.target_url, f.is_dofollow,
        internal.newest_state(n.rev, n.status, b.rev, b.status, internal.status_seen(f.seen_at)) AS status
 FROM found f
 LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
@@ -38,19 +40,25 @@ GROUP BY source_domain, s_dom_key;
 
 -- Those that refer to `least` of the domains at least.
 CREATE OR REPLACE MACRO main.link_intersect(domain_names, least) AS TABLE
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_within('least', least, 1, 10000) AS domains
+)
 SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
 FROM internal.refers_to(domain_names) r
+JOIN given g ON len(r.domains_linked) >= g.domains
 LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
-WHERE len(r.domains_linked) >= least
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
 -- Those that refer to `least` of the rivals at least, and not to one's own domain.
 CREATE OR REPLACE MACRO main.backlink_gap(own_domain, rivals, least) AS TABLE
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_within('least', least, 1, 10000) AS domains
+)
 SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
 FROM internal.refers_to(list_append(rivals, own_domain)) r
+JOIN given g ON len(r.domains_linked) >= g.domains
 LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
-WHERE NOT list_contains(r.domains_linked, own_domain) AND len(r.domains_linked) >= least
-      AND r.source_domain <> own_domain
+WHERE NOT list_contains(r.domains_linked, own_domain) AND r.source_domain <> own_domain
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
 -- Domains with the most alike referring domains (Jaccard: those in common over all of either).

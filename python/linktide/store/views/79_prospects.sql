@@ -1,8 +1,4 @@
--- What links bring more links, and whom to ask for one.
-
-CREATE OR REPLACE MACRO internal.whole_days(name, days) AS
-    CASE WHEN days >= 1 AND days = floor(days) AND days <= 36500 THEN CAST(days AS INTEGER)
-         ELSE error(name || ' is ' || days || '; wanted a whole number of days from 1 to 36500') END;
+-- What links bring more links.
 
 -- A social link to a page begins a cascade if none came within `after_days` before. Beside each other: the other links to
 -- the page that were first seen in the days after it, and in those before.
@@ -41,51 +37,3 @@ FROM counted c
 CROSS JOIN given g
 CROSS JOIN internal.writer w
 ORDER BY c.links_after DESC, c.began_at DESC, c.target_url;
-
--- Domains that refer to rivals and not to one's own, by how well they are worth asking. Each factor is from 0 to 1, and the
--- score is the mean of those that are known, each with its weight: more of a factor never makes it less.
-CREATE OR REPLACE MACRO main.outreach_targets(own_domain, rivals := NULL, least := 1) AS TABLE
-WITH asked AS MATERIALIZED (
-    SELECT DISTINCT lower(r.domain_name) AS domain_name
-    FROM (
-        SELECT unnest(coalesce(CAST(rivals AS VARCHAR[]),
-                               (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
-    ) r
-    WHERE lower(r.domain_name) <> own_domain
-), broken AS MATERIALIZED (
-    SELECT s.target_key
-    FROM (SELECT DISTINCT l.target_key FROM internal.links l SEMI JOIN asked a ON a.domain_name = l.target_domain) t
-    JOIN internal.target_status s ON s.target_key = t.target_key
-    GROUP BY s.target_key
-    HAVING internal.is_broken(internal.newest_code(s.http_code, s.observed_at, s.extra))
-), links AS (
-    SELECT l.source_domain, l.s_dom_key, l.target_domain, l.is_dofollow, l.status, k.target_key IS NOT NULL AS is_broken
-    FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a)) l
-    LEFT JOIN broken k ON k.target_key = l.target_key
-), sources AS (
-    SELECT l.source_domain, any_value(l.s_dom_key) AS s_dom_key,
-           list(DISTINCT l.target_domain ORDER BY l.target_domain) FILTER (l.status IN (1, 2)) AS domains_linked,
-           count(*) FILTER (l.status IN (1, 2)) AS backlinks, count(*) FILTER (l.status IN (1, 2) AND l.is_dofollow) AS dofollow,
-           count(*) FILTER (l.status <> 0 AND l.target_domain <> own_domain) AS links_ever, count(*) FILTER (l.status IN (1, 2) AND l.is_broken) AS to_broken
-    FROM links l
-    GROUP BY l.source_domain
-    HAVING bool_or(l.status IN (1, 2)) AND NOT bool_or(l.status IN (1, 2) AND l.target_domain = own_domain)
-), factors AS (
-    SELECT s.*, h.domain_authority, len(s.domains_linked) / (SELECT count(*) FROM asked) AS rivals_share,
-           s.backlinks / s.links_ever AS surviving_share
-    FROM sources s
-    LEFT JOIN internal.shown_scores h ON h.domain_key = s.s_dom_key
-    WHERE len(s.domains_linked) >= least AND s.source_domain <> own_domain
-          AND s.source_domain NOT IN (SELECT a.domain_name FROM asked a)
-          AND s.source_domain NOT IN (SELECT b.domain_name FROM internal.blocklist b)
-          AND s.source_domain NOT IN (SELECT v.subject FROM main.reviews v WHERE v.state IN ('remove', 'disavow'))
-)
-SELECT f.source_domain,
-       100 * (0.4 * coalesce(f.domain_authority / 100, 0) + 0.3 * f.rivals_share + 0.2 * f.surviving_share
-              + 0.1 * CAST(f.to_broken > 0 AS INTEGER))
-           / (CASE WHEN f.domain_authority IS NULL THEN 0.6 ELSE 1 END) AS score,
-       f.domain_authority, f.domains_linked, f.rivals_share, f.surviving_share, f.to_broken AS links_to_broken,
-       f.backlinks, f.dofollow AS dofollow_backlinks, f.links_ever, v.contact, v.note
-FROM factors f
-LEFT JOIN main.reviews v ON v.subject = f.source_domain
-ORDER BY score DESC, f.backlinks DESC, f.source_domain;

@@ -316,7 +316,11 @@ GROUP BY d.day_number, w.clock
 ORDER BY d.day_number;
 
 CREATE OR REPLACE MACRO main.toxic_links_of_day(domain_name, day) AS TABLE
+WITH given AS MATERIALIZED (
+    SELECT internal.whole_within('day', day, 0, 28) AS day_number
+)
 SELECT g.link_id, g.source_url, g.target_url, g.source_domain, g.started_at, g.toxicity, g.markers_fired
 FROM internal.gained_links(domain_name) g
-WHERE g.day_number = day AND g.toxicity >= 40
+JOIN given d ON d.day_number = g.day_number
+WHERE g.toxicity >= 40
 ORDER BY g.toxicity DESC, g.link_id;
