@@ -139,11 +139,8 @@ ORDER BY r.change <> 'total', abs(r.contribution) DESC NULLS LAST, r.source_doma
 -- core's explain/change.rs. An edge that one side has among its largest and the other, being cut there, may have or
 -- not, is told as `others`.
 CREATE OR REPLACE MACRO main.explain_authority(domain_name, from_at, to_at) AS TABLE
-WITH given AS MATERIALIZED (
-    SELECT CASE WHEN CAST(from_at AS TIMESTAMPTZ) > CAST(to_at AS TIMESTAMPTZ)
-                THEN error('explain_authority: from_at, ' || CAST(from_at AS TIMESTAMPTZ) || ', is after to_at, '
-                           || CAST(to_at AS TIMESTAMPTZ))
-                ELSE CAST(domain_name AS VARCHAR) END AS asked_name
+WITH given AS (
+    SELECT CAST(domain_name AS VARCHAR) AS asked_name
 ), asked AS MATERIALIZED (
     SELECT n.domain_key FROM given g JOIN internal.newest_domain_names n ON n.domain_name = g.asked_name
 ), published AS MATERIALIZED (
