@@ -112,7 +112,8 @@ def test_a_question_of_one_domain_looks_at_few_rows(store: Store, query: str, ta
     for table in tables:
         rows = {name: count for name, count in looked_at.items() if name.startswith(f"{table}_run")}
         assert rows, looked_at
-        assert sum(rows.values()) <= 2 * ROW_GROUP_ROWS < LINKS, looked_at
+        # Two row groups may hold a domain; who asks for lives reads them and the wide rows twice.
+        assert sum(rows.values()) <= 4 * ROW_GROUP_ROWS < LINKS, looked_at
 
 
 @pytest.mark.timeout(600)
