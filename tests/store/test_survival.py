@@ -115,6 +115,13 @@ def test_what_is_left_of_each_link_is_that_of_brute_force(reference: Store, numb
     assert any(row["loss_chance"] is not None for row in rows)
 
 
+@pytest.mark.parametrize("macro", ["link_survival", "link_half_life", "link_outlook", "value_at_risk"])
+def test_no_link_is_compared_with_every_age_of_a_loss(reference: Store, macro: str) -> None:
+    plan = reference.all(f"EXPLAIN FROM {macro}('d0.org')")[0][1]
+    assert "Asof Join" in plan
+    assert "Nested Loop" not in plan
+
+
 def test_a_curve_that_too_few_begin_says_nothing_after(tmp_path: Path) -> None:
     # The only young link is lost at 50 hours; four old ones come under observation far later.
     old = [(0, None), (10, None), (20, 3_900), (30, 4_000)]

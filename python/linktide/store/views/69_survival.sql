@@ -1,5 +1,8 @@
 -- How long links live: Kaplan and Meier (1958), with late entry.
 
+-- Of joins by the nearest age the outer ones are taken, though the rows they add are dropped: where DuckDB takes one side for
+-- small, as it does here, an inner one compares every pair of rows.
+
 -- Every life of the links to a domain from others, in each group: the ages between which it was followed, in µs. One that
 -- an export told of is followed from the export on: had it ended before, nobody would have told of it. So is one that
 -- had begun before `observed_since`. What ended before it was followed says nothing.
@@ -76,7 +79,8 @@ WITH lives AS MATERIALIZED (
     FROM ended e WHERE e.is_lost GROUP BY e.number, e.left_us
 ), risks AS (
     SELECT l.number, l.age_us, l.lost, CAST(n.lives - l.left_before AS BIGINT) AS at_risk
-    FROM losses l ASOF JOIN entered n ON n.number = l.number AND l.age_us > n.entered_us
+    FROM losses l ASOF RIGHT JOIN entered n ON n.number = l.number AND l.age_us > n.entered_us
+    WHERE l.number IS NOT NULL
     UNION ALL
     SELECT g.number, 0, 0, 0 FROM groups g
 ), curve AS (
@@ -155,7 +159,8 @@ WITH given AS MATERIALIZED (
 ), placed AS MATERIALIZED (
     SELECT l.link_id, l.age_us, l.then_us, s.log_survival, s.wiped, s.followed_us,
            s.area_us - exp(s.log_survival) * (l.age_us - s.age_us) AS area_us
-    FROM living l ASOF JOIN steps s ON l.age_us >= s.age_us
+    FROM living l ASOF RIGHT JOIN steps s ON l.age_us >= s.age_us
+    WHERE l.link_id IS NOT NULL
 )
 SELECT p.link_id, p.age_us / 86400000000 AS age_days,
        CASE WHEN p.age_us < p.followed_us AND (p.wiped = a.wiped OR NOT a.is_broken)
@@ -164,8 +169,9 @@ SELECT p.link_id, p.age_us / 86400000000 AS age_days,
             WHEN t.wiped = p.wiped THEN 1 - exp(t.log_survival - p.log_survival)
             WHEN NOT t.is_broken THEN 1.0 END AS loss_chance
 FROM placed p
-ASOF JOIN steps t ON p.then_us >= t.age_us
-CROSS JOIN whole a;
+ASOF RIGHT JOIN steps t ON p.then_us >= t.age_us
+CROSS JOIN whole a
+WHERE p.link_id IS NOT NULL;
 
 CREATE OR REPLACE MACRO main.link_outlook(domain_name, horizon_days := 90, observed_since := NULL) AS TABLE
 SELECT l.source_url, l.target_url, l.source_domain, l.target_domain, o.age_days, o.expected_remaining_days, o.loss_chance,
