@@ -80,6 +80,9 @@ FAMILIES: Final = {
 """Every folded table. The names of domains come first: the others' runs take them from there."""
 BASED: Final = ("link_changes", "life_changes", "domain_scores", "page_scores")
 """Their oldest run, in which a key stands once, and all that came since are views apart (…_base, …_new)."""
+KEYED: Final = ("links", "link_changes", "attribute_changes")
+"""Their rows as they stand, joined with no names, are a view apart (…_keyed): for who asks by other keys than
+that of the target domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,10 @@ class Parts:
         if table == LINK_EVENTS:
             selects += self._segment_selects()
         self._replace_view(table, selects)
+        if table in KEYED:
+            listed = ", ".join(f"r.{column}" for column in self.columns(table))
+            keyed = [f'SELECT {listed} FROM internal."{part.name}" r' for part in self.of(table)]  # noqa: S608 - our own
+            self._replace_view(f"{table}_keyed", keyed)
         if table in BASED:
             base = self.of(table, Kind.RUN)[:1]
             new = [part for part in self.of(table) if part not in base]
