@@ -52,33 +52,38 @@ WITH asked AS MATERIALIZED (
                                (SELECT list(m.domain_name) FROM internal.mine_domains m WHERE m.role = 'rival'))) AS domain_name
     ) r
     WHERE lower(r.domain_name) <> own_domain
+), known AS MATERIALIZED (
+    FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a))
 ), broken AS MATERIALIZED (
     SELECT s.target_key
-    FROM (SELECT DISTINCT l.target_key FROM internal.links l SEMI JOIN asked a ON a.domain_name = l.target_domain) t
+    FROM (SELECT DISTINCT l.target_key FROM known l WHERE l.target_domain <> own_domain) t
     JOIN internal.target_status s ON s.target_key = t.target_key
     GROUP BY s.target_key
     HAVING internal.is_broken(internal.newest_code(s.http_code, s.observed_at, s.extra))
 ), links AS (
     SELECT l.source_domain, l.s_dom_key, l.target_domain, l.is_dofollow, l.status, k.target_key IS NOT NULL AS is_broken
-    FROM internal.links_to((SELECT list_append(list(a.domain_name), own_domain) FROM asked a)) l
+    FROM known l
     LEFT JOIN broken k ON k.target_key = l.target_key
 ), sources AS (
-    SELECT l.source_domain, any_value(l.s_dom_key) AS s_dom_key,
+    SELECT l.source_domain, any_value(l.s_dom_key) AS domain_key,
            list(DISTINCT l.target_domain ORDER BY l.target_domain) FILTER (l.status IN (1, 2)) AS domains_linked,
            count(*) FILTER (l.status IN (1, 2)) AS backlinks, count(*) FILTER (l.status IN (1, 2) AND l.is_dofollow) AS dofollow,
            count(*) FILTER (l.status <> 0 AND l.target_domain <> own_domain) AS links_ever, count(*) FILTER (l.status IN (1, 2) AND l.is_broken) AS to_broken
     FROM links l
     GROUP BY l.source_domain
     HAVING bool_or(l.status IN (1, 2)) AND NOT bool_or(l.status IN (1, 2) AND l.target_domain = own_domain)
-), factors AS (
-    SELECT s.*, h.domain_authority, len(s.domains_linked) / (SELECT count(*) FROM asked) AS rivals_share,
-           s.backlinks / s.links_ever AS surviving_share
+), asking AS MATERIALIZED (
+    SELECT s.*
     FROM sources s
-    LEFT JOIN internal.shown_scores h ON h.domain_key = s.s_dom_key
     WHERE len(s.domains_linked) >= least AND s.source_domain <> own_domain
           AND s.source_domain NOT IN (SELECT a.domain_name FROM asked a)
           AND s.source_domain NOT IN (SELECT b.domain_name FROM internal.blocklist b)
           AND s.source_domain NOT IN (SELECT v.subject FROM main.reviews v WHERE v.state IN ('remove', 'disavow'))
+), factors AS (
+    SELECT s.*, h.domain_authority, len(s.domains_linked) / (SELECT count(*) FROM asked) AS rivals_share,
+           s.backlinks / s.links_ever AS surviving_share
+    FROM asking s
+    JOIN internal.scores_of('asking') h ON h.domain_key = s.domain_key
 )
 SELECT f.source_domain,
        100 * (0.4 * coalesce(f.domain_authority / 100, 0) + 0.3 * f.rivals_share + 0.2 * f.surviving_share
