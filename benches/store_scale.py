@@ -55,6 +55,13 @@ SELECT target_url, count(*) FROM links WHERE target_domain = ? AND lost_at IS NO
 GROUP BY target_url ORDER BY 2 DESC LIMIT 50""",
     "refdomains": "SELECT count(*), max(domain_authority) FROM refdomains WHERE target_domain = ?",
     "all of ten links": "SELECT * FROM links WHERE target_domain = ? LIMIT 10",
+    "partners": "SELECT count(*) FROM partners(?)",
+    "reciprocal links": "SELECT count(*) FROM reciprocal_links(?)",
+    "final targets": "SELECT count(*) FROM final_targets(?)",
+    "headline counts": "SELECT * FROM headline_counts(?)",
+    "intersect of five": """
+SELECT source_domain, domains_linked FROM link_intersect(
+    [?, 'target144.org', 'target143.org', 'target142.org', 'target141.org'], 3)""",
 }
 
 

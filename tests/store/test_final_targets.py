@@ -11,6 +11,8 @@ from zlib import crc32
 import pytest
 from hand_made_store import Store, Story, day
 
+from linktide.store.fold import Folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -135,6 +137,31 @@ def test_headline_counts_are_of_where_links_end(store: Store) -> None:
     assert (row["target_pages"], row["distinct_target_pages"]) == (len(of), len(set(ends.values())))
     assert row["moved_backlinks"] == sum(bool(end_of(link.target)[1]) for link in links)
     assert store.all("FROM headline_counts('nobody.org')") == []
+
+
+def test_what_a_link_was_told_to_be_later_moves_its_page(tmp_path: Path) -> None:
+    story = Story()
+    for number, (source, target, kind) in enumerate(
+        [("a.com/", "own.org/x", "text"), ("own.org/x", "new.net/", "text"),
+         ("b.com/", "own.org/y", "text"), ("own.org/y", "new.net/", "redirect"),
+         ("c.com/", "own.org/z", "text"), ("own.org/z", "new.net/", "redirect")],
+        start=1,
+    ):  # fmt: skip
+        story.link(number, source, target, link_type=kind, attributes_at=day(1))
+        story.state(number, 1, started_at=day(1), last_seen=day(1))
+    for row in story.records["links"]:
+        row |= {f"{side}_key": 2**60 + crc32(row[f"{side}_url"].encode()) for side in ("source", "target")}
+    with Store(tmp_path / "a.duckdb") as one:
+        one.put(story, day(2))
+        ends = "SELECT target_url, via FROM final_targets('own.org') ORDER BY ALL"
+        assert one.all(ends) == [("https://own.org/y", ["redirect"]), ("https://own.org/z", ["redirect"])]
+        later = Story(sides=story.sides)
+        later.attribute(2, "link_type", day(3), "canonical").attribute(4, "link_type", day(3), "text")
+        later.attribute(6, "link_type", day(1), "redirect", is_void=True)
+        one.put(later, day(4))
+        assert one.all(ends) == [("https://own.org/x", ["canonical"])]
+        Folder(one.database).fold_all()
+        assert one.all(ends) == [("https://own.org/x", ["canonical"])]
 
 
 def test_forms_of_one_page_count_once(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def scanned(store: Store, query: str) -> Counter[str]:
         ("SELECT count(*) FROM links_by_visits('d7.com')", {"links", "link_changes"}),
         ("SELECT total FROM diversification('d7.com') WHERE dimension = 'links'", {"links", "link_changes"}),
         ("SELECT backlinks FROM compare(['d7.com'])", {"links", "life_changes"}),
+        ("SELECT CAST(sum(backlinks) AS BIGINT) FROM link_intersect(['d7.com'], 1)", {"links"}),
         ("SELECT sum(backlinks) FROM best_by_links('d7.com')", {"links", "link_changes", "life_changes"}),
         ("SELECT count(*) FROM discovery('d7.com')", {"links", "link_changes", "life_changes"}),
         ("SELECT sum(backlinks) FROM link_origins('d7.com') WHERE dimension = 'tld'", {"links", "link_changes"}),

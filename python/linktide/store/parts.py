@@ -103,6 +103,9 @@ SEEN_ONCE: Final = {
 """Table → column → what the wide row of a link that was seen once says of it; all other columns are null."""
 _READ_BY_OTHERS: Final = {"domain_keys": 0, "links": 1}
 """Tables that the views over the parts of other tables read → in which order they are made."""
+KEYED: Final = ("links", "link_changes", "attribute_changes")
+"""Their rows as they stand, joined with no names, are a view apart (…_keyed): for who asks by other keys than
+that of the target domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +229,11 @@ class Parts:
         selects = [self.select(part) for part in self.of(table)]
         if table == LINK_EVENTS:
             selects += self._segment_selects()
-        if table in SEEN_ONCE:
-            listed = ", ".join(f"{told} AS {column}" for column, told in SEEN_ONCE[table].items())
-            selects.append(f"SELECT {listed} FROM internal.links r WHERE r.seen_at IS NOT NULL")  # noqa: S608
-        self._replace_view(table, selects)
+        self._replace_view(table, selects + _seen_once(table, "links"))
+        if table in KEYED:
+            listed = ", ".join(f"r.{column}" for column in self.columns(table))
+            keyed = [f'SELECT {listed} FROM internal."{part.name}" r' for part in self.of(table)]  # noqa: S608 - our own
+            self._replace_view(f"{table}_keyed", keyed + _seen_once(table, "links_keyed", has_name=False))
         if table in BASED:
             base = self.of(table, Kind.RUN)[:1]
             new = [part for part in self.of(table) if part not in base]
@@ -257,6 +261,13 @@ class Parts:
 def segment_folder(path: Path) -> Path:
     """Return where the segments of a database file are: beside it, so that both move together."""
     return path.with_name(path.name + ".segments").absolute()
+
+
+def _seen_once(table: str, links: str, *, has_name: bool = True) -> list[str]:
+    """Return the SELECT of what wide rows say of links that were seen once, if they do of this table."""
+    told = SEEN_ONCE.get(table, {})
+    listed = ", ".join(f"{of} AS {name}" for name, of in told.items() if has_name or name != "target_domain")
+    return [f"SELECT {listed} FROM internal.{links} r WHERE r.seen_at IS NOT NULL"] if told else []  # noqa: S608
 
 
 def is_domain_family(table: str) -> bool:

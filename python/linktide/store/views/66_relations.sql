@@ -1,59 +1,89 @@
 -- Whom a domain has to do with, which of its pages draw links, and where these come from.
 
--- Live links from a domain to others. Runs are sorted by target: it reads one column of all links.
-CREATE OR REPLACE MACRO internal.links_out(domain_name) AS TABLE
-SELECT l.link_id, l.target_domain, l.t_dom_key, internal.is_followed(l.rel) AS is_dofollow, s.started_at
-FROM internal.link_rels l
-JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
-JOIN internal.link_state s ON s.link_id = l.link_id AND s.target_domain = l.target_domain
-WHERE k.domain_name = domain_name AND l.s_dom_key <> l.t_dom_key AND s.status IN (1, 2);
+-- Links from a domain to some others. Runs are sorted by target, so this reads one column of all links; what it finds is few,
+-- and of these alone the rest is looked up. `others` names a table with a domain_key.
+CREATE OR REPLACE MACRO internal.links_out(domain_name, others) AS TABLE
+WITH sent AS MATERIALIZED (
+    SELECT l.link_id, l.s_dom_key, l.t_dom_key, l.rel, l.attributes_at
+    FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
+    WHERE k.domain_name = domain_name
+)
+SELECT s.link_id, s.t_dom_key, s.rel, s.attributes_at
+FROM sent s SEMI JOIN query_table(others) o ON o.domain_key = s.t_dom_key
+WHERE s.s_dom_key <> s.t_dom_key;
 
 CREATE OR REPLACE MACRO main.reciprocal_links(domain_name) AS TABLE
-WITH links_in AS (
-    SELECT k.source_domain, count(*) AS links, count(*) FILTER (k.is_dofollow) AS dofollow, min(k.started_at) AS since
-    FROM internal.known_links(domain_name) k WHERE k.is_live GROUP BY k.source_domain
-), links_out AS (
-    SELECT o.target_domain, any_value(o.t_dom_key) AS domain_key, count(*) AS links,
-           count(*) FILTER (o.is_dofollow) AS dofollow, min(o.started_at) AS since
-    FROM internal.links_out(domain_name) o GROUP BY o.target_domain
+WITH links_in AS MATERIALIZED (
+    SELECT a.link_id, a.t_dom_key, a.source_domain, a.s_dom_key AS domain_key, a.rel, a.attributes_at
+    FROM internal.links a
+    WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key
+), links_out AS MATERIALIZED (
+    FROM internal.links_out(domain_name, 'links_in')
+), links AS MATERIALIZED (
+    SELECT i.link_id, i.t_dom_key, i.domain_key, i.source_domain AS other_domain, true AS is_in, i.rel, i.attributes_at
+    FROM links_in i SEMI JOIN links_out o ON o.t_dom_key = i.domain_key
+    UNION ALL
+    SELECT o.link_id, o.t_dom_key, o.t_dom_key, NULL, false, o.rel, o.attributes_at FROM links_out o
+), living AS (
+    SELECT l.domain_key, l.other_domain, l.is_in, s.started_at,
+           internal.is_followed(internal.value_now(t.link_id, t.told, l.rel, l.attributes_at)) AS is_dofollow
+    FROM links l
+    JOIN internal.states_of('links') s ON s.link_id = l.link_id
+    LEFT JOIN internal.told_of('links', 'rel') t ON t.link_id = l.link_id
+    WHERE s.status IN (1, 2)
+), pairs AS MATERIALIZED (
+    SELECT v.domain_key, max(v.other_domain) AS other_domain,
+           count(*) FILTER (v.is_in) AS backlinks, count(*) FILTER (v.is_in AND v.is_dofollow) AS dofollow_backlinks,
+           count(*) FILTER (NOT v.is_in) AS outgoing_links, count(*) FILTER (NOT v.is_in AND v.is_dofollow) AS dofollow_links,
+           min(v.started_at) FILTER (v.is_in) AS links_here_since, min(v.started_at) FILTER (NOT v.is_in) AS linked_since
+    FROM living v
+    GROUP BY v.domain_key
+    HAVING bool_or(v.is_in) AND NOT bool_and(v.is_in)
 )
-SELECT i.source_domain AS other_domain, s.domain_authority, i.links AS backlinks, i.dofollow AS dofollow_backlinks,
-       o.links AS outgoing_links, o.dofollow AS dofollow_links, i.since AS links_here_since, o.since AS linked_since,
-       i.dofollow > 0 AND o.dofollow > 0 AS is_dofollow_both
-FROM links_in i
-JOIN links_out o ON o.target_domain = i.source_domain
-LEFT JOIN internal.shown_scores s ON s.domain_key = o.domain_key
-ORDER BY s.domain_authority DESC NULLS LAST, i.links DESC, other_domain;
+SELECT p.other_domain, s.domain_authority, p.backlinks, p.dofollow_backlinks, p.outgoing_links, p.dofollow_links,
+       p.links_here_since, p.linked_since, p.dofollow_backlinks > 0 AND p.dofollow_links > 0 AS is_dofollow_both
+FROM pairs p
+JOIN internal.scores_of('pairs') s ON s.domain_key = p.domain_key
+ORDER BY s.domain_authority DESC NULLS LAST, p.backlinks DESC, p.other_domain;
 
 -- Domains that came back: links of theirs began with more than 30 days between, or they are linked from here, too.
 CREATE OR REPLACE MACRO main.partners(domain_name) AS TABLE
-WITH firsts AS (
-    SELECT a.source_domain, a.s_dom_key, v.link_id, min(v.started_at) AS first_seen
+WITH links AS MATERIALIZED (
+    SELECT a.link_id, a.source_domain, a.s_dom_key
+    FROM internal.links a
+    WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key
+), firsts AS (
+    -- A link lives while a life of it has not ended.
+    SELECT v.link_id, min(v.started_at) AS first_seen, bool_or(v.confirmed_at IS NULL) AS is_live
     FROM internal.lives v
-    JOIN internal.links a ON a.link_id = v.link_id AND a.target_domain = v.target_domain AND a.s_dom_key <> a.t_dom_key
     WHERE v.target_domain = domain_name
-    GROUP BY a.source_domain, a.s_dom_key, v.link_id
+    GROUP BY v.link_id
 ), gaps AS (
-    SELECT f.*, f.first_seen - lag(f.first_seen) OVER (PARTITION BY f.source_domain ORDER BY f.first_seen) AS gap FROM firsts f
-), comers AS (
-    SELECT g.source_domain, any_value(g.s_dom_key) AS domain_key, 1 + count(*) FILTER (g.gap > INTERVAL 30 DAY) AS episodes,
-           count(*) AS links_ever, min(g.first_seen) AS first_seen, max(g.first_seen) AS newest_first_seen
-    FROM gaps g GROUP BY g.source_domain
-), living AS (
-    SELECT k.source_domain, count(*) AS backlinks FROM internal.known_links(domain_name) k
-    WHERE k.is_live GROUP BY k.source_domain
+    SELECT a.source_domain, a.s_dom_key, f.first_seen, f.is_live,
+           f.first_seen - lag(f.first_seen) OVER (PARTITION BY a.s_dom_key ORDER BY f.first_seen) AS gap
+    FROM firsts f JOIN links a ON a.link_id = f.link_id
+), comers AS MATERIALIZED (
+    SELECT any_value(g.source_domain) AS source_domain, g.s_dom_key AS domain_key,
+           1 + count(*) FILTER (g.gap > INTERVAL 30 DAY) AS episodes, count(*) AS links_ever,
+           count(*) FILTER (g.is_live) AS backlinks, min(g.first_seen) AS first_seen, max(g.first_seen) AS newest_first_seen
+    FROM gaps g GROUP BY g.s_dom_key
+), links_out AS MATERIALIZED (
+    FROM internal.links_out(domain_name, 'comers')
 ), given AS (
-    SELECT o.target_domain, count(*) AS outgoing_links FROM internal.links_out(domain_name) o GROUP BY o.target_domain
+    SELECT o.t_dom_key, count(*) AS outgoing_links
+    FROM links_out o JOIN internal.states_of('links_out') s ON s.link_id = o.link_id
+    WHERE s.status IN (1, 2)
+    GROUP BY o.t_dom_key
+), found AS MATERIALIZED (
+    SELECT c.*, coalesce(o.outgoing_links, 0) AS outgoing_links, c.backlinks > 0 AND o.outgoing_links IS NOT NULL AS is_reciprocal
+    FROM comers c LEFT JOIN given o ON o.t_dom_key = c.domain_key
+    WHERE c.episodes >= 2 OR (c.backlinks > 0 AND o.outgoing_links IS NOT NULL)
 )
-SELECT c.source_domain, s.domain_authority, c.episodes, c.links_ever, coalesce(l.backlinks, 0) AS backlinks,
-       coalesce(o.outgoing_links, 0) AS outgoing_links, l.backlinks IS NOT NULL AND o.outgoing_links IS NOT NULL AS is_reciprocal,
+SELECT c.source_domain, s.domain_authority, c.episodes, c.links_ever, c.backlinks, c.outgoing_links, c.is_reciprocal,
        c.first_seen, c.newest_first_seen, r.contact, r.note
-FROM comers c
-LEFT JOIN living l ON l.source_domain = c.source_domain
-LEFT JOIN given o ON o.target_domain = c.source_domain
-LEFT JOIN internal.shown_scores s ON s.domain_key = c.domain_key
+FROM found c
+JOIN internal.scores_of('found') s ON s.domain_key = c.domain_key
 LEFT JOIN main.reviews r ON r.subject = c.source_domain
-WHERE c.episodes >= 2 OR (l.backlinks IS NOT NULL AND o.outgoing_links IS NOT NULL)
 ORDER BY c.episodes DESC, s.domain_authority DESC NULLS LAST, c.links_ever DESC, c.source_domain;
 
 -- The pages of a domain that others have linked to: what they have, and what came in 30 days. A page draws links from

@@ -1,28 +1,20 @@
 -- Who refers to several domains, and who to the others only.
 
--- The links to some domains from others, living or not. A list of domains reaches the sorted runs only where it is joined
--- with each of them, and below what is summed up: so not by internal.live_links, through whose joins it would not.
+-- The links to some domains from others, living or not. A list of domains reaches the sorted runs only where it is joined with
+-- them, and of rows without a name it finds none before each has been given one: so rows by key, and states by those found.
 CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
-), recent AS (
-    SELECT n.link_id, n.target_domain, arg_max_null(n.status, n.rev) AS status, max(n.rev) AS rev
-    FROM internal.link_changes_new n SEMI JOIN asked ON n.target_domain = asked.domain_name
-    GROUP BY n.link_id, n.target_domain
-), base AS (
-    SELECT b.link_id, b.target_domain, b.status, b.rev
-    FROM internal.link_changes_base b SEMI JOIN asked ON b.target_domain = asked.domain_name
-), found AS (
-    SELECT a.link_id, a.target_domain, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.seen_at,
-           internal.is_followed(a.rel) AS is_dofollow
-    FROM internal.link_rels a SEMI JOIN asked ON a.target_domain = asked.domain_name
+), found AS MATERIALIZED (
+    SELECT a.link_id, a.target_domain, a.t_dom_key, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.rel, a.attributes_at
+    FROM internal.links_keyed a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )
-SELECT f.link_id, f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.target_url, f.is_dofollow,
-       internal.newest_state(n.rev, n.status, b.rev, b.status, internal.status_seen(f.seen_at)) AS status
+SELECT f.link_id, f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.target_url, s.status,
+       internal.is_followed(internal.value_now(t.link_id, t.told, f.rel, f.attributes_at)) AS is_dofollow
 FROM found f
-LEFT JOIN recent n ON n.link_id = f.link_id AND n.target_domain = f.target_domain
-LEFT JOIN base b ON b.link_id = f.link_id AND b.target_domain = f.target_domain;
+LEFT JOIN internal.states_of('found') s ON s.link_id = f.link_id
+LEFT JOIN internal.told_of('found', 'rel') t ON t.link_id = f.link_id;
 
 -- Of each referring domain of some domains, which of them it refers to.
 CREATE OR REPLACE MACRO internal.refers_to(domain_names) AS TABLE
@@ -33,7 +25,7 @@ WITH pairs AS (
     WHERE l.status IN (1, 2)
     GROUP BY l.source_domain, l.s_dom_key, l.target_domain
 )
-SELECT source_domain, s_dom_key, list(target_domain ORDER BY target_domain) AS domains_linked,
+SELECT source_domain, s_dom_key AS domain_key, list(target_domain ORDER BY target_domain) AS domains_linked,
        CAST(sum(backlinks) AS BIGINT) AS backlinks, CAST(sum(dofollow) AS BIGINT) AS dofollow_backlinks
 FROM pairs
 GROUP BY source_domain, s_dom_key;
@@ -42,23 +34,26 @@ GROUP BY source_domain, s_dom_key;
 CREATE OR REPLACE MACRO main.link_intersect(domain_names, least) AS TABLE
 WITH given AS MATERIALIZED (
     SELECT internal.whole_within('least', least, 1, 10000) AS domains
+), found AS MATERIALIZED (
+    SELECT f.* FROM internal.refers_to(domain_names) f JOIN given g ON len(f.domains_linked) >= g.domains
 )
 SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
-FROM internal.refers_to(domain_names) r
-JOIN given g ON len(r.domains_linked) >= g.domains
-LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
+FROM found r
+JOIN internal.scores_of('found') s ON s.domain_key = r.domain_key
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
 -- Those that refer to `least` of the rivals at least, and not to one's own domain.
 CREATE OR REPLACE MACRO main.backlink_gap(own_domain, rivals, least) AS TABLE
 WITH given AS MATERIALIZED (
     SELECT internal.whole_within('least', least, 1, 10000) AS domains
+), found AS MATERIALIZED (
+    SELECT f.*
+    FROM internal.refers_to(list_append(rivals, own_domain)) f JOIN given g ON len(f.domains_linked) >= g.domains
+    WHERE NOT list_contains(f.domains_linked, own_domain) AND f.source_domain <> own_domain
 )
 SELECT r.source_domain, s.domain_authority, s.trust, r.domains_linked, r.backlinks, r.dofollow_backlinks
-FROM internal.refers_to(list_append(rivals, own_domain)) r
-JOIN given g ON len(r.domains_linked) >= g.domains
-LEFT JOIN internal.shown_scores s ON s.domain_key = r.s_dom_key
-WHERE NOT list_contains(r.domains_linked, own_domain) AND r.source_domain <> own_domain
+FROM found r
+JOIN internal.scores_of('found') s ON s.domain_key = r.domain_key
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
 -- Domains with the most alike referring domains (Jaccard: those in common over all of either).

@@ -7,12 +7,19 @@
 -- can follow (Xiao et al. 2008). Of such pairs are counted those of which the parities of hashed members differ in few bits
 -- (Sandes et al. 2020: never more bits than members). Reads all links.
 CREATE OR REPLACE MACRO main.twin_profiles(domain_name) AS TABLE
-WITH outgoing AS MATERIALIZED (
-    SELECT DISTINCT a.source_domain, a.t_dom_key, a.target_domain = domain_name AS is_asked
-    FROM internal.links a
-    SEMI JOIN (SELECT r.s_dom_key FROM internal.links r WHERE r.target_domain = domain_name) asked ON asked.s_dom_key = a.s_dom_key
-    JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
-    WHERE a.s_dom_key <> a.t_dom_key AND s.status IN (1, 2)
+WITH sent AS MATERIALIZED (
+    SELECT l.link_id, l.source_domain, l.t_dom_key, l.target_domain = domain_name AS is_asked
+    FROM internal.links_keyed l
+    SEMI JOIN (SELECT r.s_dom_key FROM internal.links r WHERE r.target_domain = domain_name) asked ON asked.s_dom_key = l.s_dom_key
+    WHERE l.s_dom_key <> l.t_dom_key
+), living AS (
+    SELECT c.link_id, arg_max_null(c.status, c.rev) AS status
+    FROM internal.link_changes_keyed c SEMI JOIN sent n ON n.link_id = c.link_id
+    GROUP BY c.link_id
+), outgoing AS MATERIALIZED (
+    SELECT DISTINCT n.source_domain, n.t_dom_key, n.is_asked
+    FROM sent n JOIN living v ON v.link_id = n.link_id
+    WHERE v.status IN (1, 2)
 ), profiles AS (
     SELECT o.source_domain, list(o.t_dom_key ORDER BY o.t_dom_key) AS targets
     FROM outgoing o GROUP BY o.source_domain HAVING count(*) >= 10 AND bool_or(o.is_asked)
