@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -19,11 +19,11 @@ from linktide.errors import (
 )
 from linktide.store.database import Database, StoreSettings
 from linktide.store.migrate import Migration, migrations
-from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings
+from linktide.store.reader import QueryLimits, ReaderPool, ReaderSettings, stream_of
 from linktide.store.stopped import open_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LONG = "SELECT count(*) FROM range(10000000000000)"
@@ -47,6 +47,22 @@ def count(pool: ReaderPool) -> int:
 def run_long(pool: ReaderPool) -> None:
     with suppress(RefusedQueryError):
         pool.query(LONG, limits=QueryLimits(timeout_seconds=1))
+
+
+class PublicClient:
+    """A client of DuckDB that has what is public alone."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.sql = connection.sql
+
+
+@pytest.mark.parametrize("of", [lambda connection: connection, PublicClient], ids=["as it is", "public"])
+def test_rows_stream_whatever_the_client_has(of: Callable[[duckdb.DuckDBPyConnection], Any]) -> None:
+    with duckdb.connect() as connection:
+        assert hasattr(connection, "_submit"), "statements are planned twice: docs/decisions/0034"
+        for parameters in ([3], {"1": 3}):
+            with stream_of(of(connection), "SELECT i FROM range($1) t(i)", parameters) as reader:
+                assert [row["i"] for batch in reader for row in batch.to_pylist()] == [0, 1, 2]
 
 
 def test_a_locked_instance_still_lets_the_writer_work(store: Store) -> None:

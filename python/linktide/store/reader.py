@@ -327,6 +327,25 @@ def _relation(cursor: DuckDBPyConnection, sql: str, parameters: Parameters) -> D
     return relation
 
 
+def stream_of(cursor: DuckDBPyConnection, sql: str, parameters: Parameters) -> pa.RecordBatchReader:
+    """Run a statement, and return what reads its rows as they come.
+
+    The relation that `sql` returns was planned for the names of its columns and is planned again to be read:
+    of a small domain that is more than its rows take. `execute` plans once, but reads every row before the
+    first batch. So the rows are asked for as a relation asks for them; nothing public does it, and a client
+    without it plans twice.
+    """
+    submit = getattr(cursor, "_submit", None)
+    if submit is None:
+        return _relation(cursor, sql, parameters).to_arrow_reader(_ROWS_PER_BATCH)
+    values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
+    found = submit(sql, values, "stream", _ROWS_PER_BATCH)
+    if found.return_type != "query_result":
+        raise RefusedQueryError("the statement returns no rows")
+    reader: pa.RecordBatchReader = found.arrow_reader()
+    return reader
+
+
 def _describe(cursor: DuckDBPyConnection, sql: str, parameters: Parameters, _guard: Guard) -> pa.Table:
     return _relation(cursor, sql, parameters).limit(0).to_arrow_table()
 
@@ -339,15 +358,8 @@ def _read(
     take: Callable[[pa.RecordBatch], object] | None = None,
 ) -> pa.Table:
     limits = guard.limits
-    # The relation that `sql` returns was planned for the names of its columns and is planned again to be
-    # read: of a small domain that is more than its rows take. `execute` plans once, but reads every row
-    # before the first batch. So the rows are asked for as a relation asks for them.
-    values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
-    found = cursor._submit(sql, values, "stream", _ROWS_PER_BATCH)  # noqa: SLF001 - nothing public does it
-    if found.return_type != "query_result":
-        raise RefusedQueryError("the statement returns no rows")
     # The stream owns the connection while it is open; ROLLBACK needs it closed, not merely unreferenced.
-    with found.arrow_reader() as reader:
+    with stream_of(cursor, sql, parameters) as reader:
         batches: list[pa.RecordBatch] = []
         rows = size = 0
         for batch in reader:
