@@ -36,6 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         ("backlink_gap('a.com', ['{}'], 1.5)", f"least is 1.5; {WHOLE}"),
         ("outreach_targets('a.com', rivals := ['{}'], least := -1)", f"least is -1; {WHOLE}"),
         ("outreach_targets('a.com', rivals := ['{}'], least := NULL)", f"least is null; {WHOLE}"),
+        ("link_intersect(['{}'], 'two')", f"least is two; {WHOLE}"),
         ("toxic_links_of_day('{}', -1)", "day is -1; wanted a whole number from 0 to 28"),
         ("toxic_links_of_day('{}', 29)", "day is 29; wanted a whole number from 0 to 28"),
         ("link_cascades('{}', after_days := NULL)",
@@ -58,6 +59,10 @@ def test_what_is_out_of_range_is_refused(store: Store, call: str, told: str) -> 
         "link_outlook('b.com', horizon_days := 36500)",
         "value_at_risk('b.com', horizon_days := 0.25)",
         "link_intersect(['b.com'], 1)",
+        # As a client sends a parameter whose type it does not know.
+        "link_intersect(['b.com'], '1')",
+        "toxic_links_of_day('b.com', '28')",
+        "link_cascades('b.com', after_days := '7')",
         "outreach_targets('a.com', rivals := ['b.com'], least := 10000)",
         "toxic_links_of_day('b.com', 28)",
         "diversification('b.com', from_day := '2026-01-31', to_day := '2026-01-31')",

@@ -333,3 +333,14 @@ def test_of_a_domain_nobody_knows_nothing_is_said(store: Store) -> None:
     for call in ("link_cascades('nobody.org')", "orphan_pages('nobody.org')"):
         assert store.all(f"FROM {call}") == []
     assert store.all(f"FROM outreach_targets('{OWN}', rivals := ['nobody.org'])") == []
+
+
+def test_pages_that_are_most_likely_one_have_the_title_of_the_one_shown(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        for page, title in (("new/", "'Another title'"), ("new", "'My new, page'")):
+            store.all(
+                f"INSERT INTO internal.own_pages VALUES ('https://own.org/{page}', 'own.org', NULL, 'f', {title}, 1)"
+            )
+        assert store.all("SELECT target_url, title FROM discovery('own.org')") == [
+            ("https://own.org/new", "My new, page")
+        ]

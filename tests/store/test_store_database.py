@@ -16,7 +16,9 @@ from linktide.errors import (
 )
 from linktide.store.database import Database, PinVersions, StoreSettings, wal_path
 from linktide.store.failure import StoreFailedError
+from linktide.store.fold import Folder, FoldRule
 from linktide.store.migrate import Migration, migrations
+from linktide.store.parts import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +110,29 @@ def test_a_later_migration_is_applied_once_to_an_old_file(tmp_path: Path) -> Non
         database.close()
     assert rows[-1] == (newer[-1].version, "later")
     assert len(rows) == len(newer)
+
+
+def test_a_migration_that_names_a_table_in_parts_changes_each_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    with Store(path) as store:
+        for link, is_sealed in ((1, True), (2, True), (3, False)):
+            store.put(Story().link(link, f"a.com/{link}", "b.com/", attributes_at=day(link)), day(link))
+            if is_sealed:
+                Folder(store.database, FoldRule(seal_rows=1)).seal()
+            if link == 1:
+                Folder(store.database, FoldRule(seal_rows=1)).fold_all()
+        kinds = [part.kind for part in store.database.parts.of("links")]
+        assert sorted(kinds) == [Kind.HOT, Kind.RUN, Kind.SEALED]
+    later = Migration(
+        migrations()[-1].version + 1, "later", 'ALTER TABLE internal."{links}" ADD COLUMN later INTEGER'
+    )
+    database = Database.open(StoreSettings(path), lambda: VERSIONS, NOW, (*migrations(), later))
+    try:
+        for part in database.parts.physical("links"):
+            found = database.connection.table(f"internal.{part}").project("later").fetchall()
+            assert found == [(None,)]
+    finally:
+        database.close()
 
 
 def test_a_failing_migration_leaves_no_trace(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ CREATE OR REPLACE MACRO internal.lowered(names) AS list_transform(CAST(names AS 
 CREATE OR REPLACE MACRO internal.out_of_range(name, value, wanted) AS
     error(name || ' is ' || coalesce(CAST(value AS VARCHAR), 'null') || '; wanted ' || wanted);
 CREATE OR REPLACE MACRO internal.days_within(name, days, low) AS
-    CASE WHEN days >= low AND days <= 36500 THEN CAST(days AS DOUBLE)
+    CASE WHEN TRY_CAST(days AS DOUBLE) BETWEEN low AND 36500 THEN CAST(days AS DOUBLE)
          ELSE internal.out_of_range(name, days, 'a number of days from ' || low || ' to 36500') END;
 CREATE OR REPLACE MACRO internal.whole_days(name, days) AS
-    CASE WHEN days >= 1 AND days = floor(days) AND days <= 36500 THEN CAST(days AS INTEGER)
+    CASE WHEN TRY_CAST(days AS DOUBLE) BETWEEN 1 AND 36500 AND TRY_CAST(days AS DOUBLE) = floor(TRY_CAST(days AS DOUBLE)) THEN CAST(days AS INTEGER)
          ELSE internal.out_of_range(name, days, 'a whole number of days from 1 to 36500') END;
 CREATE OR REPLACE MACRO internal.whole_within(name, value, low, high) AS
-    CASE WHEN value >= low AND value = floor(value) AND value <= high THEN CAST(value AS BIGINT)
+    CASE WHEN TRY_CAST(value AS DOUBLE) BETWEEN low AND high AND TRY_CAST(value AS DOUBLE) = floor(TRY_CAST(value AS DOUBLE)) THEN CAST(value AS BIGINT)
          ELSE internal.out_of_range(name, value, 'a whole number from ' || low || ' to ' || high) END;

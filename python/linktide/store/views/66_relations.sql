@@ -153,7 +153,7 @@ WITH firsts AS (
     FROM internal.known_links(domain_name) k JOIN firsts f ON f.link_id = k.link_id
 ), listed AS (
     SELECT internal.cluster_of(o.page_url, domain_name) AS cluster, min(o.page_url) AS page_url, min(o.published_at) AS published_at,
-           min(o.title) AS title, list(o.page_key) AS page_keys
+           arg_min(o.title, o.page_url) AS title, list(o.page_key) AS page_keys
     FROM internal.own_pages o
     WHERE o.domain_name = domain_name GROUP BY cluster
 ), named AS (
