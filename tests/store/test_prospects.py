@@ -338,9 +338,7 @@ def test_of_a_domain_nobody_knows_nothing_is_said(store: Store) -> None:
 def test_pages_that_are_most_likely_one_have_the_title_of_the_one_shown(tmp_path: Path) -> None:
     with Store(tmp_path / "a.duckdb") as store:
         for page, title in (("new/", "'Another title'"), ("new", "'My new, page'")):
-            store.all(
-                f"INSERT INTO internal.own_pages VALUES ('https://own.org/{page}', 'own.org', NULL, 'f', {title}, 1)"
-            )
-        assert store.all("SELECT target_url, title FROM discovery('own.org')") == [
-            ("https://own.org/new", "My new, page")
-        ]
+            values = f"'https://own.org/{page}', 'own.org', NULL, 'f', {title}, 1"
+            store.all(f"INSERT INTO internal.own_pages VALUES ({values})")
+        found = store.all("SELECT target_url, title FROM discovery('own.org')")
+        assert found == [("https://own.org/new", "My new, page")]
