@@ -380,16 +380,15 @@ def _disk(config: Config) -> Row:
         in_segments = database.connection.execute(
             "SELECT coalesce(sum(row_count), 0)::BIGINT FROM internal.segments"
         ).fetchall()[0][0]
-        hot = raw.rows - in_segments
         return {
             "what": "disk",
             "live_links": live,
             "file_bytes": database.file_bytes(),
             "used_bytes": used,
             "segment_bytes": database.segment_bytes(),
-            "hot_events": hot,
+            "hot_events": raw.rows,
             "segment_events": in_segments,
-            "bytes_per_hot_event": raw.size_bytes / max(hot, 1),
+            "bytes_per_hot_event": raw.size_bytes / max(raw.rows, 1),
             "bytes_per_live_link": (used - raw.size_bytes) / max(live, 1),
             "tables": {one.table: one.size_bytes for one in sizes.values()},
         }
