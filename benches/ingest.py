@@ -150,7 +150,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--links", type=int, help="live links of the steady state; default 1 M, or 10 M")
     parser.add_argument("--rates", type=int, nargs="+", default=[40_000, 70_000, 100_000], help="events/s")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each rate")
-    parser.add_argument("--snapshot-seconds", type=float, default=10.0, help="between two snapshots")
+    parser.add_argument("--snapshot-seconds", type=float, default=60.0, help="between two; a service: 600")
     parser.add_argument("--question-seconds", type=float, default=1.0, help="from an answer to a question")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
