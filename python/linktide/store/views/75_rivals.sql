@@ -56,21 +56,28 @@ FROM found r
 JOIN internal.scores_of('found') s ON s.domain_key = r.domain_key
 ORDER BY len(r.domains_linked) DESC, s.domain_authority DESC NULLS LAST, r.backlinks DESC, r.source_domain;
 
--- Domains with the most alike referring domains (Jaccard: those in common over all of either).
+-- Domains with the most alike referring domains (Jaccard: those in common over all of either). It goes over the keys of all
+-- links, and over the states of those with more rows than the wide one.
 CREATE OR REPLACE MACRO main.competitors(own_domain) AS TABLE
-WITH own AS (
-    SELECT DISTINCT l.s_dom_key FROM internal.live_links l WHERE l.target_domain = own_domain
+WITH recent AS (
+    SELECT n.link_id, arg_max_null(n.status, n.rev) AS status FROM internal.link_changes_new n GROUP BY n.link_id
+), pairs AS MATERIALIZED (
+    SELECT DISTINCT l.s_dom_key, l.t_dom_key
+    FROM internal.links_keyed l
+    LEFT JOIN recent n ON n.link_id = l.link_id
+    LEFT JOIN internal.link_changes_base b ON b.link_id = l.link_id
+    WHERE l.s_dom_key <> l.t_dom_key AND coalesce(n.status, b.status, internal.status_seen(l.seen_at)) IN (1, 2)
+), own AS MATERIALIZED (
+    SELECT p.s_dom_key FROM pairs p JOIN internal.domain_keys k ON k.domain_key = p.t_dom_key WHERE k.domain_name = own_domain
 ), common AS (
-    SELECT l.target_domain, count(DISTINCT l.s_dom_key) AS common_refdomains
-    FROM internal.live_links l SEMI JOIN own o ON o.s_dom_key = l.s_dom_key
-    WHERE l.target_domain <> own_domain
-    GROUP BY l.target_domain
+    SELECT p.t_dom_key, count(*) AS common_refdomains FROM pairs p SEMI JOIN own o ON o.s_dom_key = p.s_dom_key GROUP BY p.t_dom_key
 ), others AS (
-    SELECT l.target_domain, count(DISTINCT l.s_dom_key) AS refdomains
-    FROM internal.live_links l SEMI JOIN common c ON c.target_domain = l.target_domain
-    GROUP BY l.target_domain
+    SELECT p.t_dom_key, count(*) AS refdomains FROM pairs p GROUP BY p.t_dom_key
 )
-SELECT c.target_domain AS domain_name, c.common_refdomains, o.refdomains,
+SELECT k.domain_name, c.common_refdomains, o.refdomains,
        c.common_refdomains / (o.refdomains + (SELECT count(*) FROM own) - c.common_refdomains) AS similarity
-FROM common c JOIN others o ON o.target_domain = c.target_domain
-ORDER BY similarity DESC, c.common_refdomains DESC, domain_name;
+FROM common c
+JOIN others o ON o.t_dom_key = c.t_dom_key
+JOIN internal.domain_keys k ON k.domain_key = c.t_dom_key
+WHERE k.domain_name <> own_domain
+ORDER BY similarity DESC, c.common_refdomains DESC, k.domain_name;
