@@ -19,7 +19,7 @@ LINKS = 120
 DOMAINS = tuple(f"d{number}.org" for number in range(12))
 ROUNDS = ("run", "run", "sealed", "hot")
 """What becomes of the rows of each batch."""
-FEW = "WITH few AS MATERIALIZED (SELECT link_id, t_dom_key FROM internal.links WHERE link_id % 3 = {rest})"
+FEW = "WITH few AS MATERIALIZED (SELECT link_id, t_dom_key, seen_at FROM internal.links WHERE link_id % 3 = {rest})"
 
 
 def told(chance: random.Random, number: int) -> Story:
@@ -30,7 +30,12 @@ def told(chance: random.Random, number: int) -> Story:
         at = None if chance.random() < 0.1 else day(1 + link % 3)
         said = {"rel": chance.choice((None, "nofollow")), "link_type": chance.choice((None, "redirect"))}
         story.link(
-            link, f"{sides[0]}/{link}", f"{sides[1]}/{link % 7}", attributes_at=at, **(said if at else {})
+            link,
+            f"{sides[0]}/{link}",
+            f"{sides[1]}/{link % 7}",
+            attributes_at=at,
+            seen_at=day(number) if link % 2 else None,
+            **(said if at else {}),
         )
     for link in range(1, 1 + LINKS // 4 * (number + 1)):
         story.sides[link] = (DOMAINS[link % 12], DOMAINS[link % 5])
@@ -107,11 +112,16 @@ def test_scores_are_those_of_the_view(store: Store, *, is_shown: bool) -> None:
 
 
 def test_rows_by_key_are_all_rows(store: Store) -> None:
-    for table in ("links", "link_changes", "attribute_changes"):
+    told = "(FROM internal.link_changes_base UNION ALL BY NAME FROM internal.link_changes_new)"
+    for table, every in (
+        ("links", "internal.links"),
+        ("link_changes", told),
+        ("attribute_changes", "internal.attribute_changes"),
+    ):
         columns = ", ".join(store.database.parts.columns(table))
         rows = [
-            store.all(f"SELECT {columns} FROM internal.{name} ORDER BY ALL")
-            for name in (table, f"{table}_keyed")
+            store.all(f"SELECT {columns} FROM {name} ORDER BY ALL")
+            for name in (every, f"internal.{table}_keyed")
         ]
         assert rows[0] == rows[1]
         assert rows[0]

@@ -30,7 +30,7 @@ _FILL = {
 SELECT hash(i) AS link_id, hash(i // 12) AS source_key, hash(i * 7) AS target_key, hash(i % 97) AS s_dom_key,
        hash('d' || i % {DOMAINS}) AS t_dom_key, 'https://s/' || i AS source_url, 'https://t/' || i AS target_url,
        's' || i % 97 || '.org' AS source_domain, 'd' || i % {DOMAINS} || '.com' AS target_domain,
-       'a' || i % 9 AS anchor, CASE WHEN i % 2 = 0 THEN now() END AS seen_at, 1 AS rev
+       'a' || i % 9 AS anchor, CASE WHEN i % 1000 = 0 THEN 'redirect' ELSE 'text' END AS link_type, CASE WHEN i % 2 = 0 THEN now() END AS seen_at, 1 AS rev
 FROM range({LINKS}) t(i)""",
     "link_changes": "SELECT link_id, t_dom_key, 1 AS status, now() AS started_at, now() AS last_seen, 1 AS rev FROM w "
     "WHERE seen_at IS NULL",
@@ -158,11 +158,14 @@ CALLS = {
 }
 """Of macros that want more than a domain."""
 WHOLE = {
+    "backlink_gap": "as link_intersect",
     "broken_link_opportunities": "it is of all other domains",
     "competitors": "it compares with all other domains",
     "domains": "a row counts links of both sides, and the runs are sorted by one",
     "final_targets": "where pages lead on is told by links to wherever they lead",
     "headline_counts": "as final_targets, which it rests on",
+    "link_intersect": "the states of links to several domains are found by one column of all that changed",
+    "outreach_targets": "as link_intersect",
     "pages": "as domains",
     "partners": "as reciprocal_links",
     "reciprocal_links": "links from the domain are sorted by where they lead",

@@ -229,11 +229,14 @@ class Parts:
         selects = [self.select(part) for part in self.of(table)]
         if table == LINK_EVENTS:
             selects += self._segment_selects()
-        self._replace_view(table, selects + _seen_once(table, "links"))
+        if table in SEEN_ONCE:
+            listed = ", ".join(f"{told} AS {column}" for column, told in SEEN_ONCE[table].items())
+            selects.append(f"SELECT {listed} FROM internal.links r WHERE r.seen_at IS NOT NULL")  # noqa: S608
+        self._replace_view(table, selects)
         if table in KEYED:
             listed = ", ".join(f"r.{column}" for column in self.columns(table))
             keyed = [f'SELECT {listed} FROM internal."{part.name}" r' for part in self.of(table)]  # noqa: S608 - our own
-            self._replace_view(f"{table}_keyed", keyed + _seen_once(table, "links_keyed", has_name=False))
+            self._replace_view(f"{table}_keyed", keyed)
         if table in BASED:
             base = self.of(table, Kind.RUN)[:1]
             new = [part for part in self.of(table) if part not in base]
@@ -261,13 +264,6 @@ class Parts:
 def segment_folder(path: Path) -> Path:
     """Return where the segments of a database file are: beside it, so that both move together."""
     return path.with_name(path.name + ".segments").absolute()
-
-
-def _seen_once(table: str, links: str, *, has_name: bool = True) -> list[str]:
-    """Return the SELECT of what wide rows say of links that were seen once, if they do of this table."""
-    told = SEEN_ONCE.get(table, {})
-    listed = ", ".join(f"{of} AS {name}" for name, of in told.items() if has_name or name != "target_domain")
-    return [f"SELECT {listed} FROM internal.{links} r WHERE r.seen_at IS NOT NULL"] if told else []  # noqa: S608
 
 
 def is_domain_family(table: str) -> bool:

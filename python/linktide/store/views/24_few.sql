@@ -2,15 +2,21 @@
 -- sorted. `few` names a table of the statement around it that has them: the ids alone are then compared with those of all
 -- rows, and of no other link state or attributes are put together.
 
--- The newest registers of links (link_id, t_dom_key). The key of the domain is the same in many rows one after the other:
--- it rules out most of them before the ids are compared.
+-- The newest registers of links (link_id, t_dom_key, seen_at), each once; all null: none is stored. The key of the domain is
+-- the same in many rows one after the other: it rules out most of them before the ids are compared.
 CREATE OR REPLACE MACRO internal.states_of(few) AS TABLE
-SELECT c.link_id, arg_max_null(c.status, c.rev) AS status, arg_max_null(c.started_at, c.rev) AS started_at,
-       arg_max_null(c.last_seen, c.rev) AS last_seen
-FROM internal.link_changes_keyed c
-SEMI JOIN (SELECT DISTINCT q.t_dom_key FROM query_table(few) q) d ON d.t_dom_key = c.t_dom_key
-SEMI JOIN query_table(few) f ON f.link_id = c.link_id
-GROUP BY c.link_id;
+WITH told AS (
+    SELECT c.link_id, arg_max_null(c.status, c.rev) AS status, arg_max_null(c.started_at, c.rev) AS started_at,
+           arg_max_null(c.last_seen, c.rev) AS last_seen
+    FROM internal.link_changes_keyed c
+    SEMI JOIN (SELECT DISTINCT q.t_dom_key FROM query_table(few) q) d ON d.t_dom_key = c.t_dom_key
+    SEMI JOIN query_table(few) f ON f.link_id = c.link_id
+    GROUP BY c.link_id
+)
+SELECT f.link_id, CASE WHEN t.link_id IS NULL THEN internal.status_seen(f.seen_at) ELSE t.status END AS status,
+       CASE WHEN t.link_id IS NULL THEN f.seen_at ELSE t.started_at END AS started_at,
+       CASE WHEN t.link_id IS NULL THEN f.seen_at ELSE t.last_seen END AS last_seen
+FROM query_table(few) f LEFT JOIN told t ON t.link_id = f.link_id;
 
 -- What is told of a field of links (link_id) beside the wide row, as internal.attribute_overlays has it; no row where that says all.
 CREATE OR REPLACE MACRO internal.told_of(few, told_field) AS TABLE

@@ -4,26 +4,26 @@
 -- and of these alone the rest is looked up. `others` names a table with a domain_key.
 CREATE OR REPLACE MACRO internal.links_out(domain_name, others) AS TABLE
 WITH sent AS MATERIALIZED (
-    SELECT l.link_id, l.s_dom_key, l.t_dom_key, l.rel, l.attributes_at
+    SELECT l.link_id, l.s_dom_key, l.t_dom_key, l.rel, l.attributes_at, l.seen_at
     FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
     WHERE k.domain_name = domain_name
 )
-SELECT s.link_id, s.t_dom_key, s.rel, s.attributes_at
+SELECT s.link_id, s.t_dom_key, s.rel, s.attributes_at, s.seen_at
 FROM sent s SEMI JOIN query_table(others) o ON o.domain_key = s.t_dom_key
 WHERE s.s_dom_key <> s.t_dom_key;
 
 CREATE OR REPLACE MACRO main.reciprocal_links(domain_name) AS TABLE
 WITH links_in AS MATERIALIZED (
-    SELECT a.link_id, a.t_dom_key, a.source_domain, a.s_dom_key AS domain_key, a.rel, a.attributes_at
+    SELECT a.link_id, a.t_dom_key, a.source_domain, a.s_dom_key AS domain_key, a.rel, a.attributes_at, a.seen_at
     FROM internal.links a
     WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key
 ), links_out AS MATERIALIZED (
     FROM internal.links_out(domain_name, 'links_in')
 ), links AS MATERIALIZED (
-    SELECT i.link_id, i.t_dom_key, i.domain_key, i.source_domain AS other_domain, true AS is_in, i.rel, i.attributes_at
+    SELECT i.link_id, i.t_dom_key, i.domain_key, i.source_domain AS other_domain, true AS is_in, i.rel, i.attributes_at, i.seen_at
     FROM links_in i SEMI JOIN links_out o ON o.t_dom_key = i.domain_key
     UNION ALL
-    SELECT o.link_id, o.t_dom_key, o.t_dom_key, NULL, false, o.rel, o.attributes_at FROM links_out o
+    SELECT o.link_id, o.t_dom_key, o.t_dom_key, NULL, false, o.rel, o.attributes_at, o.seen_at FROM links_out o
 ), living AS (
     SELECT l.domain_key, l.other_domain, l.is_in, s.started_at,
            internal.is_followed(internal.value_now(t.link_id, t.told, l.rel, l.attributes_at)) AS is_dofollow

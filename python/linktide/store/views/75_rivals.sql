@@ -6,7 +6,7 @@ CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
 ), found AS MATERIALIZED (
-    SELECT a.link_id, a.target_domain, a.t_dom_key, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.rel, a.attributes_at
+    SELECT a.link_id, a.target_domain, a.t_dom_key, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.rel, a.attributes_at, a.seen_at
     FROM internal.links_keyed a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )

@@ -8,7 +8,7 @@
 -- (Sandes et al. 2020: never more bits than members). Reads all links.
 CREATE OR REPLACE MACRO main.twin_profiles(domain_name) AS TABLE
 WITH sent AS MATERIALIZED (
-    SELECT l.link_id, l.source_domain, l.t_dom_key, l.target_domain = domain_name AS is_asked
+    SELECT l.link_id, l.source_domain, l.t_dom_key, l.seen_at, l.target_domain = domain_name AS is_asked
     FROM internal.links_keyed l
     SEMI JOIN (SELECT r.s_dom_key FROM internal.links r WHERE r.target_domain = domain_name) asked ON asked.s_dom_key = l.s_dom_key
     WHERE l.s_dom_key <> l.t_dom_key
@@ -18,8 +18,8 @@ WITH sent AS MATERIALIZED (
     GROUP BY c.link_id
 ), outgoing AS MATERIALIZED (
     SELECT DISTINCT n.source_domain, n.t_dom_key, n.is_asked
-    FROM sent n JOIN living v ON v.link_id = n.link_id
-    WHERE v.status IN (1, 2)
+    FROM sent n LEFT JOIN living v ON v.link_id = n.link_id
+    WHERE CASE WHEN v.link_id IS NULL THEN n.seen_at IS NOT NULL ELSE v.status IN (1, 2) END
 ), profiles AS (
     SELECT o.source_domain, list(o.t_dom_key ORDER BY o.t_dom_key) AS targets
     FROM outgoing o GROUP BY o.source_domain HAVING count(*) >= 10 AND bool_or(o.is_asked)

@@ -31,7 +31,7 @@ WITH RECURSIVE retyped AS (
 ), passed AS MATERIALIZED (
     SELECT DISTINCT m.link_id, m.t_dom_key FROM moving m SEMI JOIN reached r ON r.page_key = m.source_key
 ), ways AS MATERIALIZED (
-    SELECT l.link_id, l.source_key, l.target_key, l.target_url, l.target_domain, l.t_dom_key, l.link_type, l.attributes_at
+    SELECT l.link_id, l.source_key, l.target_key, l.target_url, l.target_domain, l.t_dom_key, l.link_type, l.attributes_at, l.seen_at
     FROM internal.links_keyed l SEMI JOIN passed p ON p.link_id = l.link_id AND p.t_dom_key = l.t_dom_key
 ), moves AS MATERIALIZED (
     SELECT w.source_key, arg_max({'key': w.target_key, 'url': w.target_url, 'domain': w.target_domain, 'type': w.type_now},
