@@ -19,7 +19,10 @@ LINKS = 120
 DOMAINS = tuple(f"d{number}.org" for number in range(12))
 ROUNDS = ("run", "run", "sealed", "hot")
 """What becomes of the rows of each batch."""
-FEW = "WITH few AS MATERIALIZED (SELECT link_id, t_dom_key, seen_at FROM internal.links WHERE link_id % 3 = {rest})"
+FEW = (
+    "WITH few AS MATERIALIZED ("
+    "SELECT link_id, t_dom_key, seen_at FROM internal.links WHERE link_id % 3 = {rest})"
+)
 
 
 def told(chance: random.Random, number: int) -> Story:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import duckdb
 import pytest
-from hand_made_store import Store, Story, domain_key
+from hand_made_store import Store, Story, day, domain_key
 
 from linktide.sources.source import Partition
 from linktide.store.writer import Advance
@@ -120,6 +120,19 @@ def test_no_link_is_compared_with_every_age_of_a_loss(reference: Store, macro: s
     plan = reference.all(f"EXPLAIN FROM {macro}('d0.org')")[0][1]
     assert "Asof Join" in plan
     assert "Nested Loop" not in plan
+
+
+@pytest.mark.timeout(60)
+def test_a_domain_that_lost_nothing_is_answered_each_time(tmp_path: Path) -> None:
+    # DuckDB 2.0.1 does not end every RIGHT ASOF JOIN with nothing on its left.
+    with Store(tmp_path / "a.duckdb") as store:
+        story = Story()
+        for link in range(1, 4):
+            story.link(link, f"a.com/{link}", "b.com/", seen_at=day(link))
+        store.put(story.domains("a.com", "b.com"), day(9))
+        for _ in range(100):
+            found = store.all("SELECT lives, lost FROM link_half_life('b.com') WHERE link_group = 'all'")
+            assert found == [(3, 0)]
 
 
 def test_a_curve_that_too_few_begin_says_nothing_after(tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ CLOSED_TO_EXTENSIONS: Final = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
+ASOF_BY_SORTING: Final = {"asof_loop_join_threshold": 0}
+"""For few rows on its left DuckDB compares every pair, and it takes the lives of a domain for few, however
+many they are. So they are sorted. A RIGHT join would be, too, but with nothing on its left it may never end
+(2.0.1)."""
 ROW_GROUP_ROWS: Final = 61_440
 """Rows that DuckDB compresses, reads and skips together: half of its own choice, so that a slice of a fold
 takes half the time and a question about one domain reads less."""
@@ -263,6 +267,7 @@ def connect(settings: StoreSettings) -> DuckDBPyConnection:
             "checkpoint_threshold": settings.checkpoint_threshold,
             "temp_directory": f"{settings.path}.tmp",
             **CLOSED_TO_EXTENSIONS,
+            **ASOF_BY_SORTING,
         },
     )
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from linktide.errors import ConfigError
-from linktide.store.database import CLOSED_TO_EXTENSIONS
+from linktide.store.database import ASOF_BY_SORTING, CLOSED_TO_EXTENSIONS
 from linktide.store.failure import open_failure
 from linktide.store.gate import Gate
 from linktide.store.migrate import migrations, refuse_newer, stored_version
@@ -31,7 +31,9 @@ def open_stopped(path: Path, settings: ReaderSettings | None = None, memory_limi
         raise ConfigError(f"{path} does not exist; check the setting `database`")
     try:
         connection = duckdb.connect(
-            str(path), read_only=True, config={"memory_limit": memory_limit, **CLOSED_TO_EXTENSIONS}
+            str(path),
+            read_only=True,
+            config={"memory_limit": memory_limit, **CLOSED_TO_EXTENSIONS, **ASOF_BY_SORTING},
         )
     except duckdb.Error as error:
         raise open_failure(error, path) from error

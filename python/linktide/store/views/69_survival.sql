@@ -79,8 +79,7 @@ WITH lives AS MATERIALIZED (
     FROM ended e WHERE e.is_lost GROUP BY e.number, e.left_us
 ), risks AS (
     SELECT l.number, l.age_us, l.lost, CAST(n.lives - l.left_before AS BIGINT) AS at_risk
-    FROM losses l ASOF RIGHT JOIN entered n ON n.number = l.number AND l.age_us > n.entered_us
-    WHERE l.number IS NOT NULL
+    FROM losses l ASOF JOIN entered n ON n.number = l.number AND l.age_us > n.entered_us
     UNION ALL
     SELECT g.number, 0, 0, 0 FROM groups g
 ), curve AS (
@@ -159,8 +158,7 @@ WITH given AS MATERIALIZED (
 ), placed AS MATERIALIZED (
     SELECT l.link_id, l.age_us, l.then_us, s.log_survival, s.wiped, s.followed_us,
            s.area_us - exp(s.log_survival) * (l.age_us - s.age_us) AS area_us
-    FROM living l ASOF RIGHT JOIN steps s ON l.age_us >= s.age_us
-    WHERE l.link_id IS NOT NULL
+    FROM living l ASOF JOIN steps s ON l.age_us >= s.age_us
 )
 SELECT p.link_id, p.age_us / 86400000000 AS age_days,
        CASE WHEN p.age_us < p.followed_us AND (p.wiped = a.wiped OR NOT a.is_broken)
@@ -169,9 +167,8 @@ SELECT p.link_id, p.age_us / 86400000000 AS age_days,
             WHEN t.wiped = p.wiped THEN 1 - exp(t.log_survival - p.log_survival)
             WHEN NOT t.is_broken THEN 1.0 END AS loss_chance
 FROM placed p
-ASOF RIGHT JOIN steps t ON p.then_us >= t.age_us
-CROSS JOIN whole a
-WHERE p.link_id IS NOT NULL;
+ASOF JOIN steps t ON p.then_us >= t.age_us
+CROSS JOIN whole a;
 
 CREATE OR REPLACE MACRO main.link_outlook(domain_name, horizon_days := 90, observed_since := NULL) AS TABLE
 SELECT l.source_url, l.target_url, l.source_domain, l.target_domain, o.age_days, o.expected_remaining_days, o.loss_chance,
