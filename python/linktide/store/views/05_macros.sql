@@ -20,9 +20,11 @@ CREATE OR REPLACE MACRO internal.out_of_range(name, value, wanted) AS
 CREATE OR REPLACE MACRO internal.days_within(name, days, low) AS
     CASE WHEN TRY_CAST(days AS DOUBLE) BETWEEN low AND 36500 THEN CAST(days AS DOUBLE)
          ELSE internal.out_of_range(name, days, 'a number of days from ' || low || ' to 36500') END;
+CREATE OR REPLACE MACRO internal.is_whole(value, low, high) AS
+    TRY_CAST(value AS DOUBLE) BETWEEN low AND high AND TRY_CAST(value AS DOUBLE) = floor(TRY_CAST(value AS DOUBLE));
 CREATE OR REPLACE MACRO internal.whole_days(name, days) AS
-    CASE WHEN TRY_CAST(days AS DOUBLE) BETWEEN 1 AND 36500 AND TRY_CAST(days AS DOUBLE) = floor(TRY_CAST(days AS DOUBLE)) THEN CAST(days AS INTEGER)
+    CASE WHEN internal.is_whole(days, 1, 36500) THEN CAST(days AS INTEGER)
          ELSE internal.out_of_range(name, days, 'a whole number of days from 1 to 36500') END;
 CREATE OR REPLACE MACRO internal.whole_within(name, value, low, high) AS
-    CASE WHEN TRY_CAST(value AS DOUBLE) BETWEEN low AND high AND TRY_CAST(value AS DOUBLE) = floor(TRY_CAST(value AS DOUBLE)) THEN CAST(value AS BIGINT)
+    CASE WHEN internal.is_whole(value, low, high) THEN CAST(value AS BIGINT)
          ELSE internal.out_of_range(name, value, 'a whole number from ' || low || ' to ' || high) END;

@@ -35,7 +35,7 @@ WITH given AS MATERIALIZED (
     GROUP BY s.target_key
     HAVING internal.is_broken(internal.newest_code(s.http_code, s.observed_at, s.extra))
 ), sources AS MATERIALIZED (
-    SELECT l.source_domain, any_value(l.s_dom_key) AS s_dom_key,
+    SELECT l.source_domain, any_value(l.s_dom_key) AS domain_key,
            list_sort(list_distinct(list(l.target_domain) FILTER (l.status IN (1, 2)))) AS domains_linked,
            count(*) FILTER (l.status IN (1, 2)) AS backlinks, count(*) FILTER (l.status IN (1, 2) AND l.is_dofollow) AS dofollow,
            count(*) FILTER (l.target_domain <> own_domain) AS links_ever,
@@ -89,13 +89,10 @@ WITH given AS MATERIALIZED (
     WHERE w.source_domain IS NOT NULL
     GROUP BY w.source_domain
 ), rated AS (
-    SELECT f.*, internal.page_score(coalesce(h.authority, b.authority), w.is_authority_shown) AS domain_authority,
-           n.relevance, avg(n.relevance) OVER () AS usual
+    SELECT f.*, s.domain_authority, n.relevance, avg(n.relevance) OVER () AS usual
     FROM found f
-    CROSS JOIN internal.writer w
+    JOIN internal.scores_of('found') s ON s.domain_key = f.domain_key
     LEFT JOIN near n ON n.source_domain = f.source_domain
-    LEFT JOIN internal.recent_domain_scores h ON h.domain_key = f.s_dom_key
-    LEFT JOIN internal.domain_scores_base b ON b.domain_key = f.s_dom_key
 )
 SELECT r.source_domain,
        internal.outreach_score(r.domain_authority, r.relevance, r.usual, r.rivals_share, r.surviving_share, r.to_broken) AS score,
