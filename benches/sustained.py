@@ -53,8 +53,9 @@ _LINGER_MS = 20
 _WAIT_SECONDS = 1_800.0
 _STAGE = "linktide_pipeline_stage_seconds"
 _UNFOLDED = "linktide_store_unfolded_rows"
-_MOST_UNFOLDED = 1_000_000
-"""Rows at which the service seals its hot parts and folds them."""
+_SLICES = "linktide_store_fold_slice_seconds_count"
+_FOLDED_SECONDS = 5.0
+"""Without a slice after which all is folded that is due."""
 _BATCH_EVENTS = 20_000
 _HOLDS = (
     (_STAGE, 'stage="apply"'),
@@ -258,15 +259,17 @@ def _fold(watched: Watched) -> Row:
     """Wait until what the load left unsorted is folded: a load is one long catch-up, which folds little."""
     began, cpu = time.monotonic(), cpu_seconds_of(watched.pid)
     waiting = watched.scrape().of(_UNFOLDED)
-    deadline = began + _WAIT_SECONDS
-    while watched.scrape().of(_UNFOLDED) > _MOST_UNFOLDED:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{_UNFOLDED} stayed above {_MOST_UNFOLDED} for {_WAIT_SECONDS:g} s")
-        time.sleep(1.0)
+    ended, slices = began, watched.scrape().of(_SLICES)
+    while (now := time.monotonic()) - ended < _FOLDED_SECONDS:
+        if now - began > _WAIT_SECONDS:
+            raise RuntimeError(f"folds did not end within {_WAIT_SECONDS:g} s")
+        time.sleep(0.5)
+        if (more := watched.scrape().of(_SLICES)) > slices:
+            ended, slices = time.monotonic(), more
     return {
         "what": "fold",
-        "rows": waiting,
-        "wall_seconds": time.monotonic() - began,
+        "rows": waiting - watched.scrape().of(_UNFOLDED),
+        "wall_seconds": ended - began,
         "cpu_seconds": cpu_seconds_of(watched.pid) - cpu,
     }
 

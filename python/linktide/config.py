@@ -147,7 +147,7 @@ class Config:
     fold_rows: int = setting(
         1_000_000,
         whole_number(1, 10**9),
-        "Appended rows after which they are folded into sorted runs, in short slices between batches.",
+        "Appended rows after which they are folded into sorted runs, once these are a tenth of all rows.",
     )
     retention_segment_rows: int = setting(
         5_000_000,

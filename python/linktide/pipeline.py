@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from linktide.sources.source import Chunk, Partition, Source
     from linktide.store.writer import StoreWriter
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS, _UPKEEP_SECONDS = 0.05, 0.01
 _LINGER_SHARE = 0.1
 """A batch closes early when nothing came for this share of its greatest age."""
 _CATCH_UP_BATCHES, _CAUGHT_UP_BATCHES = 10, 3
@@ -353,7 +353,7 @@ class Session:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._decoded or self._is_decoder_done or self._failure is not None,
-                0.0 if self._has_upkeep else self._settings.idle_seconds,
+                _UPKEEP_SECONDS if self._has_upkeep else self._settings.idle_seconds,
             )
             if self._decoded:
                 batch = self._decoded.popleft()

@@ -232,7 +232,7 @@ class Service:
             self._supervisor.ready()
             yield session
             self._recovery.closing()
-            self._close_store(writer, index)
+            self._close_store(writer, upkeep, index)
         except LinktideError as error:
             self.state.is_down(str(error))
             self._supervisor.down(str(error))
@@ -288,14 +288,8 @@ class Service:
             self._alerts.desk,
             self._memory,
             stored,
-            between_batches=lambda: self._between_batches(writer, index),
-            is_turn_wanted=lambda: (
-                self._is_reload_asked
-                or self._snapshots.is_due
-                or self._recovery.is_waiting
-                or self._alerts.is_due
-                or self._mine.is_due
-            ),
+            between_batches=lambda: self._between_batches(writer, upkeep, index),
+            is_turn_wanted=self._is_turn_wanted,
             upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
             pause_reason=self._pauses.reason,
             is_to_leave=lambda: self._suffixes.is_asked,
@@ -310,8 +304,15 @@ class Service:
         for sentence in sentences:
             _LOG.warning("%s", sentence)
 
-    def _between_batches(self, writer: StoreWriter, index: LinkIndex) -> bool:
+    def _is_turn_wanted(self) -> bool:
+        dues = (self._snapshots.is_due, self._recovery.is_waiting, self._alerts.is_due, self._mine.is_due)
+        return self._is_reload_asked or any(dues)
+
+    def _between_batches(self, writer: StoreWriter, upkeep: Upkeep, index: LinkIndex) -> bool:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""
+        if not self._is_turn_wanted():
+            return False
+        upkeep.rest()  # a backup copies the WAL now
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
         self._alerts.step(writer)
@@ -345,7 +346,8 @@ class Service:
             with suppress(LinktideError, OSError):
                 source.close()
 
-    def _close_store(self, writer: StoreWriter, index: LinkIndex) -> None:
+    def _close_store(self, writer: StoreWriter, upkeep: Upkeep, index: LinkIndex) -> None:
+        upkeep.rest()
         # A store that cannot checkpoint is sound all the same: its WAL is replayed at the next start.
         with suppress(LinktideError):
             self._alerts.closing(writer)

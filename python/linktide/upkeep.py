@@ -36,7 +36,7 @@ _RESUME_SHARE: Final = 1.1
 
 @dataclass(slots=True)
 class Upkeep:
-    """Does one slice of work at a time, on the writer's thread."""
+    """Does one slice of work at a time, between two batches or, where it is long, beside them."""
 
     folder: Folder
     mover: SegmentMover
@@ -69,7 +69,7 @@ class Upkeep:
         events = SegmentRule(config.retention_segment_rows, config.retention_segment_seconds)
         rule = RetentionRule(config.retention_dead_letter_days, config.retention_authority_days)
         return cls(
-            Folder(database, FoldRule(config.fold_rows), at=at, void_floor=void_floor),
+            Folder(database, FoldRule(config.fold_rows), at=at, void_floor=void_floor, is_alone=True),
             SegmentMover(database, now, events, at=at),
             Thinner(database, ThinRule(config.retention_event_days), at=at),
             Retention(database, now, rule),
@@ -100,8 +100,13 @@ class Upkeep:
             self._tell(result)
         return self.folder.is_due()
 
+    def rest(self) -> None:
+        """Wait until nothing is written into the file beside the batches."""
+        self.folder.rest()
+
     def close(self) -> None:
-        """Stop the files that are being written."""
+        """Stop what is being written."""
+        self.folder.close()
         self.mover.close()
         self.thinner.close()
 

@@ -47,10 +47,13 @@ def eager(
     steps: Sequence[int],
     change: Callable[[Upkeep], object] = lambda _upkeep: None,
     before_step: Callable[[Upkeep], object] = lambda _upkeep: None,
+    *,
+    is_alone: bool = False,
 ) -> Iterator[None]:
     """Let every session do so many slices of upkeep after each batch, in turn, however far it is behind.
 
-    `change` is called with each upkeep that is built, `before_step` before each slice.
+    `change` is called with each upkeep that is built, `before_step` before each slice. `is_alone`: slices of
+    folds are written beside the batches, as those of a service are.
     """
     build, step = Upkeep.of, Upkeep.step
     turns = iter(list(steps) * 1000)
@@ -59,7 +62,7 @@ def eager(
         upkeep = build(*parts, **named)  # type: ignore[arg-type]
         upkeep.folder.rule = TINY
         upkeep.mover.rule = SegmentRule(rows=1)
-        upkeep.mover.is_alone = False
+        upkeep.folder.is_alone, upkeep.mover.is_alone = is_alone, False
         change(upkeep)
         return upkeep
 
@@ -86,7 +89,7 @@ def test_upkeep_between_any_batches_changes_no_view(data: st.DataObject) -> None
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
     cuts = data.draw(st.lists(st.integers(0, len(arrival.events)), max_size=2))
     steps = data.draw(st.lists(st.integers(0, 25), min_size=1, max_size=5))
-    with TemporaryDirectory() as folder, eager(steps):
+    with TemporaryDirectory() as folder, eager(steps, is_alone=data.draw(st.booleans())):
         path = Path(folder) / "links.duckdb"
         for cut in sorted(cuts):
             arrival.until(cut).run(path)
@@ -102,7 +105,7 @@ def test_upkeep_that_fails_leaves_no_trace(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=3))))
     point = data.draw(st.sampled_from((*FOLD_POINTS, *SEGMENT_POINTS)))
     bomb = Bomb(point, frozenset({1, data.draw(st.integers(2, 5))}), RetryError)
-    with TemporaryDirectory() as folder, eager([20]):
+    with TemporaryDirectory() as folder, eager([20], is_alone=data.draw(st.booleans())):
         path = Path(folder) / "links.duckdb"
         arrival.run(path, bomb)
         with whole.opened(path) as stopped:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_stories import DOMAINS, any_story
 
+from linktide.store.failure import StoreFailedError
 from linktide.store.fold import FOLD_POINTS, Folder, FoldRule
 from linktide.store.parts import FAMILIES, Kind
 from linktide.store.public_names import VIEWS
@@ -41,7 +42,8 @@ def test_no_fold_changes_a_view(
     chance = random.Random(seed)
     path = tmp_path_factory.mktemp("fold") / "a.duckdb"
     store = Store(path)
-    folder = Folder(store.database, TINY)
+    is_alone = data.draw(st.booleans())
+    folder = Folder(store.database, TINY, is_alone=is_alone)
     known: dict[int, tuple[str, str]] = {}
     try:
         for _ in range(data.draw(st.integers(1, 3))):
@@ -55,9 +57,10 @@ def test_no_fold_changes_a_view(
                 assert shown(store, QUICK) == quick
             assert shown(store) == before
             if data.draw(st.booleans()):
+                folder.close()
                 store.close()
                 store = Store(path)
-                folder = Folder(store.database, TINY)
+                folder = Folder(store.database, TINY, is_alone=is_alone)
                 assert shown(store) == before
         before = shown(store)
         folder.fold_all()
@@ -122,6 +125,73 @@ def test_a_fold_that_dies_leaves_every_view_and_the_next_start_folds_on(
         folder = Folder(store.database, TINY)
         folder.fold_all()
         assert shown(store, QUICK) == before
+        check_parts(store)
+
+
+def waiting_in_a_slice(store: Store, story: Story) -> Folder:
+    """Begin to fold it beside the test; who holds the lock of checkpoints keeps the first slice waiting."""
+    store.put(story, day(30))
+    folder = Folder(store.database, TINY, is_alone=True)
+    folder.step()  # seals
+    assert folder.step() is None
+    return folder
+
+
+def test_batches_are_stored_while_a_slice_is_written(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    with Store(tmp_path / "a.duckdb") as store:
+        first = any_story(chance, {}, 8)
+        with store.database.checkpoint_lock:
+            folder = waiting_in_a_slice(store, first)
+            store.put(any_story(chance, first.sides, 4), day(30))
+            assert folder.step() is None
+            before = shown(store)
+        folder.rest()
+        result = folder.step()
+        assert result is not None
+        assert result.what == "slice"
+        folder.fold_all()
+        assert shown(store) == before
+        check_parts(store)
+
+
+def test_a_checkpoint_finds_its_turn_between_slices(tmp_path: Path) -> None:
+    chance = random.Random(8)
+    with Store(tmp_path / "a.duckdb") as store:
+        story = any_story(chance, {}, 8)
+        store.put(story, day(30))
+        folder = Folder(store.database, TINY, is_alone=True)
+        slices = 0
+        while folder.is_due():
+            result = folder.step()
+            slices += result is not None and result.what == "slice"
+            assert store.writer.checkpoint().is_done
+        assert slices > 5
+
+
+def test_what_stops_a_slice_stops_the_next_step(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        with store.database.checkpoint_lock:
+            folder = waiting_in_a_slice(store, any_story(random.Random(9), {}, 8))
+            run = store.all(
+                r"SELECT table_name FROM duckdb_tables() WHERE regexp_matches(table_name, '_run_\d+$')"
+            )
+            store.all(f'DROP TABLE internal."{run[0][0]}"')
+        folder.rest()
+        with pytest.raises(StoreFailedError, match="fold a slice of"):
+            folder.step()
+
+
+def test_a_slice_that_is_stopped_leaves_every_view(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    story = any_story(random.Random(10), {}, 8)
+    with Store(path) as store:
+        folder = waiting_in_a_slice(store, story)
+        folder.close()
+        before = shown(store)
+    with Store(path) as store:
+        Folder(store.database, TINY).fold_all()
+        assert shown(store) == before
         check_parts(store)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import threading
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -108,6 +109,8 @@ class Database:
         self.arrow = ArrowView(connection)
         """What statements of `connection` read as the table ARROW_VIEW."""
         self.own = own
+        self.checkpoint_lock = threading.Lock()
+        """Held by a checkpoint, and by who writes beside the writer's thread: none is made meanwhile."""
         self._cursors: list[DuckDBPyConnection] = []
 
     @classmethod
@@ -214,6 +217,14 @@ class Database:
         """Return the size of all files in the folder of the segments."""
         folder = self.parts.segment_folder
         return sum(_size(path) for path in folder.iterdir()) if folder.is_dir() else 0
+
+    def checkpoint(self) -> None:
+        """Make a checkpoint once nobody writes beside the writer's thread, whose transaction must be closed.
+
+        Raises what DuckDB raises; TransactionException if another transaction writes.
+        """
+        with self.checkpoint_lock:
+            self.connection.execute("CHECKPOINT").fetchall()
 
     def memory_limit_bytes(self) -> int:
         """Return what DuckDB may take for its tables, statements and caches together."""

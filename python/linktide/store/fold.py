@@ -1,9 +1,9 @@
-"""Folds sealed parts into sorted runs, slice by slice, between batches.
+"""Folds sealed parts into sorted runs, slice by slice, beside the batches.
 
-A fold writes its run into a table that no view knows. One short transaction then puts the run in the place
-of what it was made of. So every view shows each row once at every moment, and a process that dies between two
-slices leaves nothing but a table that the next start drops. No fold touches an offset or the revision of a
-batch.
+A fold writes its run into a table that no view knows, so its slices can be written while batches are
+committed. One short transaction between two batches then puts the run in the place of what it was made of. So
+every view shows each row once at every moment, and a process that dies between two slices leaves nothing but
+a table that the next start drops. No fold touches an offset or the revision of a batch.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from linktide.store.beside import Beside
 from linktide.store.database import ROW_GROUP_ROWS
 from linktide.store.failure import write_failures
 from linktide.store.parts import FAMILIES, Family, Kind, Part
@@ -31,6 +32,9 @@ _LEAST_PEER = 0.4
 """Times the rows of a run that the next newer one has at least if both were written equally often."""
 _MOST_SUPERSEDED = 0.3
 """Share of the rows of a table that newer ones may have superseded before all of it is folded."""
+_HOT_SHARE = 0.1
+"""Of the rows of all runs: so many may be hot before they are sealed, however many `seal_rows` are. The
+number of generations in all rows is then bounded, and with it how often each row is written."""
 _KEY_SAMPLE = 64
 """One key of so many is counted to find that share."""
 
@@ -43,7 +47,8 @@ class FoldRule:
     """When and how the tables are folded."""
 
     seal_rows: int = 1_000_000
-    """Rows in the hot parts at which they are sealed; the raw events are not counted."""
+    """Rows in the hot parts at which they are sealed, if these are a tenth of all rows; the raw events are
+    not counted."""
     slice_seconds: float = 0.2
     """What a slice should take; its size follows from what the slices before it took."""
     slice_rows: int = ROW_GROUP_ROWS
@@ -78,9 +83,17 @@ class _Job:
     slicer: Slicer
 
 
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """What one slice came to."""
+
+    rows: int
+    seconds: float
+
+
 @dataclass(slots=True)
 class Folder:
-    """Folds the parts of one database; used by the writer's thread, between its transactions.
+    """Folds the parts of one database; `step` runs on the writer's thread, between its transactions.
 
     After an error the database is in an unknown state, as after a failed commit.
     """
@@ -92,11 +105,15 @@ class Folder:
     """Called at each of FOLD_POINTS; kill tests put their bomb here."""
     void_floor: Callable[[], int] | None = None
     """Void rows above this revision stay: who restores an older state and takes the rows since needs them."""
+    is_alone: bool = False
+    """Write slices on a thread of its own, so that `step` does not wait for them."""
+    _beside: Beside[_Slice] = field(init=False)
     _job: _Job | None = field(init=False, default=None)
     _slice_rows: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Drop what a fold that did not end left behind."""
+        self._beside = Beside(self.database, "linktide-fold")
         with write_failures(self.database.path, "drop what a fold left"):
             for name in self._left_over():
                 self._run(f'DROP TABLE internal."{name}"')
@@ -115,37 +132,43 @@ class Folder:
 
     def is_due(self) -> bool:
         """Tell whether `step` would do anything."""
-        return self.is_busy or sum(self._ripe().values()) >= self.rule.seal_rows
+        return self.is_busy or sum(self._ripe().values()) >= self._seal_rows()
+
+    def _seal_rows(self) -> int:
+        parts = self.database.parts
+        folded = sum(parts.rows(parts.of(table, Kind.RUN)) for table in FAMILIES)
+        return max(self.rule.seal_rows, int(folded * _HOT_SHARE))
 
     def step(self) -> FoldResult | None:
-        """Do the next piece of work, if any is due: seal, fold one slice, or swap.
+        """Do the next piece of work, if any is due: seal, fold one slice, or swap; return what was done.
 
-        Raises DiskFullError or StoreFailedError.
+        None: nothing was due, or a slice is being written. Raises DiskFullError or StoreFailedError, also for
+        the slice before.
         """
         started = self.monotonic()
-        if self._job is None:
-            if not self.is_busy and not self.is_due():
-                return None
-            if not self.is_busy:
-                rows = self.seal()
-                return FoldResult("sealed", "", rows, self.monotonic() - started)
-            self._begin()
-        job = self._job
-        if job is None:
+        if self._beside.is_running:
             return None
-        if job.slicer.is_done:
-            rows = self._swap(job)
-            return FoldResult("swapped", job.family.table, rows, self.monotonic() - started)
-        rows = self._slice(job)
-        seconds = self.monotonic() - started
-        self._adapt(job.family.table, seconds)
-        return FoldResult("slice", job.family.table, rows, seconds)
+        written = self._take()
+        if self.is_busy:
+            return self._go_on(self._job or self._begin(), written, started)
+        if not self.is_due():
+            return None
+        return FoldResult("sealed", "", self.seal(), self.monotonic() - started)
+
+    def rest(self) -> None:
+        """Wait until nothing is written beside the writer's thread; the next step hears of an error."""
+        self._beside.wait()
+
+    def close(self) -> None:
+        """Stop the slice that is being written; the next start drops what there is of the run."""
+        self._beside.close()
 
     def fold_all(self) -> None:
         """Seal and fold all there is; for tests, benches and offline work."""
         if not self.is_busy:
             self.seal(is_whole=True)
         while self.is_busy:
+            self.rest()
             self.step()
 
     def _ripe(self) -> dict[str, int]:
@@ -198,7 +221,17 @@ class Folder:
                 "ANTI JOIN internal.domain_keys d ON d.domain_key = l.t_dom_key"
             )
 
-    def _begin(self) -> None:
+    def _go_on(self, job: _Job, written: FoldResult | None, started: float) -> FoldResult | None:
+        """Begin the next slice, or swap; `written` is the slice before."""
+        if not job.slicer.is_done:
+            self._slice(job)
+            return written or self._take()
+        if written is not None:
+            return written
+        rows = self._swap(job)
+        return FoldResult("swapped", job.family.table, rows, self.monotonic() - started)
+
+    def _begin(self) -> _Job:
         parts = self.database.parts
         table = next(table for table in FAMILIES if parts.of(table, Kind.SEALED))
         family = FAMILIES[table]
@@ -215,7 +248,8 @@ class Folder:
             is_oldest = inputs[0] == parts.of(table)[0]
             floor = self._void_floor() if is_oldest else -1
             slicer = Slicer(self.database, family, inputs, output, floor, self.rule.cell_rows)
-            self._job = _Job(family, inputs, output, slicer)
+            self._job = job = _Job(family, inputs, output, slicer)
+            return job
 
     def _void_floor(self) -> int:
         return (1 << 63) - 1 if self.void_floor is None else self.void_floor()
@@ -256,14 +290,31 @@ class Folder:
         total, distinct = (int(str(count)) for count in found[0])
         return 1 - distinct / total if total else 0.0
 
-    def _slice(self, job: _Job) -> int:
+    def _slice(self, job: _Job) -> None:
         self.at("slice")
-        with write_failures(self.database.path, f"fold a slice of {job.family.table}"):
-            least = self.rule.slice_rows
-            most = self._slice_rows.get(job.family.table, least)
-            rows = job.slicer.fold_next(int(most // least) * least)
+        least = self.rule.slice_rows
+        most = int(self._slice_rows.get(job.family.table, least) // least) * least
+
+        def write(cursor: duckdb.DuckDBPyConnection) -> _Slice:
+            failures = write_failures(self.database.path, f"fold a slice of {job.family.table}")
+            # No checkpoint is made while a transaction writes; one that is due has its turn between two.
+            with failures, self.database.checkpoint_lock:
+                started = self.monotonic()
+                return _Slice(job.slicer.fold_next(most, cursor), self.monotonic() - started)
+
+        with write_failures(self.database.path, "begin a slice"):
+            self._beside.is_alone = self.is_alone
+            self._beside.begin(write)
+
+    def _take(self) -> FoldResult | None:
+        """Take what the slice came to that was written last, if there is one to be taken."""
+        written = self._beside.take()
+        if written is None or self._job is None:
+            return None
         self.at("sliced")
-        return rows
+        table = self._job.family.table
+        self._adapt(table, written.seconds)
+        return FoldResult("slice", table, written.rows, written.seconds)
 
     def _adapt(self, table: str, seconds: float) -> None:
         """Let the next slice of the table take the time it should, but change its size by little at once."""

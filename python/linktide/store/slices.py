@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from duckdb import DuckDBPyConnection
+
     from linktide.store.database import Database
     from linktide.store.parts import Family, Part
 
@@ -42,13 +44,12 @@ class Slicer:
         Void rows up to the revision `void_floor` are dropped; -1 if something older may need them.
         """
         self._cell_rows = cell_rows
-        self._connection = database.connection
         self._parts = database.parts
         self._family = family
         self._inputs = tuple(inputs)
         self._output = output
         self._void_floor = void_floor
-        self._bounds = self._sampled()
+        self._bounds = self._sampled(database.connection)
         self._low: tuple[str, list[object]] = "true", []
         self._next = 0
         self._share = 1.0
@@ -57,7 +58,7 @@ class Slicer:
         self.rows = 0
         """Rows written so far."""
 
-    def fold_next(self, most_rows: int) -> int:
+    def fold_next(self, most_rows: int, cursor: DuckDBPyConnection) -> int:
         """Fold the next slice; return the rows written: `most_rows`, fewer, or at the end up to half more."""
         cells = ceil(most_rows * _MARGIN / self._share / self._cell_rows)
         end = self._next + cells
@@ -65,42 +66,44 @@ class Slicer:
         # No small slice for the end: the last one is larger instead.
         if end + (_MOST_AT_END - 1) * cells > len(self._bounds):
             # A row without a domain breaks a promise of the core, but is not ours to lose.
-            rows = self._insert(f"({low}) OR {self._family.order[0]} IS NULL", values)
+            rows = self._insert(cursor, f"({low}) OR {self._family.order[0]} IS NULL", values)
             self.rows += rows
             self.is_done = True
-            return rows + self._found_again()
+            return rows + self._found_again(cursor)
         high = self._bounds[end - 1]
         below, more = _beyond(self._family.order, high, "<")
-        rows = self._insert(f"({low}) AND ({below})", [*values, *more], f"LIMIT {most_rows}")
+        rows = self._insert(cursor, f"({low}) AND ({below})", [*values, *more], f"LIMIT {most_rows}")
         self.rows += rows
         if rows < most_rows:
             self._share = max(rows / (cells * self._cell_rows), _LEAST_SHARE)
             self._low = _beyond(self._family.order, high, ">=")
             self._next = end
         else:
-            last = self._last_written()
+            last = self._last_written(cursor)
             self._low = _beyond(self._family.order, last, ">")
             self._next = bisect_right(self._bounds, last)
         return rows
 
-    def _insert(self, condition: str, values: list[object], limit: str = "") -> int:
+    def _insert(
+        self, cursor: DuckDBPyConnection, condition: str, values: list[object], limit: str = ""
+    ) -> int:
         folded, order = self._folded(condition), ", ".join(self._family.order)
-        found = self._connection.execute(
+        found = cursor.execute(
             f'INSERT INTO internal."{self._output.name}" BY NAME '  # noqa: S608 - our own names
             f"SELECT * FROM ({folded}) ORDER BY {order} {limit}",
             values,
         ).fetchall()
         return int(found[0][0])
 
-    def _last_written(self) -> Bound:
+    def _last_written(self, cursor: DuckDBPyConnection) -> Bound:
         columns = ", ".join(_bound_of(column) for column in self._family.order)
-        found = self._connection.execute(
+        found = cursor.execute(
             f'SELECT {columns} FROM internal."{self._output.name}" WHERE rowid = ?',  # noqa: S608
             [self.rows - 1],
         ).fetchall()
         return tuple(found[0])
 
-    def _found_again(self) -> int:
+    def _found_again(self, cursor: DuckDBPyConnection) -> int:
         """Write the rows that no slice has met, of a table that keeps every row; return how many.
 
         There are none, unless the same row was stored twice and the end of a slice fell between the two.
@@ -114,21 +117,21 @@ class Slicer:
             for part in self._inputs
         )
         counts = f"SELECT (SELECT count(*) FROM ({inputs})) - (SELECT count(*) FROM ({output}))"  # noqa: S608
-        missing = int(self._connection.execute(counts).fetchall()[0][0])
+        missing = int(cursor.execute(counts).fetchall()[0][0])
         if missing:
-            self._connection.execute(
+            cursor.execute(
                 f'INSERT INTO internal."{self._output.name}" BY NAME ({inputs}) EXCEPT ALL ({output})'
             ).fetchall()
             self.rows += missing
         return missing
 
-    def _sampled(self) -> list[Bound]:
+    def _sampled(self, connection: DuckDBPyConnection) -> list[Bound]:
         """Return bounds in order."""
         samples: list[Bound] = []
         for part in self._inputs:
             condition = f"rowid % {self._cell_rows} = {self._cell_rows - 1}"
             bounds = ", ".join(_bound_of(column) for column in self._family.order)
-            samples += self._connection.execute(
+            samples += connection.execute(
                 f"SELECT {bounds} FROM ({self._parts.select_to_fold(part, condition)})"  # noqa: S608 - our own names
             ).fetchall()
         return sorted({bound for bound in samples if None not in bound})

@@ -297,7 +297,7 @@ class StoreWriter:
         if self.hold is not None:
             self.hold.is_broken, self.hold = True, None
         try:
-            self.database.connection.execute("CHECKPOINT").fetchall()
+            self.database.checkpoint()
         except duckdb.TransactionException:
             return CheckpointResult(is_done=False, seconds=self.monotonic() - started, wal_bytes=wal_bytes)
         except duckdb.Error as error:
