@@ -310,14 +310,13 @@ class Service:
 
     def _between_batches(self, writer: StoreWriter, upkeep: Upkeep, index: LinkIndex) -> bool:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""
-        if not self._is_turn_wanted():
-            return False
-        upkeep.rest()  # a backup copies the WAL now
+        if is_asked := self._recovery.is_waiting:
+            upkeep.rest()  # a backup may copy the WAL
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
         self._alerts.step(writer)
         self._mine.step(writer)
-        return is_reseeded | self._recovery.take_turn()
+        return is_reseeded | (is_asked and self._recovery.take_turn())
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
         """Take seeds, priors and the memory limit of the configuration anew, if SIGHUP asked for it."""
