@@ -90,6 +90,25 @@ def check_sums(query: Query) -> None:
     assert query(out) == query("SELECT (SELECT count(*) FROM backlinks), (SELECT count(*) FROM refdomains)")
 
 
+SIDE = """
+link_id, source_url, target_url, source_domain, target_domain, is_internal, is_live, is_suspect, started_at,
+last_seen, anchor, rel, link_type, is_dofollow, is_nofollow, is_ugc, is_sponsored
+"""
+
+
+def check_sides(query: Query) -> None:
+    """What leads from a domain is the same whichever way it is found."""
+    for (name,) in query("SELECT DISTINCT source_domain FROM links LIMIT 20"):
+        quoted = str(name).replace("'", "''")
+        found = query(f"SELECT {SIDE} FROM links_from('{quoted}')")  # noqa: S608
+        wanted = query(f"SELECT {SIDE} FROM links WHERE source_domain = '{quoted}'")  # noqa: S608
+        assert sorted(found, key=str) == sorted(wanted, key=str)
+        scores = "SELECT link_id, domain_authority, trust FROM"
+        listed = query(f"{scores} links_from('{quoted}') WHERE is_live AND NOT is_internal")
+        wanted = query(f"{scores} outgoing_links WHERE source_domain = '{quoted}'")
+        assert sorted(listed, key=str) == sorted(wanted, key=str)
+
+
 def check_lives(query: Query) -> None:
     """Lives of a link follow one another, and only the newest may run."""
     wrong = """
@@ -108,6 +127,7 @@ def check_lives(query: Query) -> None:
 def test_sums_of_fpb(fpb: RealRun) -> None:
     with whole.opened(fpb.path) as stopped:
         check_sums(stopped.query)
+        check_sides(stopped.query)
         check_lives(stopped.query)
 
 
@@ -116,6 +136,7 @@ def test_sums_of_fpb(fpb: RealRun) -> None:
 def test_sums_of_many_source_domains(page_hrefs: RealRun) -> None:
     with whole.opened(page_hrefs.path) as stopped:
         check_sums(stopped.query)
+        check_sides(stopped.query)
         check_lives(stopped.query)
 
 
@@ -149,6 +170,7 @@ def test_lives_tell_what_was_live_at_any_time(data: st.DataObject) -> None:
         arrival.run(path)
         with whole.opened(path) as stopped:
             check_sums(stopped.query)
+            check_sides(stopped.query)
             check_lives(stopped.query)
             for time in times:
                 assert live_at(stopped.query, time) == replayed(arrival.events, time)

@@ -107,6 +107,7 @@ def test_columns_and_types_are_as_documented(store: Store, view: str) -> None:
         "link_survival": "('a.com')",
         "links_by_visits": "('a.com')",
         "links_of": "('a.com')",
+        "links_from": "('a.com')",
         "orphan_pages": "('a.com')",
         "outreach_targets": "('a.com')",
         "partners": "('a.com')",

@@ -164,6 +164,7 @@ WHOLE = {
     "domains": "a row counts links of both sides, and the runs are sorted by one",
     "final_targets": "where pages lead on is told by links to wherever they lead",
     "headline_counts": "as final_targets, which it rests on",
+    "links_from": "as reciprocal_links",
     "link_intersect": "the states of links to several domains are found by one column of all that changed",
     "outreach_targets": "as link_intersect",
     "pages": "as domains",

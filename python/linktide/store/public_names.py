@@ -51,6 +51,7 @@ VIEWS = (
 """The documented views, as in docs/sql.md; all that a reader may name."""
 MACROS = (
     "links_of",
+    "links_from",
     "explain_authority",
     "what_if",
     "backlinks_asof",
