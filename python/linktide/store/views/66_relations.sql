@@ -1,19 +1,21 @@
 -- Whom a domain has to do with, which of its pages draw links, and where these come from.
 
 -- Every link from a domain: what a site owner links to. Runs are sorted by target, so this reads one column of all links, and
--- looks up the rest of those that it finds.
+-- looks up the rest of those that it finds; long texts, which lie apart, only if they are asked for.
 CREATE OR REPLACE MACRO main.links_from(domain_name) AS TABLE
 WITH found AS MATERIALIZED (
-    SELECT l.link_id, l.source_key, l.s_dom_key, l.t_dom_key, l.t_dom_key AS domain_key, l.source_url, l.target_url,
-           l.source_domain, l.target_domain, l.anchor, l.rel, l.link_type, l.attributes_at, l.seen_at
+    SELECT l.link_id, l.source_key, l.s_dom_key, l.t_dom_key, l.t_dom_key AS domain_key, k.domain_name AS source_domain,
+           l.rel, l.link_type, l.attributes_at, l.seen_at
+    FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
+    WHERE k.domain_name = domain_name
+), texts AS (
+    SELECT l.link_id, l.source_url, l.target_url, l.anchor
     FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
     WHERE k.domain_name = domain_name
 ), told AS (
-    SELECT f.*, internal.value_now(a.link_id, a.told, f.anchor, f.attributes_at) AS anchor_now,
-           internal.value_now(r.link_id, r.told, f.rel, f.attributes_at) AS rel_now,
+    SELECT f.*, internal.value_now(r.link_id, r.told, f.rel, f.attributes_at) AS rel_now,
            internal.value_now(t.link_id, t.told, f.link_type, f.attributes_at) AS type_now
     FROM found f
-    LEFT JOIN internal.told_of('found', 'anchor') a ON a.link_id = f.link_id
     LEFT JOIN internal.told_of('found', 'rel') r ON r.link_id = f.link_id
     LEFT JOIN internal.told_of('found', 'link_type') t ON t.link_id = f.link_id
 ), checks AS (
@@ -22,17 +24,21 @@ WITH found AS MATERIALIZED (
     WHERE p.is_firm
     GROUP BY p.page_key
 )
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, f.s_dom_key = f.t_dom_key AS is_internal,
+SELECT f.link_id, x.source_url, x.target_url, f.source_domain, k.domain_name AS target_domain,
+       f.s_dom_key = f.t_dom_key AS is_internal,
        coalesce(s.status IN (1, 2), false) AS is_live, coalesce(s.status = 2, false) AS is_suspect,
        d.domain_authority, d.trust, s.started_at, internal.last_seen(s.status, s.last_seen, c.firm_at) AS last_seen,
-       f.anchor_now AS anchor, f.rel_now AS rel, f.type_now AS link_type, internal.is_followed(f.rel_now) AS is_dofollow,
-       internal.has_token(f.rel_now, 'nofollow') AS is_nofollow, internal.has_token(f.rel_now, 'ugc') AS is_ugc,
-       internal.has_token(f.rel_now, 'sponsored') AS is_sponsored
+       internal.value_now(a.link_id, a.told, x.anchor, f.attributes_at) AS anchor, f.rel_now AS rel, f.type_now AS link_type,
+       internal.is_followed(f.rel_now) AS is_dofollow, internal.has_token(f.rel_now, 'nofollow') AS is_nofollow,
+       internal.has_token(f.rel_now, 'ugc') AS is_ugc, internal.has_token(f.rel_now, 'sponsored') AS is_sponsored
 FROM told f
+JOIN texts x ON x.link_id = f.link_id
 JOIN internal.states_of('found') s ON s.link_id = f.link_id
+JOIN internal.domain_keys k ON k.domain_key = f.t_dom_key
 LEFT JOIN internal.scores_of('found') d ON d.domain_key = f.domain_key
+LEFT JOIN internal.told_of('found', 'anchor') a ON a.link_id = f.link_id
 LEFT JOIN checks c ON c.page_key = f.source_key
-ORDER BY f.target_domain, f.link_id;
+ORDER BY k.domain_name, f.link_id;
 
 -- Links from a domain to some others. Runs are sorted by target, so this reads one column of all links; what it finds is few,
 -- and of these alone the rest is looked up. `others` names a table with a domain_key.
