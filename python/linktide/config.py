@@ -104,7 +104,7 @@ class Config:
     )
 
     batch_max_events: int = setting(
-        20_000, whole_number(1, 1_000_000), "A batch closes at this many events at the latest."
+        40_000, whole_number(1, 1_000_000), "A batch closes at this many events at the latest."
     )
     batch_max_seconds: float = setting(
         1.0, number(0.01, 60), "A batch closes after this many seconds, sooner if nothing more comes."

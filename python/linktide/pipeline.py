@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS, _UPKEEP_SECONDS = 0.05, 0.01
 _LINGER_SHARE = 0.1
 """A batch closes early when nothing came for this share of its greatest age."""
-_CATCH_UP_BATCHES, _CAUGHT_UP_BATCHES = 10, 3
+_CATCH_UP_BATCHES, _CAUGHT_UP_BATCHES = 5, 2
 """Batches that wait when catching up begins, and when it ends: small batches cost twice as much an event."""
 _DRAIN_SECONDS = 5.0
 _SETTLE_SECONDS = 5.0
@@ -46,7 +46,7 @@ _SETTLE_SECONDS = 5.0
 class PipelineSettings:
     """How batches are cut; see config.py for the meaning."""
 
-    batch_max_events: int = 20_000
+    batch_max_events: int = 40_000
     batch_max_seconds: float = 1.0
     catch_up_max_events: int = 250_000
     """Above two of the store's row groups (61,440 rows) rows go compressed into the file, past the WAL."""
