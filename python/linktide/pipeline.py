@@ -72,7 +72,7 @@ class Parts:
     """Called where index and store stand still together; true if it moved scores that are to be written."""
     is_turn_wanted: Callable[[], bool] = lambda: False
     """Whether that has anything to do."""
-    upkeep: Callable[[bool], bool] = lambda _is_catching_up: False
+    upkeep: Callable[[bool, bool], bool] = lambda _is_catching_up, _is_ahead: False
     """Does one slice of what keeps the store in order; true if more of it waits."""
     pause_reason: Callable[[], str | None] = lambda: None
     """Why no source may be read for the moment."""
@@ -347,7 +347,7 @@ class Session:
             self._settle()
             if is_done:
                 return
-            self._keep_up(is_catching_up=False)
+            self._keep_up(is_catching_up=False, is_ahead=False)
 
     def _take(self) -> tuple[DecodedBatch | None, bool]:
         with self._changed:
@@ -378,9 +378,9 @@ class Session:
             for fetcher in self._fetchers:
                 fetcher.committed.update(positions)
 
-    def _keep_up(self, is_catching_up: bool) -> None:  # noqa: FBT001 - as the parts have it
+    def _keep_up(self, is_catching_up: bool, is_ahead: bool) -> None:  # noqa: FBT001 - as the parts have it
         """Do one slice of what keeps the store in order."""
-        self._has_upkeep = self._parts.upkeep(is_catching_up)
+        self._has_upkeep = self._parts.upkeep(is_catching_up, is_ahead)
         if (checkpoint := self._parts.writer.checkpoint_if_due()) is not None:
             self._parts.report.checkpointed(checkpoint)
 

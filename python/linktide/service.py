@@ -289,8 +289,8 @@ class Service:
             self._memory,
             stored,
             between_batches=lambda: self._between_batches(writer, upkeep, index),
-            is_turn_wanted=self._is_turn_wanted,
-            upkeep=lambda is_catching_up: upkeep.step(is_catching_up=is_catching_up),
+            is_turn_wanted=lambda: self._is_turn_wanted() or upkeep.is_turn_wanted,
+            upkeep=upkeep.step,
             pause_reason=self._pauses.reason,
             is_to_leave=lambda: self._suffixes.is_asked,
         )

@@ -67,8 +67,8 @@ class Storer:
     now_us: Callable[[], int]
     on_stored: Callable[[Mapping[Partition, Position]], None]
     """Hears how far the store has come."""
-    after_commit: Callable[[bool], None]
-    """Does what follows a commit, told whether the service catches up; the index may be ahead by a batch."""
+    after_commit: Callable[[bool, bool], None]
+    """Does what follows a commit, told whether the service catches up, and whether the index is ahead."""
     is_turn_wanted: Callable[[], bool]
     """Whether somebody waits for index and store to be at one revision."""
     is_next_waiting: Callable[[], bool]
@@ -101,21 +101,24 @@ class Storer:
             beside=partial(self.alerts.judge, news),
         )
         self._is_settled = False
-        self.finish()
+        self._finish(is_ahead=True)
         if self.is_next_waiting() and not self.is_turn_wanted():
             self._applied, self._commit = applied, self.committer.submit(self._commit_beside, stored)
             return
-        self._stored(applied, self.writer.commit(stored))
+        self._stored(applied, self.writer.commit(stored), is_ahead=False)
 
     def finish(self) -> None:
         """Wait until the batch that is on its way is stored, if there is one. Raises what its commit did."""
+        self._finish(is_ahead=False)
+
+    def _finish(self, *, is_ahead: bool) -> None:
         commit, applied = self._commit, self._applied
         self._commit = self._applied = None
         if commit is not None and applied is not None:
             timing, checkpoint = commit.result()
             if checkpoint is not None:
                 self.report.checkpointed(checkpoint)
-            self._stored(applied, timing)
+            self._stored(applied, timing, is_ahead=is_ahead)
 
     def unsettle(self) -> None:
         """Hear that scores moved which are to be written."""
@@ -130,7 +133,7 @@ class Storer:
         if rows is not None:
             row = writer_row_of(self.index, rows.rev, rows.clock_us)
             timing = self.writer.commit(StoreBatch(rows.tables, (), row))
-            self._stored(self._taken(None, rows.rev, 0.0), timing)
+            self._stored(self._taken(None, rows.rev, 0.0), timing, is_ahead=False)
         self._is_settled = True
 
     def close(self) -> None:
@@ -151,7 +154,7 @@ class Storer:
     def _taken(self, batch: DecodedBatch | None, rev: int, seconds: float) -> _Applied:
         return _Applied(batch, rev, seconds, self.counters.count(self.index))
 
-    def _stored(self, applied: _Applied, timing: CommitTiming) -> None:
+    def _stored(self, applied: _Applied, timing: CommitTiming, *, is_ahead: bool) -> None:
         self.stored_rev = applied.rev
         self.counters.stored(applied.counted)
         self.alerts.stored()
@@ -170,4 +173,4 @@ class Storer:
                 is_catching_up=batch.is_catching_up,
             ),
         )
-        self.after_commit(batch.is_catching_up)
+        self.after_commit(batch.is_catching_up, is_ahead)

@@ -52,6 +52,7 @@ class Upkeep:
     hold: Callable[[], CheckpointHold | None] = lambda: None
     """What holds checkpoints for a copy of the file."""
     _looked_at: float = field(init=False, default=float("-inf"))
+    _is_catching_up: bool = field(init=False, default=False)
     _is_turn_of_folds: bool = field(init=False, default=False)
 
     @classmethod
@@ -79,12 +80,19 @@ class Upkeep:
             config.retention_dead_letter_max_bytes,
         )
 
-    def step(self, *, is_catching_up: bool = False) -> bool:
+    @property
+    def is_turn_wanted(self) -> bool:
+        """Whether something waits for the index not to be ahead of the store."""
+        return not self._is_catching_up and self.thinner.is_turn_wanted
+
+    def step(self, is_catching_up: bool = False, is_ahead: bool = False) -> bool:  # noqa: FBT001, FBT002 - as the session calls it
         """Do one slice of what is due; tell whether more of it waits.
 
         While the pipeline is catching up, or the file is copied, nothing is folded. While space is short
-        nothing is done that takes more of it first. Raises DiskFullError or StoreFailedError.
+        nothing is done that takes more of it first; while the index is ahead of the store no row that was
+        observed goes. Raises DiskFullError or StoreFailedError.
         """
+        self._is_catching_up = is_catching_up
         self._look()
         if self.retention.step():
             return True
@@ -92,7 +100,7 @@ class Upkeep:
             return False
         # In turn: while much expires folds must go on, and the other way round.
         is_passed_over = self._is_turn_of_folds and self.folder.is_due()
-        self._is_turn_of_folds = not is_passed_over and self._step_segments()
+        self._is_turn_of_folds = not is_passed_over and self._step_segments(is_ahead=is_ahead)
         if self._is_turn_of_folds:
             return True
         result = self.folder.step()
@@ -114,12 +122,13 @@ class Upkeep:
         hold = self.hold()
         return hold is not None and self.monotonic() < hold.quiet_until
 
-    def _step_segments(self) -> bool:
+    def _step_segments(self, *, is_ahead: bool) -> bool:
         """Make segments and thin them, one at a time: what is thinned must see all that is stored."""
         self.thinner.count_late()
         if not self.thinner.is_busy and self.mover.step():
             return True
-        return self.thinner.step()
+        # A batch that is applied may rest on the very rows that go. It must be stored to give them a meaning.
+        return not (is_ahead and self.thinner.is_turn_wanted) and self.thinner.step()
 
     def _look(self) -> None:
         now = self.monotonic()

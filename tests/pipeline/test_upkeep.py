@@ -66,11 +66,10 @@ def eager(
         change(upkeep)
         return upkeep
 
-    def many(self: Upkeep, *, is_catching_up: bool = False) -> bool:
-        del is_catching_up
+    def many(self: Upkeep, _is_catching_up: bool = False, is_ahead: bool = False) -> bool:  # noqa: FBT001, FBT002
         for _ in range(next(turns, 0)):
             before_step(self)
-            step(self)
+            step(self, is_ahead=is_ahead)
         return False
 
     with patch.object(Upkeep, "of", of), patch.object(Upkeep, "step", many):

@@ -111,6 +111,11 @@ class PageThinner:
         """Tell whether rows are sought, or wait to be erased."""
         return self._beside.is_running or self._beside.has_ended or self._found is not None
 
+    @property
+    def is_turn_wanted(self) -> bool:
+        """Tell whether the next step may take rows away."""
+        return self._beside.has_ended or (self._found is not None and not self.is_waiting)
+
     def step(self) -> bool:
         """Do the next piece of work, if any is due; tell whether it did some. Raises what DuckDB raises."""
         if self._beside.is_running:

@@ -125,8 +125,15 @@ class Thinner:
         """Tell whether a segment, or what pages told, is being thinned."""
         return self._beside.is_running or self._beside.has_ended or self.pages.is_busy
 
+    @property
+    def is_turn_wanted(self) -> bool:
+        """Tell whether the next step may take rows away."""
+        return self._beside.has_ended or self.pages.is_turn_wanted
+
     def step(self) -> bool:
         """Do the next piece of work, if any is due; tell whether it did some.
+
+        All batches must be stored of which any was derived from the rows that are.
 
         Raises DiskFullError or StoreFailedError.
         """
