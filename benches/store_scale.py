@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _BATCH_EVENTS = 20_000
 _STEP = 250_000
-"""Links of one generation: of about so many are the million rows that the service seals by default."""
+"""Links of one generation: of about so many are a million rows, the least that the service seals."""
 _ASKED = (1_000_000, 2_000_000, 4_000_000, 7_000_000)
 _RANKS = {500_000: 1, 160_000: 4, 5_000: 145, 100: 7_250}
 """About so many links of ten million → rank of the target domain."""

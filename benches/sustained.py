@@ -259,13 +259,13 @@ def _fold(watched: Watched) -> Row:
     """Wait until what the load left unsorted is folded: a load is one long catch-up, which folds little."""
     began, cpu = time.monotonic(), cpu_seconds_of(watched.pid)
     waiting = watched.scrape().of(_UNFOLDED)
-    ended, slices = began, watched.scrape().of(_SLICES)
+    ended, marks = began, [watched.scrape().of(name) for name in (_SLICES, _UNFOLDED)]
     while (now := time.monotonic()) - ended < _FOLDED_SECONDS:
         if now - began > _WAIT_SECONDS:
             raise RuntimeError(f"folds did not end within {_WAIT_SECONDS:g} s")
         time.sleep(0.5)
-        if (more := watched.scrape().of(_SLICES)) > slices:
-            ended, slices = time.monotonic(), more
+        if (more := [watched.scrape().of(name) for name in (_SLICES, _UNFOLDED)]) != marks:
+            ended, marks = time.monotonic(), more
     return {
         "what": "fold",
         "rows": waiting - watched.scrape().of(_UNFOLDED),

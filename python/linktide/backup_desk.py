@@ -106,6 +106,7 @@ class BackupDesk:
             self._backup = backup
 
         def hold(place: Workplace) -> str:
+            place.rest()
             place.writer.hold = backup.hold
             return str(place.database.path)
 
@@ -128,7 +129,8 @@ class BackupDesk:
         backup.let_go()
         stand = backup.stand = _Stand()
 
-        def park(_place: Workplace) -> None:
+        def park(place: Workplace) -> None:
+            place.rest()
             began = self._monotonic()
             stand.is_parked.set()
             stand.is_still = stand.may_go.wait(STILL_SECONDS)

@@ -36,6 +36,8 @@ class Workplace:
     decoder: Decoder
     past: Callable[[Rows], Callable[[DuckDBPyConnection, datetime], None]] = lambda _rows: _nothing
     """Makes what judges the rows of records that were stored late; by itself it does nothing."""
+    rest: Callable[[], None] = lambda: None
+    """Waits until nothing is written into the file beside the errand."""
 
 
 @dataclass(slots=True)

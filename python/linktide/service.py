@@ -221,7 +221,9 @@ class Service:
                 source.open(stored)
             self._alerts.opened(session, database, index, readers)
             self.state.is_up(session, index, database, readers)
-            self._recovery.opened(Workplace(database, writer, index, decoder, self._alerts.desk.past))
+            self._recovery.opened(
+                Workplace(database, writer, index, decoder, self._alerts.desk.past, upkeep.rest)
+            )
             self._suffixes.served()
             if not self._ends_by_itself:
                 self._segments.begin(database)
@@ -310,13 +312,12 @@ class Service:
 
     def _between_batches(self, writer: StoreWriter, upkeep: Upkeep, index: LinkIndex) -> bool:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""
-        if is_asked := self._recovery.is_waiting:
-            upkeep.rest()  # a backup may copy the WAL
+        upkeep.hear()
         is_reseeded = self._take_reload(writer.database, index)
         self._snapshots.step(writer, index)
         self._alerts.step(writer)
         self._mine.step(writer)
-        return is_reseeded | (is_asked and self._recovery.take_turn())
+        return is_reseeded | self._recovery.take_turn()
 
     def _take_reload(self, database: Database, index: LinkIndex) -> bool:
         """Take seeds, priors and the memory limit of the configuration anew, if SIGHUP asked for it."""

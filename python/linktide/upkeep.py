@@ -92,6 +92,7 @@ class Upkeep:
         nothing is done that takes more of it first; while the index is ahead of the store no row that was
         observed goes. Raises DiskFullError or StoreFailedError.
         """
+        self.folder.hear()
         self._is_catching_up = is_catching_up
         self._look()
         if self.retention.step():
@@ -108,9 +109,14 @@ class Upkeep:
             self._tell(result)
         return self.folder.is_due()
 
+    def hear(self) -> None:
+        """Raise what went wrong beside the batches, before another statement meets a lost instance."""
+        self.folder.hear()
+
     def rest(self) -> None:
-        """Wait until nothing is written into the file beside the batches."""
+        """Wait until nothing is written into the file beside the batches. Raises what went wrong there."""
         self.folder.rest()
+        self.folder.hear()
 
     def close(self) -> None:
         """Stop what is being written."""

@@ -26,9 +26,15 @@ class Work:
         self.writer = SimpleNamespace(hold=None)
         self.batches = 0
         self.is_over = threading.Event()
-        place = SimpleNamespace(writer=self.writer, database=SimpleNamespace(path="links.duckdb"))
+        self.rests = 0
+        place = SimpleNamespace(
+            writer=self.writer, database=SimpleNamespace(path="links.duckdb"), rest=self.rest
+        )
         self.errands.opened(cast("Workplace", place))
         self.desk = BackupDesk(self.errands, lambda: 50.0)
+
+    def rest(self) -> None:
+        self.rests += 1
 
     def run(self) -> None:
         while not self.is_over.is_set():
@@ -76,6 +82,8 @@ def test_the_writer_stands_still_and_goes_on_as_asked(work: Work) -> None:
     assert work.desk.step("release", token)["is_sound"] is True
     assert work.goes_on()
     assert work.writer.hold is None
+    # Nothing is written into the file while it is held, nor while the WAL is copied.
+    assert work.rests == 5
 
 
 def test_a_copy_without_a_standstill_is_void(work: Work) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hand_made_store import Store, Story, day
@@ -13,7 +15,7 @@ from random_stories import DOMAINS, any_story
 
 from linktide.store.failure import StoreFailedError
 from linktide.store.fold import FOLD_POINTS, Folder, FoldRule
-from linktide.store.parts import FAMILIES, Kind
+from linktide.store.parts import FAMILIES, Kind, Part
 from linktide.store.public_names import VIEWS
 
 if TYPE_CHECKING:
@@ -179,15 +181,20 @@ def test_what_stops_a_slice_stops_the_next_step(tmp_path: Path) -> None:
             store.all(f'DROP TABLE internal."{run[0][0]}"')
         folder.rest()
         with pytest.raises(StoreFailedError, match="fold a slice of"):
-            folder.step()
+            folder.hear()
+        folder.hear()  # told once
 
 
 def test_a_slice_that_is_stopped_leaves_every_view(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     story = any_story(random.Random(10), {}, 8)
     with Store(path) as store:
-        folder = waiting_in_a_slice(store, story)
-        folder.close()
+        with store.database.checkpoint_lock:
+            folder = waiting_in_a_slice(store, story)
+            # It cannot end before the lock is free, and is stopped as soon as it can.
+            stopping = threading.Thread(target=folder.close)
+            stopping.start()
+        stopping.join()
         before = shown(store)
     with Store(path) as store:
         Folder(store.database, TINY).fold_all()
@@ -315,6 +322,22 @@ def test_each_row_is_written_twice_while_runs_suffice_for_it(tmp_path: Path) -> 
     # One more than the runs: all into one. Then a new round beside it, with one run fewer.
     first, second = [8] * most + [8 * (most + 1)], [8] * (most - 1) + [8 * most]
     assert written == [*first, *second]
+
+
+def test_generations_grow_with_the_tables_of_several_runs(tmp_path: Path) -> None:
+    rows = {"links": 5_000_000, "page_scores": 20_000_000}
+    with Store(tmp_path / "a.duckdb") as store:
+        folder = Folder(store.database, FoldRule(seal_rows=100))
+        parts = store.database.parts
+        parts.hot_rows = dict.fromkeys(FAMILIES, 0)
+        with (
+            patch.object(parts, "rows", lambda of: sum(rows.get(part.table, 0) for part in of)),
+            patch.object(parts, "of", lambda table, _kind=None: [Part("", table, Kind.RUN, 1)]),
+            patch.object(Folder, "is_busy", new=False),
+        ):
+            for hot, is_due in ((499_999, False), (500_000, True)):
+                parts.hot_rows["links"] = hot
+                assert folder.is_due() == is_due
 
 
 def test_scores_wait_until_a_fold_of_all_is_worth_it(tmp_path: Path) -> None:

@@ -39,14 +39,13 @@ ROOM: Final = Row(
         ),
         Panel(
             title="Rows that wait to be sorted",
-            about="Many after a catch-up; queries of one domain take longer until they are folded.",
+            about="A tenth of all is usual, more after a catch-up; questions read them unsorted.",
             lowest=0,
             queries=(Prom(of("linktide_store_unfolded_rows"), _INSTANCE),),
         ),
         Panel(
             title="Folds",
-            about="Seconds a second that slices of folds take between batches, and parts of the "
-            "table of links.",
+            about="Seconds a second that slices of folds take beside the batches.",
             unit="percentunit",
             lowest=0,
             queries=(rate("linktide_store_fold_slice_seconds_sum"),),

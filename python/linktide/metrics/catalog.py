@@ -139,12 +139,12 @@ CATALOG: Final[tuple[Metric, ...]] = (
     ),
     _gauge(
         "linktide_store_unfolded_rows",
-        "About how many rows wait to be sorted into runs; many after a catch-up, and queries take longer.",
+        "About how many rows wait to be sorted: up to fold_rows or a tenth of all, more after a catch-up.",
     ),
     _counter("linktide_store_folds_total", "Folds of a table's sealed rows into a sorted run."),
     _histogram(
         "linktide_store_fold_slice_seconds",
-        "Time of one slice of a fold; batches wait meanwhile.",
+        "Time of one slice of a fold; checkpoints and backups wait for its end, batches do not.",
         _TIME_BUCKETS,
     ),
     _gauge(

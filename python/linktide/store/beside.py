@@ -67,11 +67,15 @@ class Beside(Generic[T]):
 
     def take(self) -> T | None:
         """Return what the work returned, once; None while there is nothing. Raises what it raised."""
+        self.hear()
+        done, self._done = self._done, None
+        return done
+
+    def hear(self) -> None:
+        """Raise what the work raised, once; what it returned can still be taken."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-        done, self._done = self._done, None
-        return done
 
     def wait(self) -> None:
         """Wait for its end."""

@@ -8,6 +8,7 @@ a table that the next start drops. No fold touches an offset or the revision of 
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from linktide.errors import LinktideError
 from linktide.store.beside import Beside
 from linktide.store.database import ROW_GROUP_ROWS
 from linktide.store.failure import write_failures
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from linktide.store.database import Database
 
+_LOG = logging.getLogger(__name__)
 _LARGEST_BASE = 4
 """Times the new rows that the one run of a table may hold that is folded into one."""
 _LEAST_PEER = 0.4
@@ -33,8 +36,8 @@ _LEAST_PEER = 0.4
 _MOST_SUPERSEDED = 0.3
 """Share of the rows of a table that newer ones may have superseded before all of it is folded."""
 _HOT_SHARE = 0.1
-"""Of the rows of all runs: so many may be hot before they are sealed, however many `seal_rows` are. The
-number of generations in all rows is then bounded, and with it how often each row is written."""
+"""Of the rows of all tables of several runs: so many may be hot before they are sealed, however many
+`seal_rows` are. The number of generations is then bounded, and with it how often each row is written."""
 _KEY_SAMPLE = 64
 """One key of so many is counted to find that share."""
 
@@ -49,8 +52,9 @@ class FoldRule:
     seal_rows: int = 1_000_000
     """Rows in the hot parts at which they are sealed, if these are a tenth of all rows; the raw events are
     not counted."""
-    slice_seconds: float = 0.2
-    """What a slice should take; its size follows from what the slices before it took."""
+    slice_seconds: float = 0.5
+    """What a slice should take; its size follows from what the slices before it took. Only checkpoints and
+    backups wait for it, and the larger it is the seldomer are unsorted rows read in vain."""
     slice_rows: int = ROW_GROUP_ROWS
     """A slice writes so many rows or a multiple of it: whole row groups. These go into the file at
     once, compressed; what does not fill one goes through the WAL and is written again by a checkpoint."""
@@ -136,7 +140,8 @@ class Folder:
 
     def _seal_rows(self) -> int:
         parts = self.database.parts
-        folded = sum(parts.rows(parts.of(table, Kind.RUN)) for table in FAMILIES)
+        tables = [table for table, family in FAMILIES.items() if family.most_runs > 1]
+        folded = sum(parts.rows(parts.of(table, Kind.RUN)) for table in tables)
         return max(self.rule.seal_rows, int(folded * _HOT_SHARE))
 
     def step(self) -> FoldResult | None:
@@ -155,12 +160,21 @@ class Folder:
             return None
         return FoldResult("sealed", "", self.seal(), self.monotonic() - started)
 
+    def hear(self) -> None:
+        """Raise what stopped a slice, DiskFullError or StoreFailedError, if anything has."""
+        self._beside.hear()
+
     def rest(self) -> None:
-        """Wait until nothing is written beside the writer's thread; the next step hears of an error."""
+        """Wait until nothing is written beside the writer's thread; raises nothing, `hear` does."""
         self._beside.wait()
 
     def close(self) -> None:
         """Stop the slice that is being written; the next start drops what there is of the run."""
+        try:
+            self.hear()
+        except LinktideError as error:
+            # Another statement has met the instance that this slice had invalidated, and names no cause.
+            _LOG.warning("A fold was stopped: %s", error)
         self._beside.close()
 
     def fold_all(self) -> None:
@@ -225,7 +239,7 @@ class Folder:
         """Begin the next slice, or swap; `written` is the slice before."""
         if not job.slicer.is_done:
             self._slice(job)
-            return written or self._take()
+            return written or (None if self._beside.is_running else self._take())
         if written is not None:
             return written
         rows = self._swap(job)

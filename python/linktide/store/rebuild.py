@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from linktide.sources.source import Partition, Position
 from linktide.store.arrow_view import ARROW_VIEW
-from linktide.store.failure import write_failure
+from linktide.store.failure import write_failure, write_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,12 +144,13 @@ def read_positions(database: Database) -> dict[Partition, Position]:
 
 
 def read_writer(database: Database) -> WriterRow:
-    """Return the newest committed batch; rev 0 in a new file."""
+    """Return the newest committed batch; rev 0 in a new file. Raises StoreFailedError."""
     # epoch_us: a TIMESTAMPTZ cannot be fetched as a Python value without pytz.
-    rows = database.connection.execute(
-        "SELECT rev, epoch_us(clock), live_links, authority_error_bound, is_authority_shown, trust_scale, "
-        "coalesce(topics, []) FROM internal.writer"
-    ).fetchall()
+    with write_failures(database.path, "read the newest batch"):
+        rows = database.connection.execute(
+            "SELECT rev, epoch_us(clock), live_links, authority_error_bound, is_authority_shown, "
+            "trust_scale, coalesce(topics, []) FROM internal.writer"
+        ).fetchall()
     *numbers, topics = rows[0]
     return replace(WriterRow(*numbers), topics=tuple(topics))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from linktide.store.failure import write_failure
+from linktide.store.failure import write_failure, write_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +67,11 @@ class Retention:
 
     def dead_letter_bytes(self) -> int:
         """Return about what the dead letters take."""
-        rows = self.database.connection.execute(
-            "SELECT coalesce(sum(least(byte_length, ?) + ?), 0) FROM internal.dead_letters",
-            [KEPT_BYTES, _ROW_BYTES],
-        ).fetchall()
+        with write_failures(self.database.path, "count dead letters"):
+            rows = self.database.connection.execute(
+                "SELECT coalesce(sum(least(byte_length, ?) + ?), 0) FROM internal.dead_letters",
+                [KEPT_BYTES, _ROW_BYTES],
+            ).fetchall()
         return int(rows[0][0])
 
     def _erase(self, statement: str, value: object) -> int:
