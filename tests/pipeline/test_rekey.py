@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from new_file import begin_file, pins_of
 
 from linktide.config import load
 from linktide.errors import RetryError
@@ -69,6 +70,7 @@ def hosted_arrivals(draw: st.DrawFn, rules: RuleSet) -> Arrival:
 def run(path: Path, arrival: Arrival, rules: RuleSet) -> None:
     """Take all of an arrival; only a new file follows these rules."""
     suffixes = rules.write(path.with_suffix(".dat"))
+    begin_file(path, pins_of(suffixes))
     index = whole.run(
         path,
         arrival.sources_of(),
@@ -155,6 +157,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stopped database of `crowd`, to be copied."""
     path = tmp_path_factory.mktemp("crowd") / "a.duckdb"
     suffixes = BEFORE.write(path.with_suffix(".dat"))
+    begin_file(path, pins_of(suffixes))
     whole.run(
         path,
         [whole.memory_of(chunks_of(crowd(1_500), 300))],
@@ -264,6 +267,7 @@ def told(number: int, kind: Kind, source: str, target: str) -> Event:
 
 def take(path: Path, events: Sequence[Event]) -> None:
     suffixes = BEFORE.write(path.with_suffix(".dat"))
+    begin_file(path, pins_of(suffixes))
     whole.run(path, [whole.memory_of(chunks_of(list(events), 1))], public_suffix_list=suffixes)
 
 
