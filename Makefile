@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate histories bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ faults: build ## The fault campaign: kills, disks, damage, network, memory; LINK
 
 simulate: build ## The seeded simulator; LINKTIDE_SIM_SEEDS=N for N seeds, LINKTIDE_SIM_SEED=N replays one
 	$(PYTEST) tests/simulator
+
+histories: build ## Properties of whole histories, LINKTIDE_EXAMPLES (20) times as many examples as in CI
+	LINKTIDE_EXAMPLES=$${LINKTIDE_EXAMPLES:-20} $(PYTEST) -m histories
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)

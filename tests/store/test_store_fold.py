@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hand_made_store import Store, Story, day
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_stories import DOMAINS, any_story
 
+from examples import examples
 from linktide.store.fold import FOLD_POINTS, Folder, FoldRule
 from linktide.store.parts import FAMILIES, Kind
 from linktide.store.public_names import VIEWS
@@ -32,8 +33,7 @@ def shown(store: Store, views: Sequence[str] = VIEWS) -> dict[str, list[str]]:
     return {name: sorted(text for (text,) in rows) for name, rows in found.items()}
 
 
-@pytest.mark.timeout(900)
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(3)
 @given(st.integers(0, 2**32), st.data())
 def test_no_fold_changes_a_view(
     tmp_path_factory: pytest.TempPathFactory, seed: int, data: st.DataObject
