@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate histories bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate histories bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint lint-rust lint-python format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -18,7 +18,10 @@ demo: build ## Watch a live backlink index on synthetic data
 
 test: test-rust test-python ## Run all tests; the Kafka tests start a real broker (Java 17, Maven)
 
-check: lint test ## What CI runs: linters, types, then all tests
+# Compilers and type checkers fill what another leaves of two cores; the tests in Python have them alone.
+check: $(VENV)/duckdb-1.5 ## What CI runs: linters, types, then all tests
+	$(MAKE) --jobs=2 --output-sync=target lint test-rust
+	$(PYTEST)
 
 faults: build ## The fault campaign: kills, disks, damage, network, memory; LINKTIDE_FAULTS=long for the long form
 	$(BIN)/python -m pytest -s -q -m faults tests/faults
@@ -94,9 +97,13 @@ test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-li
 test-python: build $(VENV)/duckdb-1.5
 	$(PYTEST)
 
-lint: build
+lint: lint-rust lint-python
+
+lint-rust: tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+lint-python: build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
