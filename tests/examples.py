@@ -34,3 +34,12 @@ def examples(few: int) -> Callable[[Test], Test]:
         return pytest.mark.histories(pytest.mark.timeout(_SECONDS * TIMES)(tried(test)))  # type: ignore[no-any-return]
 
     return marked
+
+
+def seeds(few: int) -> Callable[[Test], Test]:
+    """Give a test so many seeds, each by itself, or LINKTIDE_EXAMPLES times as many."""
+
+    def marked(test: Test) -> Test:
+        return pytest.mark.histories(pytest.mark.parametrize("seed", range(few * TIMES))(test))  # type: ignore[no-any-return]
+
+    return marked

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples import examples
+from examples import examples, seeds
 from linktide import snapshot
 from linktide.errors import StopError
 from oracle.compare import assert_same
@@ -79,7 +79,7 @@ def test_whatever_came_after_the_snapshot_is_brought_in(data: st.DataObject) -> 
             assert_same(stopped.query, derive(arrival.events))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@seeds(3)
 def test_weights_redirects_seeds_and_topics_come_back(tmp_path: Path, seed: int) -> None:
     events = web(seed)
     path = tmp_path / "links.duckdb"
