@@ -19,7 +19,7 @@ demo: build ## Watch a live backlink index on synthetic data
 test: test-rust test-python ## Run all tests; the Kafka tests start a real broker (Java 17, Maven)
 
 # Compilers and type checkers fill what another leaves of two cores; the tests in Python have them alone.
-check: $(VENV)/duckdb-1.5 ## What CI runs: linters, types, then all tests
+check: tools $(VENV)/duckdb-1.5 ## What CI runs: linters, types, then all tests
 	$(MAKE) --jobs=2 --output-sync=target lint test-rust
 	$(PYTEST)
 
