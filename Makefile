@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 # Tests start hundreds of Pythons: each would compile the package anew where nothing may keep what is compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check faults simulate bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust test-urls-long fuzz test-aarch64 test-python lint format clean
+.PHONY: help demo test check faults simulate histories bench bench-ingest bench-url bench-restart bench-authority bench-store bench-page bench-sql bench-alerts bench-profiles sql-flood dashboards wheel build tools test-rust compile-tests test-urls-long fuzz test-aarch64 test-python lint lint-rust lint-python format clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -18,13 +18,19 @@ demo: build ## Watch a live backlink index on synthetic data
 
 test: test-rust test-python ## Run all tests; the Kafka tests start a real broker (Java 17, Maven)
 
-check: lint test ## What CI runs: linters, types, then all tests
+# Compilers and type checkers fill what another leaves of two cores; the tests have them alone.
+check: tools $(VENV)/duckdb-1.5 ## What CI runs: linters, types, then all tests
+	$(MAKE) --jobs=2 --output-sync=target lint compile-tests
+	$(MAKE) test
 
 faults: build ## The fault campaign: kills, disks, damage, network, memory; LINKTIDE_FAULTS=long for the long form
 	$(BIN)/python -m pytest -s -q -m faults tests/faults
 
 simulate: build ## The seeded simulator; LINKTIDE_SIM_SEEDS=N for N seeds, LINKTIDE_SIM_SEED=N replays one
 	$(PYTEST) tests/simulator
+
+histories: build ## Properties of whole histories, LINKTIDE_EXAMPLES (20) times as many examples as in CI
+	LINKTIDE_EXAMPLES=$${LINKTIDE_EXAMPLES:-20} $(PYTEST) -m histories
 
 bench: build ## Events per second and CPU per event, by stage, with a real broker at the end
 	$(BIN)/python benches/throughput.py $(BENCH_FLAGS)
@@ -71,6 +77,9 @@ wheel: tools $(VENV)/tools ## Build dist/*.whl
 build: tools $(VENV)/tools ## Build the extension in release mode into .venv
 	$(BIN)/maturin develop --release --extras dev
 
+compile-tests: tools
+	cargo test --workspace --exclude linktide-python --no-run
+
 test-rust: tools
 	cargo test --workspace --exclude linktide-python
 
@@ -91,9 +100,13 @@ test-aarch64: tools ## The URL tests on emulated aarch64 (Debian: g++-aarch64-li
 test-python: build $(VENV)/duckdb-1.5
 	$(PYTEST)
 
-lint: build
+lint: lint-rust lint-python
+
+lint-rust: tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+lint-python: build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

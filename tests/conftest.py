@@ -9,6 +9,8 @@ from brief_kafka import create_brief
 from hypothesis import HealthCheck, settings
 from kafka_jars import missing_programs
 
+from work_order import for_workers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -20,6 +22,13 @@ def pytest_configure() -> None:
     """Let no property fail for its time: that is the business of benches, and machines are busy."""
     settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("untimed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the tests where several workers take them."""
+    if hasattr(config, "workerinput"):
+        items[:] = for_workers(items)
 
 
 def _start(folder: Path, *, is_secure: bool = False) -> Iterator[KafkaCluster]:

@@ -12,7 +12,6 @@ from linktide.errors import ConfigError
 from linktide.index import URL_POLICY_VERSION, Decoder, scan_record_batches
 from linktide.pipeline import PipelineSettings
 from linktide.restore import rel_weights
-from linktide.sources.kafka import KafkaRanges, KafkaSource, kafka_settings
 from linktide.store.database import Database, PinVersions, StoreSettings
 from linktide.store.reader import QueryLimits, ReaderSettings
 from linktide.suffixes import misplaced, read_suffix_list
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from linktide.config import Config
     from linktide.metrics.values import Metrics
+    from linktide.sources.kafka import KafkaRanges
     from linktide.sources.source import Source
     from linktide.store.database import Pins
 
@@ -40,6 +40,9 @@ def kafka_source(
     """
     if not config.kafka_bootstrap_servers:
         return None
+    # The client of Kafka is a tenth of what a start imports: who names no broker need not wait for it.
+    from linktide.sources.kafka import KafkaSource, kafka_settings  # noqa: PLC0415
+
     return KafkaSource(
         replace(kafka_settings(config), is_bounded=is_bounded),
         scan=scan_record_batches,
@@ -53,6 +56,8 @@ def kafka_ranges(config: Config, topics: Sequence[str], is_stopping: Callable[[]
     """Return a reader of stretches of topics; raises ConfigError if no broker is named."""
     if not config.kafka_bootstrap_servers:
         raise ConfigError("kafka.bootstrap_servers is empty; name the brokers that have the topics.")
+    from linktide.sources.kafka import KafkaRanges, kafka_settings  # noqa: PLC0415 - as above
+
     settings = replace(kafka_settings(config), topics=tuple(topics))
     return KafkaRanges(settings, now_us=now_us, is_stopping=is_stopping)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from command_runs import enter, failed, ran
 from fake_service import FakeService, serving
+from new_file import begin_file
 
 from linktide.cli import session
 from linktide.errors import ExitCode
@@ -80,6 +81,7 @@ def events(folder: Path) -> Path:
     ]  # fmt: skip
     path = folder / "events.ndjson"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    begin_file(folder / "linktide.duckdb")
     assert ran("import", str(path), "--set", "authority.min_domains=0").exit_code == 0
     return path
 

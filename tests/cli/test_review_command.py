@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_runs import enter, failed, ran
+from new_file import begin_file
 
 from linktide.disavow import MAX_LINES, MAX_URL, DisavowError, disavow_file
 from linktide.errors import ExitCode
@@ -28,6 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     event = {"event": "discovered", "target_url": "https://mine.org/", "observed_at": "2026-11-01T00:00:00Z"}
     lines = [json.dumps(event | {"source_url": source}) + "\n" for source in SOURCES]
     (tmp_path / "events.ndjson").write_text("".join(lines))
+    begin_file(tmp_path / "links.duckdb")
     assert ran("import", "events.ndjson").exit_code == 0
     return tmp_path
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from command_runs import enter, failed, ran
+from new_file import begin_file, own_pins
 
 from linktide.errors import ExitCode
-from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.store.database import Database, StoreSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,8 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def open_database(path: Path) -> Database:
-    return Database.open(StoreSettings(path), lambda: PinVersions("1", "1"), NOW)
+    begin_file(path)
+    return Database.open(StoreSettings(path), own_pins, NOW)
 
 
 @pytest.fixture(autouse=True)

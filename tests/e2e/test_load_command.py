@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from linktide_process import COMMAND, LinktideProcess, command, environ_without_settings, wait_until
+from new_file import begin_file
 
 from linktide.errors import ExitCode
 
@@ -45,6 +46,7 @@ def started(folder: Path, *more: str) -> LinktideProcess:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[LinktideProcess]:
+    begin_file(tmp_path / "links.duckdb")
     with started(tmp_path) as one:
         one.wait_ready()
         yield one

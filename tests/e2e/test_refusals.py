@@ -14,6 +14,7 @@ import pytest
 from bad_values import event_bytes
 from kafka_topics import producing
 from linktide_process import COMMAND, Ended, LinktideProcess, wait_until
+from new_file import begin_file
 
 from linktide.errors import ExitCode
 
@@ -45,6 +46,7 @@ def ended_of(folder: Path, *arguments: str) -> Ended:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[LinktideProcess]:
     """A service without Kafka that is ready."""
+    begin_file(tmp_path / "links.duckdb")
     with LinktideProcess(tmp_path, *RUN, *FREE_PORT) as service:
         service.wait_ready()
         yield service

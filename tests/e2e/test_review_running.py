@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 from linktide_process import COMMAND, LinktideProcess, command, wait_until
+from new_file import begin_file
 
 from linktide.errors import ExitCode
 
@@ -32,6 +33,7 @@ def started(folder: Path, *more: str) -> LinktideProcess:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[LinktideProcess]:
+    begin_file(tmp_path / "links.duckdb")
     with started(tmp_path, "--set", "publish_every_seconds=0.2") as one:
         one.wait_ready()
         (tmp_path / "events.ndjson").write_text(json.dumps(EVENT) + "\n")

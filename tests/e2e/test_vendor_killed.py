@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from linktide_process import COMMAND, LinktideProcess, command
 
+from linktide.connection import connect
 from linktide.store.writer import FAIL_POINTS
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def done(folder: Path, *arguments: str) -> Any:  # noqa: ANN401 - JSON
 
 def stored(folder: Path) -> list[Any]:
     """Return all that is told of a database; keys of links are seeded and so in no row."""
-    return [done(folder, "query", f"{sql} ORDER BY ALL") for sql in STORED]
+    with connect(folder / "links.duckdb") as index:
+        return [index.sql(f"{sql} ORDER BY ALL").arrow().to_pylist() for sql in STORED]
 
 
 def write_exports(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,18 +1,15 @@
-"""The rule by which answers of pages expire (docs/decisions/0019), by brute force: many histories a minute.
-
-LINKTIDE_PAGE_RULES=n runs n histories instead of those of CI.
-"""
+"""The rule by which answers of pages expire (docs/decisions/0019), by brute force."""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from oracle.events import DAY_US, HOUR_US, PAGE_ERROR, Event, Kind, Origin
 from oracle.histories import histories
 from oracle.model import derive
@@ -25,11 +22,6 @@ if TYPE_CHECKING:
     from oracle.page_events import AnyEvent
 
 WINDOW_US = 72 * HOUR_US
-RULES = settings(
-    max_examples=int(os.environ.get("LINKTIDE_PAGE_RULES", "300")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 
 @st.composite
@@ -88,7 +80,7 @@ def expired(events: Sequence[AnyEvent], horizon: int) -> list[PageEvent]:
     return gone
 
 
-@RULES
+@examples(300)
 @given(st.data())
 def test_what_expires_defines_nothing(data: st.DataObject) -> None:
     events = data.draw(crawled())

@@ -6,8 +6,7 @@ import json
 import random
 from typing import TYPE_CHECKING
 
-import pytest
-
+from examples import seeds
 from linktide.sources.source import Chunk, Codec
 from oracle.histories import BASE_US, RECORD_AT_US
 from pipeline import whole
@@ -98,7 +97,7 @@ def links_of(path: Path, lines: list[bytes], cuts: list[int], per_chunk: int) ->
         return stopped.query(SHOWN), stopped.query(RUNS)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@seeds(3)
 def test_any_order_gives_the_same_attributes(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     lines = sightings(chance, 60)

@@ -1,20 +1,16 @@
-"""Generated histories through the whole pipeline equal the brute force, view by view.
-
-LINKTIDE_HISTORIES=n runs n sets of histories instead of the few of CI.
-"""
+"""Generated histories through the whole pipeline equal the brute force, view by view."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from oracle.compare import assert_same
 from oracle.histories import PAGES
 from oracle.model import derive
@@ -33,9 +29,6 @@ if TYPE_CHECKING:
     from linktide.index import LinkIndex
     from oracle.model import State
 
-SETS = int(os.environ.get("LINKTIDE_HISTORIES", "20"))
-"""Each holds about three histories."""
-
 
 def check_numbers(index: LinkIndex, state: State) -> None:
     """What the core counts is what the views list."""
@@ -50,12 +43,7 @@ def check_numbers(index: LinkIndex, state: State) -> None:
     }
 
 
-@pytest.mark.timeout(max(600, 30 * SETS))
-@settings(
-    max_examples=SETS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@examples(12)  # each of about three histories
 @given(st.data())
 def test_every_view_equals_the_brute_force(data: st.DataObject) -> None:
     history = data.draw(side_by_side(most=5))

@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from oracle.compare import compare_view
 from oracle.events import Event
 from oracle.histories import PAGES, TIMES, histories
@@ -131,12 +131,7 @@ def write_all(folder: Path, mine: Mine) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(900)
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@examples(6)
 @given(st.data())
 def test_views_of_what_was_told_equal_the_brute_force(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(move(data.draw(histories(max_events=40)), 0)))

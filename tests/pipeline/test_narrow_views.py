@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from linktide.store.database import HOME, Database, StoreSettings
 from linktide.store.narrow import NarrowViews
 from pipeline import whole
@@ -48,12 +49,7 @@ def compare(path: Path) -> int:
     return most
 
 
-@pytest.mark.timeout(900)
-@settings(
-    max_examples=4,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@examples(3)
 @given(st.data())
 def test_copies_agree_with_the_views(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))

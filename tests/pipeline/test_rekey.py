@@ -1,7 +1,4 @@
-"""A rekey leaves what a fresh database under the new list would hold, and goes on like it.
-
-LINKTIDE_HISTORIES=n runs a fifth of n sets of histories instead of the few of CI.
-"""
+"""A rekey leaves what a fresh database under the new list would hold, and goes on like it."""
 
 from __future__ import annotations
 
@@ -17,9 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from new_file import begin_file, pins_of
 
+from examples import examples
 from linktide.config import load
 from linktide.errors import RetryError
 from linktide.offline import rekey_stopped
@@ -35,7 +34,7 @@ from oracle.views import VIEWS
 from pipeline import whole
 from pipeline.arrivals import SPELLINGS, arrivals
 from pipeline.suffix_lists import HOSTS, RuleSet, judged, rehost, rule_sets
-from pipeline.test_histories import SETS, check_numbers
+from pipeline.test_histories import check_numbers
 from pipeline.test_scores import EPSILON_BUSY, check_core, check_published, chunks_of
 
 if TYPE_CHECKING:
@@ -46,11 +45,6 @@ if TYPE_CHECKING:
     from oracle.page_events import AnyEvent
     from pipeline.arrivals import Arrival
 
-RUNS = settings(
-    max_examples=max(8, SETS // 5),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 ADDS_PORT = next(number for number, respell in enumerate(SPELLINGS) if ":443" in respell("https://a.com/"))
 BEFORE = RuleSet(("com", "wild.com", "uk", "co.uk"))
 AFTER = RuleSet(("com", "blog.com", "*.wild.com", "!kept.wild.com", "uk"))
@@ -69,6 +63,7 @@ def hosted_arrivals(draw: st.DrawFn, rules: RuleSet) -> Arrival:
 def run(path: Path, arrival: Arrival, rules: RuleSet) -> None:
     """Take all of an arrival; only a new file follows these rules."""
     suffixes = rules.write(path.with_suffix(".dat"))
+    begin_file(path, pins_of(suffixes))
     index = whole.run(
         path,
         arrival.sources_of(),
@@ -155,6 +150,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stopped database of `crowd`, to be copied."""
     path = tmp_path_factory.mktemp("crowd") / "a.duckdb"
     suffixes = BEFORE.write(path.with_suffix(".dat"))
+    begin_file(path, pins_of(suffixes))
     whole.run(
         path,
         [whole.memory_of(chunks_of(crowd(1_500), 300))],
@@ -264,6 +260,7 @@ def told(number: int, kind: Kind, source: str, target: str) -> Event:
 
 def take(path: Path, events: Sequence[Event]) -> None:
     suffixes = BEFORE.write(path.with_suffix(".dat"))
+    begin_file(path, pins_of(suffixes))
     whole.run(path, [whole.memory_of(chunks_of(list(events), 1))], public_suffix_list=suffixes)
 
 
@@ -334,8 +331,7 @@ def test_every_column_that_holds_a_domain_is_known_to_the_rekey(crowded: Path) -
     assert {(re.sub(r"(_run)?_[0-9]+$", "", table), column) for table, column in found} == known
 
 
-@pytest.mark.timeout(max(600, 30 * SETS))
-@RUNS
+@examples(5)
 @given(st.data())
 def test_a_rekey_equals_a_fresh_build_and_goes_on_like_it(data: st.DataObject) -> None:
     before, after = data.draw(rule_sets()), data.draw(rule_sets())

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from new_file import begin_file, pins_of
 
 from linktide import service
 from linktide.backoff import Backoff
@@ -55,6 +56,7 @@ class Running:
 
     def __init__(self, path: Path, events: Sequence[Event], at: Callable[[str], None] | None = None) -> None:
         suffixes = BEFORE.write(path.with_suffix(".dat"))
+        begin_file(path, pins_of(suffixes))
         flags = {"database": path, "public_suffix_list": suffixes, "batch_max_seconds": 0.05}
         self._gate, self._is_half = threading.Event(), threading.Event()
         self.service = Service(

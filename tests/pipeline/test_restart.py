@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from linktide import service
 from linktide.backoff import Backoff
 from linktide.errors import RetryError, StopError
@@ -24,11 +25,6 @@ from pipeline.arrivals import Arrival, arrivals, side_by_side
 if TYPE_CHECKING:
     from linktide.index import LinkIndex
 
-RUNS = settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 COMMIT_POINTS = FAIL_POINTS[: FAIL_POINTS.index("committed") + 1]
 
 
@@ -61,7 +57,7 @@ def check(path: Path, arrival: Arrival) -> None:
         assert_same(stopped.query, derive(arrival.events))
 
 
-@RUNS
+@examples(7)
 @given(st.data())
 def test_a_stop_leaves_no_trace(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
@@ -74,7 +70,7 @@ def test_a_stop_leaves_no_trace(data: st.DataObject) -> None:
         check(path, arrival)
 
 
-@RUNS
+@examples(7)
 @given(st.data())
 def test_a_failed_commit_leaves_no_trace(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
@@ -87,7 +83,7 @@ def test_a_failed_commit_leaves_no_trace(data: st.DataObject) -> None:
         check(path, arrival)
 
 
-@RUNS
+@examples(7)
 @given(st.data())
 def test_a_new_service_goes_on_after_a_failed_commit(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))

@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from linktide.config import load
 from linktide.mine.reviews import STATES
 from linktide.offline import review_stopped
@@ -44,12 +44,7 @@ def brute(state: State, held: dict[str, str], target: str) -> list[tuple[str, in
     return [(name if is_url else f"domain:{name}", count) for is_url, name, count in sorted(found)]
 
 
-@pytest.mark.timeout(900)
-@settings(
-    max_examples=10,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@examples(5)
 @given(st.data())
 def test_the_file_has_just_what_is_said_so_and_links(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(move(data.draw(histories(max_events=40)), 0)))

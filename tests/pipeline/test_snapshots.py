@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples, seeds
 from linktide import snapshot
 from linktide.errors import StopError
 from oracle.compare import assert_same
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from linktide.index import LinkIndex
 
 ALWAYS: dict[str, Any] = {"snapshot_every_seconds": 1e-6}
-RUNS = settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +55,7 @@ def check_equal(from_tables: LinkIndex, with_snapshot: LinkIndex) -> None:
         assert vector.error_bound <= vector.error_target * 1.000001
 
 
-@RUNS
+@examples(8)
 @given(st.data())
 def test_whatever_came_after_the_snapshot_is_brought_in(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
@@ -83,7 +79,7 @@ def test_whatever_came_after_the_snapshot_is_brought_in(data: st.DataObject) -> 
             assert_same(stopped.query, derive(arrival.events))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@seeds(3)
 def test_weights_redirects_seeds_and_topics_come_back(tmp_path: Path, seed: int) -> None:
     events = web(seed)
     path = tmp_path / "links.duckdb"

@@ -1,11 +1,7 @@
-"""Histories thinned at any time: what stays derives the same state, and new events lead to what all would.
-
-LINKTIDE_THINNINGS=n runs n sets of histories instead of the few of CI.
-"""
+"""Histories thinned at any time: what stays derives the same state, and new events lead to what all would."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,9 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from linktide import service
 from linktide.backoff import Backoff
 from linktide.errors import RetryError
@@ -45,11 +42,6 @@ if TYPE_CHECKING:
     from oracle.model import State
     from oracle.page_events import AnyEvent
 
-THINNINGS = settings(
-    max_examples=int(os.environ.get("LINKTIDE_THINNINGS", "15")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 GONE = "SELECT coalesce(sum(thinned_rows), 0)::BIGINT FROM internal.segments"
 CLOCK = "SELECT epoch_us(clock) FROM internal.writer"
 PAGES_GONE = """
@@ -165,8 +157,7 @@ def crawls(draw: st.DrawFn) -> tuple[AnyEvent, ...]:
 SIZES = st.tuples(st.sampled_from((1, 7, 1000)), st.sampled_from((1, 5, 1000)), st.sampled_from((1, 2, 1000)))
 
 
-@pytest.mark.timeout(1800)
-@THINNINGS
+@examples(8)
 @given(st.data())
 def test_what_stays_tells_what_all_told(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(crawls())))
@@ -185,8 +176,7 @@ def test_what_stays_tells_what_all_told(data: st.DataObject) -> None:
             assert stopped.query(UNNAMED) == [(0, 0)]
 
 
-@pytest.mark.timeout(1800)
-@THINNINGS
+@examples(8)
 @given(st.data())
 def test_events_of_any_age_keep_tables_and_observations_as_one(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(crawls())))

@@ -8,10 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from oracle import context_views, toxic_views
 from oracle.context_views import rounded
 from oracle.histories import PAGES, histories
@@ -86,12 +86,7 @@ def compare(query: Query, state: State, domain: str, known: Known) -> None:
         assert sorted(worst) == sorted(toxic_views.toxic_links_of_day(state, domain, known, day))
 
 
-@pytest.mark.timeout(900)
-@settings(
-    max_examples=10,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@examples(6)
 @given(st.data(), st.booleans())
 def test_what_speaks_against_links_equals_the_brute_force(data: st.DataObject, is_told: bool) -> None:  # noqa: FBT001
     arrival = data.draw(arrivals(move(data.draw(histories(max_events=40)), 0)))

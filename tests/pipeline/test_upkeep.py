@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock, patch
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from linktide import service
 from linktide.backoff import Backoff
 from linktide.config import load
@@ -34,11 +34,6 @@ from pipeline.test_scores import chunks_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-FEW = settings(
-    max_examples=int(os.environ.get("LINKTIDE_UPKEEPS", "5")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 TINY = FoldRule(seal_rows=1, slice_seconds=1e-9, slice_rows=8, cell_rows=4)
 
 
@@ -81,8 +76,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "Backoff", partial(Backoff, first=0.0))
 
 
-@pytest.mark.timeout(900)
-@FEW
+@examples(4)
 @given(st.data())
 def test_upkeep_between_any_batches_changes_no_view(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))
@@ -97,8 +91,7 @@ def test_upkeep_between_any_batches_changes_no_view(data: st.DataObject) -> None
             assert_same(stopped.query, derive(arrival.events))
 
 
-@pytest.mark.timeout(900)
-@FEW
+@examples(4)
 @given(st.data())
 def test_upkeep_that_fails_leaves_no_trace(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=3))))
@@ -111,8 +104,7 @@ def test_upkeep_that_fails_leaves_no_trace(data: st.DataObject) -> None:
             assert_same(stopped.query, derive(arrival.events))
 
 
-@pytest.mark.timeout(900)
-@FEW
+@examples(4)
 @given(st.data())
 def test_forgetting_leaves_what_was_as_if_the_domain_had_never_been_named(data: st.DataObject) -> None:
     arrival = data.draw(arrivals(data.draw(side_by_side(most=4))))

@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from oracle.model import derive_as_of
 from pipeline import whole
 from pipeline.arrivals import arrivals, side_by_side
@@ -152,11 +153,7 @@ def replayed(events: tuple[AnyEvent, ...], time: int) -> set[Pair]:
     return {pair for pair, link in derive_as_of(events, time).links.items() if link.is_live}
 
 
-@settings(
-    max_examples=10,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@examples(6)
 @given(st.data())
 def test_lives_tell_what_was_live_at_any_time(data: st.DataObject) -> None:
     history = data.draw(side_by_side(most=4))

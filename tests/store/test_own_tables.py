@@ -8,11 +8,12 @@ from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pytest
+from new_file import begin_file, own_pins
 
 from linktide.errors import RefusedQueryError, UnknownNameError
 from linktide.store import own_tables
 from linktide.store.catalogue import Catalogue
-from linktide.store.database import Database, PinVersions, StoreSettings
+from linktide.store.database import Database, StoreSettings
 from linktide.store.gate import Role
 from linktide.store.own_tables import Loading, LoadRefusedError, Mode, checked_columns, unload
 from linktide.store.public_names import VIEWS
@@ -31,7 +32,8 @@ ROWS = pa.table({"page": ["https://a.example/", "https://b.example/"], "clicks":
 
 
 def opened(path: Path) -> Database:
-    return Database.open(StoreSettings(path), lambda: PinVersions("1", "1"), NOW)
+    begin_file(path)
+    return Database.open(StoreSettings(path), own_pins, NOW)
 
 
 def writer_of(database: Database) -> StoreWriter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,9 +13,10 @@ from typing import Any
 
 import pytest
 from hand_made_store import NOW, Store, Story, day
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from linktide.store.forget import forget
 from linktide.store.rebuild import read_writer
 from linktide.store.review_rows import FIELDS, Said, note_reviews
@@ -140,11 +140,7 @@ def found_wrong(path: Path) -> list[str]:
     return [told for told in read_whole(path, "1GB").differences if "reviews" in told]
 
 
-@settings(
-    max_examples=int(os.environ.get("LINKTIDE_REVIEWS", "12")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@examples(8)
 @given(commands())
 def test_what_holds_and_held_is_what_was_said(told: list[Command]) -> None:
     brute, now, times = Brute(), NOW, []

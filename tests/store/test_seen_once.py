@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hand_made_store import Store, Story, day
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_stories import any_story, told_in_rows
 from test_store_fold import QUICK, TINY, shown
 
+from examples import examples
 from linktide.store.fold import Folder
 from linktide.store.rebuild import register_rows
 
@@ -28,8 +29,7 @@ def registers(store: Store) -> list[dict[str, object]]:
     return [newest[link] for link in sorted(newest, key=str)]
 
 
-@pytest.mark.timeout(900)
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(3)
 @given(st.integers(0, 2**32))
 def test_it_is_shown_as_if_it_had_rows_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, seed: int

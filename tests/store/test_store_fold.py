@@ -9,10 +9,11 @@ from unittest.mock import patch
 
 import pytest
 from hand_made_store import Store, Story, day
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_stories import DOMAINS, any_story
 
+from examples import examples
 from linktide.store.failure import StoreFailedError
 from linktide.store.fold import FOLD_POINTS, Folder, FoldRule
 from linktide.store.parts import FAMILIES, Kind, Part
@@ -35,8 +36,7 @@ def shown(store: Store, views: Sequence[str] = VIEWS) -> dict[str, list[str]]:
     return {name: sorted(text for (text,) in rows) for name, rows in found.items()}
 
 
-@pytest.mark.timeout(900)
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(3)
 @given(st.integers(0, 2**32), st.data())
 def test_no_fold_changes_a_view(
     tmp_path_factory: pytest.TempPathFactory, seed: int, data: st.DataObject

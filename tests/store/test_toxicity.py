@@ -13,6 +13,7 @@ from hand_made_store import Store, micros
 from told_links import OWN, link, state_of
 from toxic_kit import MONEY, TWINS, store_of, told, with_values
 
+from examples import seeds
 from linktide.mine.files import MARKERS
 from oracle import toxic_views
 from oracle.events import DAY_US
@@ -185,7 +186,7 @@ def drawn(seed: int) -> tuple[list[Link], Known, dict[str, dict[str, Any]]]:
     return list(links.values()), known, {f"{OWN}/": {"language": "en-US"}, f"{OWN}/b": {"language": "de"}}
 
 
-@pytest.mark.parametrize("seed", range(8))
+@seeds(4)
 def test_all_of_it_equals_the_brute_force(tmp_path: Path, seed: int) -> None:
     links, known, pages = drawn(seed)
     state, arguments = state_of(links), TWINS if known.with_twins else ""
