@@ -175,6 +175,9 @@ class Busy:
     def count_late(self) -> None:
         """Nothing is late."""
 
+    def hear(self) -> None:
+        """Nothing went wrong."""
+
 
 def test_what_expires_and_what_is_folded_take_turns() -> None:
     turns: list[str] = []
