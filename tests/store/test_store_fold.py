@@ -338,6 +338,11 @@ def test_generations_grow_with_the_tables_of_several_runs(tmp_path: Path) -> Non
             for hot, is_due in ((499_999, False), (500_000, True)):
                 parts.hot_rows["links"] = hot
                 assert folder.is_due() == is_due
+            # Scores wait for a quarter of their run, and for nothing else.
+            parts.hot_rows["links"], rows["page_scores"] = 400, 1_000_000
+            for hot, is_due in ((249_999, False), (250_000, True)):
+                parts.hot_rows["page_scores"] = hot
+                assert folder.is_due() == is_due
 
 
 def test_scores_wait_until_a_fold_of_all_is_worth_it(tmp_path: Path) -> None:

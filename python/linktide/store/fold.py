@@ -24,7 +24,7 @@ from linktide.store.parts import FAMILIES, Family, Kind, Part
 from linktide.store.slices import Slicer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from linktide.store.database import Database
 
@@ -38,6 +38,8 @@ _MOST_SUPERSEDED = 0.3
 _HOT_SHARE = 0.1
 """Of the rows of all tables of several runs: so many may be hot before they are sealed, however many
 `seal_rows` are. The number of generations is then bounded, and with it how often each row is written."""
+_ALONE_SHARE = 0.125
+"""Of `seal_rows`: a table of one run is not sealed by itself with fewer rows."""
 _KEY_SAMPLE = 64
 """One key of so many is counted to find that share."""
 
@@ -136,13 +138,21 @@ class Folder:
 
     def is_due(self) -> bool:
         """Tell whether `step` would do anything."""
-        return self.is_busy or sum(self._ripe().values()) >= self._seal_rows()
+        return self.is_busy or bool(self._due())
 
-    def _seal_rows(self) -> int:
-        parts = self.database.parts
-        tables = [table for table, family in FAMILIES.items() if family.most_runs > 1]
-        folded = sum(parts.rows(parts.of(table, Kind.RUN)) for table in tables)
-        return max(self.rule.seal_rows, int(folded * _HOT_SHARE))
+    def _due(self) -> dict[str, int]:
+        """Return the tables that are to be sealed now, and how many rows these are.
+
+        All that are ripe, once they are many together. A table of one run earlier: its share is its own, so
+        that waiting for the others would save nothing, and questions fold all that is hot of scores.
+        """
+        parts, ripe = self.database.parts, self._ripe()
+        several = [table for table, family in FAMILIES.items() if family.most_runs > 1]
+        folded = sum(parts.rows(parts.of(table, Kind.RUN)) for table in several)
+        if sum(ripe.values()) >= max(self.rule.seal_rows, int(folded * _HOT_SHARE)):
+            return ripe
+        least = self.rule.seal_rows * _ALONE_SHARE
+        return {table: rows for table, rows in ripe.items() if table not in several and rows >= least}
 
     def step(self) -> FoldResult | None:
         """Do the next piece of work, if any is due: seal, fold one slice, or swap; return what was done.
@@ -158,7 +168,7 @@ class Folder:
             return self._go_on(self._job or self._begin(), written, started)
         if not self.is_due():
             return None
-        return FoldResult("sealed", "", self.seal(), self.monotonic() - started)
+        return FoldResult("sealed", "", self._seal(self._due()), self.monotonic() - started)
 
     def hear(self) -> None:
         """Raise what stopped a slice, DiskFullError or StoreFailedError, if anything has."""
@@ -204,7 +214,10 @@ class Folder:
         `is_whole`: seal all that hold rows.
         """
         parts = self.database.parts
-        sealed = {t: n for t in FAMILIES if (n := parts.hot_rows[t])} if is_whole else self._ripe()
+        return self._seal({t: n for t in FAMILIES if (n := parts.hot_rows[t])} if is_whole else self._ripe())
+
+    def _seal(self, sealed: Mapping[str, int]) -> int:
+        parts = self.database.parts
         if not sealed:
             return 0
         self.at("seal")
