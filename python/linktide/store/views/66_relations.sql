@@ -1,17 +1,20 @@
 -- Whom a domain has to do with, which of its pages draw links, and where these come from.
 
--- Every link from a domain: what a site owner links to. Runs are sorted by target, so this reads one column of all links, and
--- looks up the rest of those that it finds; long texts, which lie apart, only if they are asked for.
+-- Links from a domain, as they stand in the wide rows: runs are sorted by target, so this reads one column of all links.
+CREATE OR REPLACE MACRO internal.links_sent(domain_name) AS TABLE
+SELECT l.*, k.domain_name AS sender
+FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
+WHERE k.domain_name = domain_name;
+
+-- Every link from a domain: what a site owner links to. Of those that are found the rest is looked up; long texts, which lie
+-- apart, only if they are asked for.
 CREATE OR REPLACE MACRO main.links_from(domain_name) AS TABLE
 WITH found AS MATERIALIZED (
-    SELECT l.link_id, l.source_key, l.s_dom_key, l.t_dom_key, l.t_dom_key AS domain_key, k.domain_name AS source_domain,
+    SELECT l.link_id, l.source_key, l.s_dom_key, l.t_dom_key, l.t_dom_key AS domain_key, l.sender AS source_domain,
            l.rel, l.link_type, l.attributes_at, l.seen_at
-    FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
-    WHERE k.domain_name = domain_name
+    FROM internal.links_sent(domain_name) l
 ), texts AS (
-    SELECT l.link_id, l.source_url, l.target_url, l.anchor
-    FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
-    WHERE k.domain_name = domain_name
+    SELECT l.link_id, l.source_url, l.target_url, l.anchor FROM internal.links_sent(domain_name) l
 ), told AS (
     SELECT f.*, internal.value_now(r.link_id, r.told, f.rel, f.attributes_at) AS rel_now,
            internal.value_now(t.link_id, t.told, f.link_type, f.attributes_at) AS type_now
@@ -40,13 +43,11 @@ LEFT JOIN internal.told_of('found', 'anchor') a ON a.link_id = f.link_id
 LEFT JOIN checks c ON c.page_key = f.source_key
 ORDER BY k.domain_name, f.link_id;
 
--- Links from a domain to some others. Runs are sorted by target, so this reads one column of all links; what it finds is few,
--- and of these alone the rest is looked up. `others` names a table with a domain_key.
+-- Links from a domain to some others: few, and of these alone the rest is looked up. `others` names a table with a domain_key.
 CREATE OR REPLACE MACRO internal.links_out(domain_name, others) AS TABLE
 WITH sent AS MATERIALIZED (
     SELECT l.link_id, l.s_dom_key, l.t_dom_key, l.rel, l.attributes_at, l.seen_at
-    FROM internal.links_keyed l JOIN internal.domain_keys k ON k.domain_key = l.s_dom_key
-    WHERE k.domain_name = domain_name
+    FROM internal.links_sent(domain_name) l
 )
 SELECT s.link_id, s.t_dom_key, s.rel, s.attributes_at, s.seen_at
 FROM sent s SEMI JOIN query_table(others) o ON o.domain_key = s.t_dom_key
