@@ -291,7 +291,7 @@ class Service:
             self._memory,
             stored,
             between_batches=lambda: self._between_batches(writer, upkeep, index),
-            is_turn_wanted=lambda: self._is_turn_wanted() or upkeep.is_turn_wanted,
+            is_turn_wanted=lambda: self._is_turn_wanted(upkeep),
             upkeep=upkeep.step,
             pause_reason=self._pauses.reason,
             is_to_leave=lambda: self._suffixes.is_asked,
@@ -306,9 +306,9 @@ class Service:
         for sentence in sentences:
             _LOG.warning("%s", sentence)
 
-    def _is_turn_wanted(self) -> bool:
+    def _is_turn_wanted(self, upkeep: Upkeep) -> bool:
         dues = (self._snapshots.is_due, self._recovery.is_waiting, self._alerts.is_due, self._mine.is_due)
-        return self._is_reload_asked or any(dues)
+        return self._is_reload_asked or any(dues) or upkeep.is_turn_wanted
 
     def _between_batches(self, writer: StoreWriter, upkeep: Upkeep, index: LinkIndex) -> bool:
         """Do what needs index and store to stand still together; tell whether scores are to be written."""

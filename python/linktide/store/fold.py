@@ -89,14 +89,6 @@ class _Job:
     slicer: Slicer
 
 
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """What one slice came to."""
-
-    rows: int
-    seconds: float
-
-
 @dataclass(slots=True)
 class Folder:
     """Folds the parts of one database; `step` runs on the writer's thread, between its transactions.
@@ -113,7 +105,7 @@ class Folder:
     """Void rows above this revision stay: who restores an older state and takes the rows since needs them."""
     is_alone: bool = False
     """Write slices on a thread of its own, so that `step` does not wait for them."""
-    _beside: Beside[_Slice] = field(init=False)
+    _beside: Beside[FoldResult] = field(init=False)
     _job: _Job | None = field(init=False, default=None)
     _slice_rows: dict[str, float] = field(init=False, default_factory=dict)
 
@@ -166,9 +158,9 @@ class Folder:
         written = self._take()
         if self.is_busy:
             return self._go_on(self._job or self._begin(), written, started)
-        if not self.is_due():
+        if not (due := self._due()):
             return None
-        return FoldResult("sealed", "", self._seal(self._due()), self.monotonic() - started)
+        return FoldResult("sealed", "", self._seal(due), self.monotonic() - started)
 
     def hear(self) -> None:
         """Raise what stopped a slice, DiskFullError or StoreFailedError, if anything has."""
@@ -319,15 +311,16 @@ class Folder:
 
     def _slice(self, job: _Job) -> None:
         self.at("slice")
-        least = self.rule.slice_rows
-        most = int(self._slice_rows.get(job.family.table, least) // least) * least
+        table, least = job.family.table, self.rule.slice_rows
+        most = int(self._slice_rows.get(table, least) // least) * least
 
-        def write(cursor: duckdb.DuckDBPyConnection) -> _Slice:
-            failures = write_failures(self.database.path, f"fold a slice of {job.family.table}")
+        def write(cursor: duckdb.DuckDBPyConnection) -> FoldResult:
+            failures = write_failures(self.database.path, f"fold a slice of {table}")
             # No checkpoint is made while a transaction writes; one that is due has its turn between two.
             with failures, self.database.checkpoint_lock:
                 started = self.monotonic()
-                return _Slice(job.slicer.fold_next(most, cursor), self.monotonic() - started)
+                rows = job.slicer.fold_next(most, cursor)
+                return FoldResult("slice", table, rows, self.monotonic() - started)
 
         with write_failures(self.database.path, "begin a slice"):
             self._beside.is_alone = self.is_alone
@@ -336,12 +329,10 @@ class Folder:
     def _take(self) -> FoldResult | None:
         """Take what the slice came to that was written last, if there is one to be taken."""
         written = self._beside.take()
-        if written is None or self._job is None:
-            return None
-        self.at("sliced")
-        table = self._job.family.table
-        self._adapt(table, written.seconds)
-        return FoldResult("slice", table, written.rows, written.seconds)
+        if written is not None:
+            self.at("sliced")
+            self._adapt(written.table, written.seconds)
+        return written
 
     def _adapt(self, table: str, seconds: float) -> None:
         """Let the next slice of the table take the time it should, but change its size by little at once."""

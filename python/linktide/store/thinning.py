@@ -195,7 +195,7 @@ class Thinner:
             self._beside.wait()
             self.pages.wait()
             if self.pages.is_waiting:
-                self._run("CHECKPOINT")
+                self.database.checkpoint()
 
     def close(self) -> None:
         """Stop what is under way; the next start removes the file, and begins again."""
