@@ -257,18 +257,19 @@ def _load(watched: Watched, feed: Feed, crawl: Iterator[bytes], links: int) -> R
 
 def _fold(watched: Watched) -> Row:
     """Wait until what the load left unsorted is folded: a load is one long catch-up, which folds little."""
-    began, cpu = time.monotonic(), cpu_seconds_of(watched.pid)
-    waiting = watched.scrape().of(_UNFOLDED)
-    ended, marks = began, [watched.scrape().of(name) for name in (_SLICES, _UNFOLDED)]
+    began = ended = time.monotonic()
+    told, cpu = watched.scrape(), cpu_seconds_of(watched.pid)
+    first = marks = told.of(_SLICES), told.of(_UNFOLDED)
     while (now := time.monotonic()) - ended < _FOLDED_SECONDS:
         if now - began > _WAIT_SECONDS:
             raise RuntimeError(f"folds did not end within {_WAIT_SECONDS:g} s")
         time.sleep(0.5)
-        if (more := [watched.scrape().of(name) for name in (_SLICES, _UNFOLDED)]) != marks:
+        told = watched.scrape()
+        if (more := (told.of(_SLICES), told.of(_UNFOLDED))) != marks:
             ended, marks = time.monotonic(), more
     return {
         "what": "fold",
-        "rows": waiting - watched.scrape().of(_UNFOLDED),
+        "rows": first[1] - marks[1],
         "wall_seconds": ended - began,
         "cpu_seconds": cpu_seconds_of(watched.pid) - cpu,
     }

@@ -111,8 +111,8 @@ def test_a_batch_that_waits_is_applied_before_the_one_before_it_is_stored(
     storer.store(batch(is_catching_up=is_catching_up))
     assert (storer.stored_rev, storer.is_ahead, stage.done) == (0, True, ["apply 1"])
     storer.store(batch(is_catching_up=is_catching_up))
-    beside = ["commit 1", "checkpoint", "told of checkpoint", "counted 1"]
-    beside.append(f"after {is_catching_up}, ahead")
+    after = f"after {is_catching_up}, ahead"
+    beside = ["commit 1", "checkpoint", "told of checkpoint", "counted 1", after]
     assert stage.done == ["apply 1", "apply 2", *beside]
     assert (storer.stored_rev, storer.is_ahead) == (1, True)
     storer.settle()
