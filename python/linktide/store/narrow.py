@@ -41,6 +41,7 @@ WIDTHS: Final = (
     ("state", "domain_scores"),
     ("state", "attributes"),
     ("state", "distinct", "domain_scores"),
+    ("state", "attributes", "domain_scores"),
     ("state", "attributes", "distinct"),
     ("state", "attributes", "domain_scores", "page_scores"),
     ("state", "lives"),

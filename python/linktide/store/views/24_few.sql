@@ -35,9 +35,13 @@ CREATE OR REPLACE MACRO internal.value_now(told_id, told, wide_value, wide_at) A
 
 -- Scores as people may see them, of domains (domain_key) of which a link was ever sighted; one row a domain.
 CREATE OR REPLACE MACRO internal.scores_of(few) AS TABLE
-SELECT f.domain_key, internal.page_score(coalesce(n.authority, b.authority), w.is_authority_shown) AS domain_authority,
-       internal.page_score(coalesce(n.trust, b.trust), w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust
+WITH scored AS (
+    SELECT d.domain_key, arg_max_null(d.authority, d.rev) AS authority, arg_max_null(d.trust, d.rev) AS trust
+    FROM internal.domain_scores d SEMI JOIN query_table(few) f ON f.domain_key = d.domain_key
+    GROUP BY d.domain_key
+)
+SELECT f.domain_key, internal.page_score(s.authority, w.is_authority_shown) AS domain_authority,
+       internal.page_score(s.trust, w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust
 FROM (SELECT DISTINCT q.domain_key FROM query_table(few) q) f
 CROSS JOIN internal.writer w
-LEFT JOIN internal.recent_domain_scores n ON n.domain_key = f.domain_key
-LEFT JOIN internal.domain_scores_base b ON b.domain_key = f.domain_key;
+LEFT JOIN scored s ON s.domain_key = f.domain_key;

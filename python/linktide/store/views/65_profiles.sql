@@ -2,14 +2,16 @@
 
 CREATE VIEW main.linked_domains AS --| state
 SELECT p.source_domain, p.target_domain,
-       s.domain_authority, s.trust, --| domain_scores
+       internal.page_score(s.authority, w.is_authority_shown) AS domain_authority, --| domain_scores
+       internal.page_score(s.trust, w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust, --| domain_scores
        p.backlinks AS outgoing_links,
        p.dofollow_backlinks AS dofollow_links, --| attributes
        p.source_pages, p.target_pages, --| distinct
        p.first_seen, --| lives
        p.last_seen, --| checks
 FROM internal.live_pairs p
-LEFT JOIN internal.shown_scores s ON s.domain_key = p.t_dom_key --| domain_scores
+CROSS JOIN internal.writer w --| domain_scores
+LEFT JOIN internal.newest_domain_scores s ON s.domain_key = p.t_dom_key --| domain_scores
 ;
 
 CREATE VIEW main.backlink_profiles AS --| state
@@ -22,7 +24,7 @@ SELECT p.target_domain, CAST(sum(p.backlinks) AS BIGINT) AS backlinks,
        count(*) FILTER (p.dofollow > 0) AS dofollow_refdomains, --| attributes
        count(*) FILTER (p.dofollow > 0) / count(*) AS refdomain_follow_ratio, --| attributes
        CASE WHEN any_value(w.is_authority_shown) --| domain_scores
-            THEN count(*) FILTER (coalesce(n.authority, s.authority, 0) >= 30) / count(*) END AS strong_share, --| domain_scores
+            THEN count(*) FILTER (coalesce(s.authority, 0) >= 30) / count(*) END AS strong_share, --| domain_scores
        pow(CAST(sum(p.backlinks) AS DOUBLE), 2) / sum(p.backlinks * p.backlinks) AS effective_refdomains,
        max(p.backlinks) / sum(p.backlinks) AS top_refdomain_share,
        min(p.first_seen) AS first_seen, --| lives
@@ -36,6 +38,5 @@ FROM (
     GROUP BY target_domain, s_dom_key
 ) p
 CROSS JOIN internal.writer w --| domain_scores
-LEFT JOIN internal.recent_domain_scores n ON n.domain_key = p.s_dom_key --| domain_scores
-LEFT JOIN internal.domain_scores_base s ON s.domain_key = p.s_dom_key --| domain_scores
+LEFT JOIN internal.newest_domain_scores s ON s.domain_key = p.s_dom_key --| domain_scores
 GROUP BY p.target_domain;
