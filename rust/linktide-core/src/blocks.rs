@@ -1,5 +1,7 @@
 //! A list in blocks of one size: growing never moves what is there, nor asks for twice the room.
 
+use crate::prefetch::prefetch;
+
 const SHIFT: u32 = 13;
 /// Entries of a block.
 const BLOCK: usize = 1 << SHIFT;
@@ -37,6 +39,14 @@ impl<T> Blocks<T> {
     #[inline]
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
         self.blocks.get((at >> SHIFT) as usize)?.get(at as usize % BLOCK)
+    }
+
+    /// Have an entry fetched that will soon be asked for.
+    #[inline]
+    pub(crate) fn expect(&self, at: u32) {
+        if let Some(entry) = self.get(at) {
+            prefetch(entry);
+        }
     }
 
     #[inline]

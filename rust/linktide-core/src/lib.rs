@@ -18,6 +18,7 @@ pub mod index;
 pub mod links;
 mod memory;
 mod places;
+mod prefetch;
 mod second_thread;
 mod shards;
 pub mod snapshot;

@@ -4,6 +4,7 @@
 //! on to the next. Entries are never taken out. A table grows by a quarter, for doubling would leave half of it empty
 //! after each step; and tables are shards, so that a step is a small share of all.
 
+use crate::prefetch::prefetch;
 use crate::shards::{SHARDS, mixed, shard_of, share_of};
 
 /// Places in a bucket: these, their tags and a word are 64 B.
@@ -75,6 +76,12 @@ impl Table {
     #[inline]
     fn home(&self, hash: u64) -> usize {
         (((hash >> 8 & 0xffff_ffff) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// Where to look first.
+    #[inline]
+    fn first(&self, hash: u64) -> Option<&Bucket> {
+        self.buckets.get(self.home(hash))
     }
 
     #[inline]
@@ -150,6 +157,23 @@ impl PlaceIndex {
     pub(crate) fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
         let hash = mixed(key);
         self.tables.get(shard_of(hash))?.find(hash, |place| key_of(place) == key)
+    }
+
+    /// Have the bucket of a key fetched that will soon be asked for.
+    #[inline]
+    pub(crate) fn expect(&self, key: u64) {
+        let hash = mixed(key);
+        if let Some(bucket) = self.tables.get(shard_of(hash)).and_then(|table| table.first(hash)) {
+            prefetch(bucket);
+        }
+    }
+
+    /// The place that a key has most likely, by its bucket alone, which should have been fetched.
+    #[inline]
+    pub(crate) fn likely(&self, key: u64) -> Option<u32> {
+        let hash = mixed(key);
+        let bucket = self.tables.get(shard_of(hash))?.first(hash)?;
+        slots(bucket.with_tag(tag_of(hash))).next().and_then(|slot| bucket.places.get(slot)).copied()
     }
 
     /// The place of a key; where it has none it gets `next`.

@@ -95,6 +95,13 @@ impl ScoredGraph {
         board.map_or(Ok(()), |board| board.vector_mut().set_prior(graph, node, prior))
     }
 
+    /// Have fetched what is kept of a node whose links will soon change.
+    #[inline]
+    pub(crate) fn expect(&self, node: u32) {
+        self.graph.expect(node);
+        self.boards().for_each(|board| board.vector().expect(node));
+    }
+
     /// Put a link into a class, or take it out.
     ///
     /// # Errors

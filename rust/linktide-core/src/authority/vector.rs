@@ -11,6 +11,7 @@ use super::sum::ExactSum;
 use super::{AuthorityError, AuthoritySettings, Budget, DrainOutcome, Threshold};
 use crate::graph::{LinkChange, LinkGraph, Weights, reserve_eighth};
 use crate::memory::map_bytes;
+use crate::prefetch::prefetch;
 
 /// A source whose estimate grew past this many times its true level is pushed at once, see
 /// [`AuthorityVector::on_link_change`].
@@ -96,6 +97,14 @@ impl AuthorityVector {
             self.sum_prior += self.prior(node);
             self.add_residual(node, self.prior(node));
             self.recheck(node);
+        }
+    }
+
+    /// Have the values of a node fetched, whose links will soon change.
+    #[inline]
+    pub(crate) fn expect(&self, node: u32) {
+        for values in [&self.x, &self.r] {
+            values.get(node as usize).map(prefetch).unwrap_or_default();
         }
     }
 

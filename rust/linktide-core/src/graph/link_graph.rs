@@ -105,6 +105,12 @@ impl LinkGraph {
         self.linked_sources
     }
 
+    /// Have fetched what is kept of a node that will soon be asked for.
+    #[inline]
+    pub(crate) fn expect(&self, node: u32) {
+        self.nodes.expect(node);
+    }
+
     /// In-links of a node; 0 for an unknown one.
     #[must_use]
     pub fn in_degree(&self, node: u32) -> u32 {

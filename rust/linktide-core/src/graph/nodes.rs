@@ -4,6 +4,7 @@
 //! in a map.
 
 use super::arena::reserve_eighth;
+use crate::prefetch::prefetch;
 use crate::shards::SideMap;
 
 const DEGREE_BITS: u32 = 8;
@@ -29,6 +30,12 @@ impl Nodes {
     pub(super) fn push(&mut self) {
         reserve_eighth(&mut self.packed, 1);
         self.packed.push(0);
+    }
+
+    /// Have a node fetched that will soon be asked for.
+    #[inline]
+    pub(super) fn expect(&self, node: u32) {
+        self.packed.get(node as usize).map(prefetch).unwrap_or_default();
     }
 
     /// Links in; 0 for an unknown node.

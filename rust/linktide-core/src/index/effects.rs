@@ -6,18 +6,32 @@ use crate::error::CoreError;
 use crate::links::domains::Domain;
 use crate::links::flow::Passage;
 use crate::links::register::NEVER;
-use crate::links::table::Link;
+use crate::links::table::{Ends, Link};
+
+/// Links ahead of the one that takes effect whose nodes are fetched, so that cache misses overlap.
+const AHEAD: usize = 12;
 
 impl Index {
     pub(super) fn take_effect(&mut self, pending: &Pending) -> Result<(), CoreError> {
         self.grow_pages()?;
-        for touched in &pending.touched {
+        for (at, touched) in pending.touched.iter().enumerate() {
+            if let Some(coming) = pending.touched.get(at + AHEAD) {
+                self.expect_ends(coming.before.ends);
+            }
             self.take_link(touched.index, &touched.before)?;
         }
         for tally in &pending.tallies {
             self.count(pending, *tally);
         }
         Ok(())
+    }
+
+    /// Have fetched what hangs on the pages of a link to come.
+    fn expect_ends(&self, ends: Ends) {
+        for page in [ends.source_page, ends.target_page] {
+            self.pages.expect_at(page);
+            self.page_graph.expect(page);
+        }
     }
 
     /// Follow one link from what it was before.

@@ -18,6 +18,7 @@ impl Index {
         // Of such an answer its own row tells the views when its links were last seen.
         let is_told = loss.is_some_and(LossReason::is_firm);
         for row in page.rows.clone() {
+            self.expect(batch, row);
             if !(is_told && self.see_again(batch, row)) {
                 self.stage_row(pending, batch, row);
             }

@@ -1,6 +1,7 @@
 //! The O(1) pass over a batch.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -104,6 +105,10 @@ pub(super) enum TallyKind {
 /// Longest delay between an event and its record for counters and alerts, µs.
 pub(super) const PROMPT_US: i64 = 48 * 3600 * 1_000_000;
 
+/// Rows ahead of the one that is staged whose buckets are fetched, and whose links and pages are, which the buckets
+/// tell: cache misses then overlap, of which a link takes some ten in a large index.
+const AHEAD: [usize; 2] = [16, 8];
+
 /// Find or add the pages of a link, given as (key, domain) of source and target.
 pub(super) fn ends_of(pages: &mut PageTable, [source, target]: [(u64, u32); 2]) -> Ends {
     Ends {
@@ -131,11 +136,11 @@ impl Index {
         self.clock = self.clock.max(batch.newest.unwrap_or(NEVER));
         let mut next = 0;
         for (number, page) in batch.pages.iter().enumerate() {
-            (next..page.rows.start).for_each(|row| self.stage_row(&mut pending, batch, row));
+            self.stage_rows(&mut pending, batch, next..page.rows.start);
             self.stage_page(&mut pending, batch, number);
             next = page.rows.end;
         }
-        (next..batch.rows()).for_each(|row| self.stage_row(&mut pending, batch, row));
+        self.stage_rows(&mut pending, batch, next..batch.rows());
         pending.judge_marked();
         let wanted = pending.touched.iter().filter_map(|touched| self.wanted(touched)).collect();
         self.pending = Some(pending);
@@ -151,6 +156,35 @@ impl Index {
         let page_key = self.pages.get(touched.before.ends.source_page)?.key;
         let is_wanted = touched.new_at_row.is_none() || self.page_registers.losses(page_key).is_some();
         is_wanted.then_some(Wanted { link_id: touched.before.link_id, page_key })
+    }
+
+    fn stage_rows(&mut self, pending: &mut Pending, batch: &EventBatch, rows: Range<usize>) {
+        for row in rows {
+            self.expect(batch, row);
+            self.stage_row(pending, batch, row);
+        }
+    }
+
+    /// Have fetched what rows to come will look up.
+    #[inline]
+    pub(super) fn expect(&self, batch: &EventBatch, row: usize) {
+        let keys = |ahead: usize| {
+            let at = row + ahead;
+            Some((*batch.link_id.get(at)?, [*batch.source_key.get(at)?, *batch.target_key.get(at)?]))
+        };
+        let [buckets, entries] = AHEAD.map(keys);
+        if let Some((link_id, pages)) = buckets {
+            self.links.expect(link_id);
+            for key in pages {
+                self.pages.expect(key);
+            }
+        }
+        if let Some((link_id, pages)) = entries {
+            self.links.expect_link(link_id);
+            for key in pages {
+                self.pages.expect_page(key);
+            }
+        }
     }
 
     pub(super) fn stage_row(&mut self, pending: &mut Pending, batch: &EventBatch, row: usize) {
@@ -170,7 +204,7 @@ impl Index {
         }
         let Some(at_touched) = self.touch(pending, index, is_new.then_some(row as u32)) else { return };
         let is_marked = pending.touched.get(at_touched).is_none_or(|touched| touched.is_marked);
-        if !is_marked && self.step(pending, at_touched, row).is_err() {
+        if !is_marked && self.step(pending, batch, at_touched, row).is_err() {
             pending.mark(at_touched);
         }
     }
@@ -200,8 +234,13 @@ impl Index {
     }
 
     /// Take one event in O(1).
-    fn step(&mut self, pending: &mut Pending, at_touched: usize, row: usize) -> Result<(), Late> {
-        let batch = Arc::clone(&pending.batch);
+    fn step(
+        &mut self,
+        pending: &mut Pending,
+        batch: &EventBatch,
+        at_touched: usize,
+        row: usize,
+    ) -> Result<(), Late> {
         let Some(observation) = batch.observation(row) else { return Ok(()) };
         let at = observation.at;
         let index = pending.touched.get(at_touched).map_or(0, |touched| touched.index);
@@ -216,7 +255,7 @@ impl Index {
         let record_at = batch.record_at.get(row).copied().unwrap_or(at);
         pending.note(at_touched, step, record_at - at <= PROMPT_US);
         if is_sighting {
-            self.carry(pending, at_touched, row, at, is_newest)?;
+            self.carry(pending, batch, at_touched, row, at, is_newest)?;
         }
         Ok(())
     }
@@ -225,12 +264,12 @@ impl Index {
     fn carry(
         &mut self,
         pending: &mut Pending,
+        batch: &EventBatch,
         at_touched: usize,
         row: usize,
         at: i64,
         is_newest: bool,
     ) -> Result<(), Late> {
-        let batch = Arc::clone(&pending.batch);
         let touched = pending.touched.get_mut(at_touched).ok_or(Late)?;
         let index = touched.index;
         let changed_at = self.links.get(index).map_or(NEVER, |link| link.attributes_changed_at);

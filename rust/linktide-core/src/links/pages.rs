@@ -49,6 +49,26 @@ impl PageTable {
         index
     }
 
+    /// Have the bucket of a key fetched that will soon be asked for.
+    #[inline]
+    pub(crate) fn expect(&self, key: u64) {
+        self.by_key.expect(key);
+    }
+
+    /// Have the page of a key fetched, whose bucket has been.
+    #[inline]
+    pub(crate) fn expect_page(&self, key: u64) {
+        if let Some(at) = self.by_key.likely(key) {
+            self.pages.expect(at);
+        }
+    }
+
+    /// Have the page at an index fetched.
+    #[inline]
+    pub(crate) fn expect_at(&self, index: u32) {
+        self.pages.expect(index);
+    }
+
     /// The index of a known key.
     #[must_use]
     pub fn find(&self, key: u64) -> Option<u32> {

@@ -165,6 +165,20 @@ impl LinkTable {
         (index, true)
     }
 
+    /// Have the bucket of a link fetched that will soon be asked for.
+    #[inline]
+    pub(crate) fn expect(&self, link_id: u64) {
+        self.by_id.expect(link_id);
+    }
+
+    /// Have a link fetched, if it is known, whose bucket has been.
+    #[inline]
+    pub(crate) fn expect_link(&self, link_id: u64) {
+        if let Some(at) = self.by_id.likely(link_id) {
+            self.packed.expect(at);
+        }
+    }
+
     /// The index of a known link.
     #[must_use]
     pub fn find(&self, link_id: u64) -> Option<u32> {

@@ -4,9 +4,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::cluster::www_length;
 use super::identity::key;
-use super::lanes::prefetch;
 use super::outcome::UrlFlags;
 use super::suffixes::PublicSuffixList;
+use crate::prefetch::prefetch;
 
 /// A longer host is looked up each time. A slot is one cache line.
 const HOST_BYTES: usize = 47;

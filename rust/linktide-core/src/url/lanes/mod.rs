@@ -2,7 +2,7 @@
 //! copies a window at a time. AVX-512 or AVX2 where the processor has it, else portable code. No rule of the
 //! policy is here.
 //!
-//! Besides `columns/text_array.rs`, this is the only room of the crate with `unsafe`, for four reasons:
+//! Besides `columns/text_array.rs` and `prefetch.rs`, this is the only room of the crate with `unsafe`, for four reasons:
 //! - Vector instructions. They are reached only through an [`Avx2`] or [`Avx512`], which exists only after
 //!   the processor was asked. Loads and stores take slices whose bounds Rust has checked, or go under a mask
 //!   made of the slice's length. Nothing is read behind the end of a text.
@@ -121,20 +121,6 @@ fn run_avx2<T: Task>(lanes: Avx2, task: T) -> T::Output {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt")]
 fn run_avx512<T: Task>(lanes: Avx512, task: T) -> T::Output {
     task.run(lanes)
-}
-
-/// Have the processor fetch what lies there, without waiting for it.
-#[inline(always)]
-pub(super) fn prefetch<T>(place: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-            std::ptr::from_ref(place).cast(),
-        );
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }
 
 /// A text that is looked at in windows.
