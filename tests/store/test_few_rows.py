@@ -51,7 +51,8 @@ def told(chance: random.Random, number: int) -> Story:
                 story.attribute(link, name, day(chance.randrange(1, 5)), value, is_void=chance.random() < 0.3)
     for name in DOMAINS:
         if chance.random() < 0.4:
-            scores = {"authority": 100 * chance.random(), "trust": chance.random(), "citation": 1.0}
+            trust = chance.choice((None, chance.random()))
+            scores = {"authority": 100 * chance.random(), "trust": trust, "citation": 1.0}
             story.add(
                 "domain_scores", domain_key=domain_key(name), trust_mass=0.0, scored_at=day(1), **scores
             )
@@ -128,3 +129,25 @@ def test_rows_by_key_are_all_rows(store: Store) -> None:
         ]
         assert rows[0] == rows[1]
         assert rows[0]
+
+
+def test_all_views_tell_the_same_scores_of_a_domain(store: Store) -> None:
+    store.all("UPDATE internal.writer SET is_authority_shown = true, trust_scale = 1")
+    every = {
+        name: (authority, trust)
+        for name, authority, trust in store.all(
+            "SELECT n.domain_name, s.domain_authority, s.trust FROM internal.shown_scores s "
+            "JOIN internal.newest_domain_names n ON n.domain_key = s.domain_key"
+        )
+    }
+    for view, side in (
+        ("backlinks", "source_domain"),
+        ("outgoing_links", "target_domain"),
+        ("refdomains", "source_domain"),
+        ("linked_domains", "target_domain"),
+    ):
+        told = store.all(f"SELECT DISTINCT {side}, domain_authority, trust FROM {view}")
+        assert len(told) > 2
+        assert {name: (authority, trust) for name, authority, trust in told} == {
+            name: every[name] for name, _, _ in told
+        }, view

@@ -1,18 +1,31 @@
--- What is folded by key alone lies in one run (…_base) with one row a key; the newest of the rows since then supersede it.
+-- What is folded by key alone lies in one run (…_base) with one row a key; the newest of the rows since then
+-- (recent_…) supersede it. So looking up a few keys needs no fold of all.
 
 -- Qualified: a macro with a parameter domain_name could not read this view otherwise.
 CREATE VIEW internal.newest_domain_names AS
 SELECT d.domain_key, d.domain_name, d.rev FROM internal.domain_names d;
 
--- Base and what is new folded as one: the keys that a join asks for then reach the scan of both, so that a few are looked up
--- without a fold of the rest. DuckDB does this for one fold of a statement, the one that is joined last: pages have it not.
-CREATE VIEW internal.newest_domain_scores AS
+CREATE VIEW internal.recent_domain_scores AS
 SELECT domain_key, arg_max_null(citation, rev) AS citation,
        arg_max_null(authority, rev) AS authority,
        arg_max_null(trust_mass, rev) AS trust_mass,
        arg_max_null(trust, rev) AS trust,
        arg_max_null(scored_at, rev) AS scored_at,
        max(rev) AS rev
+FROM internal.domain_scores_new
+GROUP BY domain_key;
+
+CREATE VIEW internal.newest_domain_scores AS
+SELECT domain_key, citation, authority, trust_mass, trust, scored_at, rev
+FROM internal.domain_scores_base ANTI JOIN internal.domain_scores_new USING (domain_key)
+UNION ALL
+FROM internal.recent_domain_scores;
+
+-- The same, base and new folded as one, for views of the links to a domain: the keys that a join asks for then reach the scan of
+-- both, so that a few are looked up without a fold of the rest. DuckDB does this only for one fold of a statement, the one that is
+-- joined last, and only if it expects few keys: pages have it not, nor what is asked by another name than that of the target.
+CREATE VIEW internal.sought_domain_scores AS
+SELECT domain_key, arg_max_null(authority, rev) AS authority, arg_max_null(trust, rev) AS trust
 FROM internal.domain_scores
 GROUP BY domain_key;
 

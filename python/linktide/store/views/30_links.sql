@@ -77,17 +77,18 @@ SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes, --| attributes
 FROM internal.live_links f
 CROSS JOIN internal.writer w --| domain_scores
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = f.s_dom_key --| domain_scores
+LEFT JOIN internal.sought_domain_scores s ON s.domain_key = f.s_dom_key --| domain_scores
 LEFT JOIN internal.recent_page_scores q ON q.page_key = f.source_key --| page_scores
 LEFT JOIN internal.page_scores_base p ON p.page_key = f.source_key --| page_scores
 ;
 
 CREATE VIEW main.outgoing_links AS --| state
 SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
-       internal.page_score(s.authority, w.is_authority_shown) AS domain_authority, --| domain_scores
+       internal.page_score(coalesce(n.authority, s.authority), w.is_authority_shown) AS domain_authority, --| domain_scores
        internal.page_score(coalesce(q.authority, p.authority), w.is_authority_shown) AS page_authority, --| page_scores
        internal.page_score( --| domain_scores
-           s.trust, w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust, --| domain_scores
+           CASE WHEN n.domain_key IS NOT NULL THEN n.trust ELSE s.trust END, --| domain_scores
+           w.is_authority_shown AND w.trust_scale IS NOT NULL) AS trust, --| domain_scores
        f.is_suspect,
        f.is_unverified, --| checks
        f.first_seen, --| lives
@@ -97,7 +98,8 @@ SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain,
        f.anchor, f.rel, f.link_type, f.is_dofollow, f.is_nofollow, f.is_ugc, f.is_sponsored, f.attributes, --| attributes
 FROM internal.live_links f
 CROSS JOIN internal.writer w --| domain_scores
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = f.t_dom_key --| domain_scores
+LEFT JOIN internal.recent_domain_scores n ON n.domain_key = f.t_dom_key --| domain_scores
+LEFT JOIN internal.domain_scores_base s ON s.domain_key = f.t_dom_key --| domain_scores
 LEFT JOIN internal.recent_page_scores q ON q.page_key = f.target_key --| page_scores
 LEFT JOIN internal.page_scores_base p ON p.page_key = f.target_key --| page_scores
 ;
@@ -127,7 +129,7 @@ SELECT p.target_domain, p.source_domain,
        p.last_seen, --| checks
 FROM internal.live_pairs p
 CROSS JOIN internal.writer w --| domain_scores
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = p.s_dom_key --| domain_scores
+LEFT JOIN internal.sought_domain_scores s ON s.domain_key = p.s_dom_key --| domain_scores
 ;
 
 CREATE VIEW main.anchors AS --| attributes

@@ -11,7 +11,7 @@ SELECT p.source_domain, p.target_domain,
        p.last_seen, --| checks
 FROM internal.live_pairs p
 CROSS JOIN internal.writer w --| domain_scores
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = p.t_dom_key --| domain_scores
+LEFT JOIN internal.sought_domain_scores s ON s.domain_key = p.t_dom_key --| domain_scores
 ;
 
 CREATE VIEW main.backlink_profiles AS --| state
@@ -38,5 +38,5 @@ FROM (
     GROUP BY target_domain, s_dom_key
 ) p
 CROSS JOIN internal.writer w --| domain_scores
-LEFT JOIN internal.newest_domain_scores s ON s.domain_key = p.s_dom_key --| domain_scores
+LEFT JOIN internal.sought_domain_scores s ON s.domain_key = p.s_dom_key --| domain_scores
 GROUP BY p.target_domain;
