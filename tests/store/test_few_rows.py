@@ -50,7 +50,7 @@ def told(chance: random.Random, number: int) -> Story:
                 value = chance.choice(("", "nofollow", "redirect"))
                 story.attribute(link, name, day(chance.randrange(1, 5)), value, is_void=chance.random() < 0.3)
     for name in DOMAINS:
-        if chance.random() < 0.4:
+        if chance.random() < 0.8:
             trust = chance.choice((None, chance.random()))
             scores = {"authority": 100 * chance.random(), "trust": trust, "citation": 1.0}
             story.add(
