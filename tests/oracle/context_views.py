@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from oracle.model import Link, State
     from oracle.shown import Row, Settings
 
-AROUND = ("title", "snippet_left", "anchor", "alt", "snippet_right")
+AROUND = ("snippet_left", "anchor", "alt", "snippet_right")
 BEST = 3
 
 
@@ -27,7 +27,7 @@ def number(text: str | None) -> int | None:
 
 
 def density(link: Link) -> float | None:
-    links, words = number(link.values.get("links_external")), number(link.values.get("words"))
+    links, words = number(link.of_source("links_external")), number(link.of_source("words"))
     return None if links is None or not words else links / (words / 100)
 
 
@@ -44,8 +44,8 @@ def link_context(state: State, _settings: Settings) -> list[Row]:
             link.target_domain,
             location,
             None if location is None else location == "content",
-            number(link.values.get("links_external")),
-            number(link.values.get("words")),
+            number(link.of_source("links_external")),
+            number(link.of_source("words")),
             rounded(density(link)),
             link.values.get("snippet_left"),
             link.values.get("snippet_right"),
@@ -87,7 +87,8 @@ def link_relevance(state: State, domain: str, mine: Mine, titles: Mapping[str, s
     terms = {word for of, _, term in mine.terms if of == domain for word in words_of(term)}
     rows: list[Row] = []
     for link in links_to(state, domain):
-        own = {word for name in AROUND for word in words_of(link.values.get(name, ""))}
+        around = [link.of_source("title") or "", *(link.values.get(name, "") for name in AROUND)]
+        own = {word for text in around for word in words_of(text)}
         wanted = terms | set(words_of(titles.get(link.target_url, "")))
         anchor = set(words_of(link.values.get("anchor") or link.values.get("alt", "")))
         common = sorted(own & wanted, key=str.encode) if own and wanted else None

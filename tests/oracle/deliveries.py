@@ -155,7 +155,7 @@ def render_page(page: PageEvent, style: Style) -> dict[str, Any]:
         # A chain may have several steps, the last is where it leads.
         "redirect_chain": None if page.redirect is None else ["https://step.example/", page.redirect[0]],
         "lost_reason": page.lost_reason,
-    }
+    } | {name: json.loads(text) if name in NOT_TEXTS else text for name, text in page.fields.items()}
 
 
 def render_time(time: int, form: str) -> str | int:

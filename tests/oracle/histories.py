@@ -76,7 +76,7 @@ VALUES = {
 }
 """Field → the texts it may have."""
 
-NOT_TEXTS = frozenset({"links_external", "words", "hidden"})
+NOT_TEXTS = frozenset({"links_external", "words", "hidden", "noindex"})
 """Of these the fields that events write as numbers and such."""
 
 CARRIED: tuple[tuple[str, ...], ...] = (
@@ -141,6 +141,30 @@ ANSWERS: tuple[dict[str, Any], ...] = (
 """How a page may answer; `redirect` and `canonical` are filled in."""
 
 
+OF_PAGES = {
+    "title": ("", "T", "Buy now"),
+    "language": ("", "en-GB", "de"),
+    "generator": ("MediaWiki 1.4", "x"),
+    "source_kind": ("forum", "Nonsense'"),
+    "links_external": ("7", "100", "140"),
+    "words": ("0", "50", "2000"),
+    "noindex": ("false",),
+    "ip_source": ("10.1.2.3", "10.1.2.4", "::1"),
+}
+"""Field → what pages may tell of themselves in it."""
+
+TOLD: tuple[tuple[str, ...], ...] = (
+    *[()] * 4,
+    ("generator",),
+    ("title", "language"),
+    ("words", "links_external"),
+    ("noindex", "ip_source"),
+    ("source_kind", "links_external"),
+    tuple(OF_PAGES),
+)
+"""Which of them an answer tells."""
+
+
 @st.composite
 def page_events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int) -> PageEvent:
     """Draw one page event; what its entries carry comes from one seed, as draws are what costs time."""
@@ -163,8 +187,14 @@ def page_events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int) 
         origin=Origin("memory", "links", 0, number),
         record_at=RECORD_AT_US,
         entries=tuple(make_entry(target, chance) for target in listed),
+        fields=make_fields(answer.get("is_noindex", False), chance),
         **answer,
     )
+
+
+def make_fields(is_noindex: bool, chance: random.Random) -> dict[str, str]:  # noqa: FBT001
+    fields = {name: chance.choice(OF_PAGES[name]) for name in chance.choice(TOLD)}
+    return {name: text for name, text in fields.items() if name != "noindex" or not is_noindex}
 
 
 def make_entry(target: int, chance: random.Random) -> Entry:
@@ -187,7 +217,7 @@ def target_events(draw: st.DrawFn, pairs: Sequence[tuple[int, int]], number: int
         origin=Origin("memory", "links", 0, number),
         record_at=RECORD_AT_US,
         http_code=draw(st.sampled_from((None, 200, 404, 999))),
-        fields=draw(st.sampled_from(({}, {"note": "a"}, {"note": "b"}))),
+        fields=draw(st.sampled_from(({}, {"note": "a"}, {"note": "b", "language": "de", "words": 50}))),
     )
 
 

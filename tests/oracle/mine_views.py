@@ -45,13 +45,13 @@ def kind_of(link: Link, mine: Mine) -> tuple[str, str | None]:
     for rule in mine.rules:
         if rule.source_kind is not None and rule_holds(rule, link):
             return rule.source_kind, rule.rule
-    told = link.values.get("source_kind")
+    told = link.of_source("source_kind")
     location = link.values.get("semantic_location")
     tokens = (link.values.get("rel") or "").split()
-    is_farm = location == "content" and int(link.values.get("links_external", "0")) >= FARM_LINKS
+    is_farm = location == "content" and int(link.of_source("links_external") or "0") >= FARM_LINKS
     ours = (
         (told in TOLD_KINDS, told, "told kind"),
-        (link.values.get("generator", "").lower().startswith("mediawiki"), "wiki", "wiki generator"),
+        ((link.of_source("generator") or "").lower().startswith("mediawiki"), "wiki", "wiki generator"),
         ("ugc" in tokens, "comment", "ugc"),
         (is_farm, "directory", "link farm"),
         (location in {"footer", "aside", "nav"}, "other", f"boilerplate {location}"),

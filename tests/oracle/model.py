@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
@@ -22,6 +22,7 @@ from oracle.events import (
     reason_rank,
 )
 from oracle.page_events import PageEvent, ReferralEvent, TargetEvent, expand
+from oracle.source_pages import told_by_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,6 +101,12 @@ class Link:
     runs: tuple[Run, ...]
     values: Mapping[str, str]
     """Current attributes, field → text; a field never carried by a sighting is absent."""
+    page: Mapping[str, str] = field(default_factory=dict)
+    """What its source page told last of itself."""
+
+    def of_source(self, name: str) -> str | None:
+        """Return a field that describes the source page: as told of the link, else as the page told it."""
+        return self.values.get(name, self.page.get(name))
 
     @property
     def is_internal(self) -> bool:
@@ -146,6 +153,8 @@ class State:
     referrals: tuple[ReferralEvent, ...] = ()
     """Of each link, day and source the one that holds."""
     pages: tuple[PageEvent, ...] = ()
+    answers: tuple[TargetEvent, ...] = ()
+    """All that targets ever answered."""
 
 
 def derive(
@@ -163,7 +172,11 @@ def derive(
     by_pair: defaultdict[Pair, list[Event]] = defaultdict(list)
     for event in expand(accepted):
         by_pair[event.pair].append(event)
-    links = {} if now is None else {pair: derive_link(of_pair, now) for pair, of_pair in by_pair.items()}
+    told = told_by_pages(accepted)
+    links = {} if now is None else {
+        pair: replace(derive_link(of_pair, now), page=told.get(pair.source_url, {}))
+        for pair, of_pair in by_pair.items()
+    }  # fmt: skip
     return State(
         now,
         links,
@@ -172,6 +185,7 @@ def derive(
         newest_targets(accepted),
         newest_days(accepted),
         tuple(event for event in accepted if isinstance(event, PageEvent)),
+        tuple(event for event in accepted if isinstance(event, TargetEvent)),
     )
 
 

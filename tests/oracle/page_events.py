@@ -43,6 +43,8 @@ class PageEvent:
     redirect: tuple[str, str] | None = None
     lost_reason: str | None = None
     is_loss_accepted: bool = True
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What it tells of itself, noindex apart."""
 
     @property
     def answer(self) -> tuple[str | None, tuple[Entry, ...]]:

@@ -70,7 +70,7 @@ def started(link: Link) -> int:
 
 
 def block(link: Link) -> str | None:
-    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3}){2})\.[0-9]{1,3}", link.values.get("ip_source", ""))
+    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3}){2})\.[0-9]{1,3}", link.of_source("ip_source") or "")
     return found and found[1]
 
 
@@ -138,7 +138,8 @@ def language(text: str | None) -> str | None:
 
 
 def flag(link: Link, name: str) -> bool | None:
-    return None if name not in link.values else link.values[name] == "true"
+    told = link.of_source(name)
+    return None if told is None else told == "true"
 
 
 def marks_of(links: Sequence[Link], state: State, domain: str, known: Known) -> dict[tuple[str, str], Marks]:
@@ -149,14 +150,14 @@ def marks_of(links: Sequence[Link], state: State, domain: str, known: Known) -> 
         told = kind_of(link, known.mine)[0]
         kind = None if told == "unknown" else told
         rel, text, external, of = (
-            link.values.get("rel"), anchor_text(link), number(link.values.get("links_external")), block(link),
+            link.values.get("rel"), anchor_text(link), number(link.of_source("links_external")), block(link),
         )  # fmt: skip
         is_known = text is not None and bool(terms_of(domain, "money", known.mine))
         exact = anchor_class(text, domain, known.mine) == "exact" if is_known else None
         tokens = (rel or "").split()
         dense = density(link)
         score = ratio(link.source_domain, known)
-        languages = (language(link.values.get("language")), language(known.languages.get(link.target_url)))
+        languages = (language(link.of_source("language")), language(known.languages.get(link.target_url)))
         found[link.source_url, link.target_url] = {
             "citation_trust_ratio": None if score is None else score > 6.58,
             "link_farm_page": both(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from oracle.histories import PAGES, histories
 from oracle.mine import Mine
 from oracle.model import derive
 from oracle.shown import SHARE_DIGITS
+from oracle.source_pages import told_by_pages
 from oracle.toxic_views import POINTS, Known
 from pipeline import whole
 from pipeline.arrivals import arrivals, move
@@ -54,6 +56,12 @@ def known_of(*, is_told: bool) -> tuple[dict[str, str], Known]:
     return files, Known(Mine(terms), None, {}, frozenset(DOMAINS[:1]), POINTS_TOLD, with_twins=True)
 
 
+def of_targets(state: State, name: str) -> dict[str, str]:
+    """Return what targets told last of themselves."""
+    told = told_by_pages((*state.pages, *state.answers))
+    return {url: of[name] for url, of in told.items() if name in of}
+
+
 def compare(query: Query, state: State, domain: str, known: Known) -> None:
     mix = [(*row[:2], rounded(row[2]), row[3], rounded(row[4]), rounded(row[5]))  # type: ignore[arg-type]
            for row in query(f"FROM context_mix('{domain}')")]  # fmt: skip
@@ -62,7 +70,8 @@ def compare(query: Query, state: State, domain: str, known: Known) -> None:
         f"SELECT source_url, target_url, source_domain, round(relevance, {SHARE_DIGITS}), "
         f"round(anchor_relevance, {SHARE_DIGITS}), common_words FROM link_relevance('{domain}')"
     )
-    wanted = context_views.link_relevance(state, domain, known.mine, {})
+    wanted = context_views.link_relevance(state, domain, known.mine, of_targets(state, "title"))
+    known = replace(known, languages=of_targets(state, "language"))
     assert sorted(relevance, key=repr) == sorted(wanted, key=repr)
     twins = f"twins := (SELECT list(t) FROM twin_profiles('{domain}') t)"
     told = f"'{domain}', {twins}" if known.with_twins else f"'{domain}'"

@@ -43,6 +43,8 @@ WIDTHS: Final = (
     ("state", "distinct", "domain_scores"),
     ("state", "attributes", "domain_scores"),
     ("state", "attributes", "distinct"),
+    ("state", "attributes", "page_told"),
+    ("state", "attributes", "domain_scores", "page_told"),
     ("state", "attributes", "domain_scores", "page_scores"),
     ("state", "lives"),
     ("state", "lives", "attributes"),

@@ -43,6 +43,15 @@ _STEPS: Final = (
     SELECT l.link_id, l.source_key AS page_key, l.attributes_at FROM internal.links l
     SEMI JOIN temp.unchanged_pages p ON p.page_key = l.source_key
     """,
+    # What a page told last of a field, whenever that was, describes its links.
+    """
+    CREATE OR REPLACE TEMP TABLE last_told AS
+    SELECT page_key, max(observed_at) AS observed_at
+    FROM (UNPIVOT (SELECT a.* FROM internal.page_answers a
+                   SEMI JOIN temp.unchanged_pages p ON p.page_key = a.page_key)
+          ON COLUMNS(* EXCLUDE (page_key, observed_at)) INTO NAME field VALUE text)
+    GROUP BY page_key, field
+    """,
     # Rows that a newer one supersedes, too: they keep more than must be, and need no fold.
     """
     CREATE OR REPLACE TEMP TABLE turns AS
@@ -71,6 +80,7 @@ _STEPS: Final = (
 _EXPIRED: Final = f"""
 SELECT u.rev, u.source_id, u.off, u.page_key FROM temp.unchanged u
 ANTI JOIN temp.turns t ON t.page_key = u.page_key AND t.observed_at = u.observed_at
+ANTI JOIN temp.last_told d ON d.page_key = u.page_key AND d.observed_at = u.observed_at
 ANTI JOIN temp.told e ON e.page_key = u.page_key AND e.observed_at = u.observed_at
 ANTI JOIN temp.suspicions s
     ON s.page_key = u.page_key AND s.since <= u.observed_at AND u.observed_at <= s.since + {_WINDOW}

@@ -260,17 +260,14 @@ ORDER BY published_at DESC NULLS LAST, o.page_url;
 -- Where live links come from, by what they carry and by the last label of the domain.
 CREATE OR REPLACE MACRO main.link_origins(domain_name) AS TABLE
 WITH told AS (
-    SELECT a.source_domain,
-           unnest([{'dimension': 'language',
-                    'name': nullif(lower(regexp_extract(a.attributes_text->>'language', '^[A-Za-z]+')), '')},
-                   {'dimension': 'tld', 'name': CASE WHEN contains(a.source_domain, '.') AND NOT contains(a.source_domain, ':')
-                                                          AND regexp_matches(a.source_domain, '[^0-9.]')
-                                                     THEN regexp_extract(a.source_domain, '[^.]+$') END},
-                   {'dimension': 'link_type', 'name': a.link_type},
-                   {'dimension': 'semantic_location', 'name': a.attributes_text->>'semantic_location'}]) AS origin
-    FROM internal.link_attributes a
-    JOIN internal.link_state s ON s.link_id = a.link_id AND s.target_domain = a.target_domain
-    WHERE a.target_domain = domain_name AND a.s_dom_key <> a.t_dom_key AND s.status IN (1, 2)
+    SELECT l.source_domain,
+           unnest([{'dimension': 'language', 'name': nullif(lower(regexp_extract(l.language, '^[A-Za-z]+')), '')},
+                   {'dimension': 'tld', 'name': CASE WHEN contains(l.source_domain, '.') AND NOT contains(l.source_domain, ':')
+                                                          AND regexp_matches(l.source_domain, '[^0-9.]')
+                                                     THEN regexp_extract(l.source_domain, '[^.]+$') END},
+                   {'dimension': 'link_type', 'name': l.link_type},
+                   {'dimension': 'semantic_location', 'name': l.semantic_location}]) AS origin
+    FROM internal.told_links(domain_name, CAST(NULL AS TIMESTAMPTZ)) l
 ), counted AS (
     SELECT t.origin.dimension AS dimension, t.origin.name AS name, count(*) AS backlinks,
            count(DISTINCT t.source_domain) AS refdomains

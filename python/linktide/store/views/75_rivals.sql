@@ -6,11 +6,12 @@ CREATE OR REPLACE MACRO internal.links_to(domain_names) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(domain_names) AS domain_name
 ), found AS MATERIALIZED (
-    SELECT a.link_id, a.target_domain, a.t_dom_key, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.rel, a.attributes_at, a.seen_at
+    SELECT a.link_id, a.source_key, a.target_domain, a.t_dom_key, a.target_key, a.target_url, a.source_domain, a.s_dom_key, a.rel,
+           a.attributes_at, a.seen_at
     FROM internal.links_keyed a SEMI JOIN asked ON a.target_domain = asked.domain_name
     WHERE a.s_dom_key <> a.t_dom_key
 )
-SELECT f.link_id, f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.target_url, s.status,
+SELECT f.link_id, f.source_key, f.source_domain, f.s_dom_key, f.target_domain, f.target_key, f.target_url, s.status,
        internal.is_followed(internal.value_now(t.link_id, t.told, f.rel, f.attributes_at)) AS is_dofollow
 FROM found f
 LEFT JOIN internal.states_of('found') s ON s.link_id = f.link_id

@@ -30,8 +30,7 @@ WITH terms AS (
     SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.target_key,
            concat_ws(' ', l.title, l.snippet_left, l.anchor, l.alt, l.snippet_right) AS text,
            internal.anchor_text(l.anchor, l.alt) AS anchor_text
-    FROM internal.told_links(domain_name) l
-    WHERE l.is_live
+    FROM internal.told_links(domain_name, CAST(NULL AS TIMESTAMPTZ)) l
 ), keys AS MATERIALIZED (
     SELECT DISTINCT l.target_key FROM linked l
 ), titles AS (

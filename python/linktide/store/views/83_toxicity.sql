@@ -111,7 +111,7 @@ ORDER BY has_twin DESC, t.source_domain;
 -- The primary part of a language.
 CREATE OR REPLACE MACRO internal.language_of(language) AS nullif(lower(regexp_extract(language, '^[A-Za-z]+')), '');
 
--- What tells the markers of links: the live ones, or with a time all that began after it, lost ones among them.
+-- What tells the markers of links, those of told_links.
 CREATE OR REPLACE MACRO internal.link_signs(domain_name, begun_after) AS TABLE
 SELECT k.link_id, k.source_url, k.target_url, k.source_domain, k.s_dom_key, k.source_key, k.target_key, k.rel, k.started_at,
        k.semantic_location, k.links_external, k.words, k.language, k.noindex, k.hidden, k.anchor, k.block,
@@ -126,9 +126,8 @@ FROM (
                internal.has_rule_pattern(lower(l.source_url)) AS is_url, d.rule_numbers AS domain_rules,
                internal.anchor_text(l.anchor, l.alt) AS anchor,
                nullif(regexp_extract(l.ip_source, '^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$', 1), '') AS block
-        FROM internal.told_links(domain_name) l
+        FROM internal.told_links(domain_name, begun_after) l
         LEFT JOIN internal.source_domains d ON d.domain_name = l.source_domain
-        WHERE CASE WHEN begun_after IS NULL THEN l.is_live ELSE l.started_at > begun_after END
     ) u
 ) k;
 

@@ -25,7 +25,7 @@ WITH given AS MATERIALIZED (
     ) r
     WHERE r.domain_name <> own_domain
 ), links AS MATERIALIZED (
-    SELECT l.link_id, l.source_domain, l.s_dom_key, l.target_domain, l.target_key, l.is_dofollow, l.status,
+    SELECT l.link_id, l.source_key, l.source_domain, l.s_dom_key, l.target_domain, l.target_key, l.is_dofollow, l.status,
            l.target_domain = own_domain AND internal.is_home(l.target_url, own_domain) AS is_to_home
     FROM internal.links_to(list_append((SELECT list(a.domain_name) FROM asked a), own_domain)) l
     WHERE l.status <> 0
@@ -69,18 +69,24 @@ WITH given AS MATERIALIZED (
     SELECT a.link_id, a.anchor, a.attributes_text AS attributes
     FROM internal.link_attributes a
     SEMI JOIN (SELECT DISTINCT l.target_domain FROM links l CROSS JOIN own o) d ON d.target_domain = a.target_domain
+), speaking AS (
+    SELECT l.source_key
+    FROM links l SEMI JOIN found f ON f.source_domain = l.source_domain
+    CROSS JOIN own o
+    WHERE l.status IN (1, 2)
 ), texts AS (
     SELECT NULL AS source_domain, o.title AS text, o.words AS terms FROM own o
     UNION ALL
-    SELECT l.source_domain, concat_ws(' ', l.told[1], l.told[2], l.anchor, l.told[3], l.told[4]), NULL
+    SELECT l.source_domain, concat_ws(' ', internal.of_source(l.told[1], p.title), l.told[2], l.anchor, l.told[3], l.told[4]), NULL
     FROM (
-        SELECT l.source_domain, a.anchor,
+        SELECT l.source_domain, l.source_key, a.anchor,
                CASE WHEN a.attributes IS NOT NULL
                     THEN json_extract_string(a.attributes, ['$.title', '$.snippet_left', '$.alt', '$.snippet_right']) END AS told
         FROM links l SEMI JOIN found f ON f.source_domain = l.source_domain
         JOIN spoken a ON a.link_id = l.link_id
         WHERE l.status IN (1, 2)
     ) l
+    LEFT JOIN internal.told_by_sources('speaking') p ON p.page_key = l.source_key
 ), worded AS MATERIALIZED (
     SELECT t.source_domain, internal.word_set(concat_ws(' ', internal.words(t.text), t.terms)) AS words FROM texts t
 ), near AS MATERIALIZED (
