@@ -8,6 +8,7 @@ import json
 import random
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 from hand_made_store import Store, Story, day
@@ -23,15 +24,19 @@ OWN = "own.org"
 TERMS = ("Red shoes", "Große Schuhe")
 
 
-def told(
+def told(  # noqa: PLR0913
     folder: Path,
     texts: Mapping[str, Sequence[str | None]],
     home: str | None,
     *,
     terms: bool = False,
     title: str | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the rows of domains that link to a rival with these texts around, by domain."""
+    """Return the rows of domains that link to a rival with these texts around, by domain.
+
+    `titles` are what source pages (host and number of their link) told of themselves.
+    """
     story = Story()
     links = [(source, "rival.com/", text) for source, of in texts.items() for text in of]
     for number, (source, target, text) in enumerate([*links, ("gone.com", f"{OWN}/", None)], 1):
@@ -42,6 +47,8 @@ def told(
         )
     if home is not None:
         story.page(story.records["links"][-1]["target_key"], day(2), 7, extra=json.dumps({"title": home}))
+    for off, (page, text) in enumerate((titles or {}).items(), 20):
+        story.page(2**62 + crc32(page.encode()), day(2), off, extra=json.dumps({"title": text}))
     with Store(folder / "told.duckdb") as one:
         one.put(story.domains(OWN, "rival.com", *texts), day(9))
         for term in TERMS if terms else ():
@@ -83,6 +90,17 @@ def test_a_home_page_tells_what_is_relevant(tmp_path: Path) -> None:
         ("near.com", 1),
         ("far.com", 0),
     ]
+
+
+def test_the_title_of_a_page_that_links_is_text_around_its_links(tmp_path: Path) -> None:
+    texts: dict[str, list[str | None]] = {"near.com": [None], "far.com": [None], "some.com": ["hats"]}
+    titles = {"near.com/1": "Boots", "far.com/2": "Hats", "gone.com/4": "Boots"}
+    rows = told(tmp_path, texts, "boots", titles=titles)
+    assert {name: row["relevance"] for name, row in rows.items()} == {
+        "near.com": 1,
+        "far.com": 0,
+        "some.com": 0,
+    }
 
 
 def test_a_title_that_is_listed_stands_for_one_that_nobody_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -96,6 +97,30 @@ def test_what_its_links_need_stays(tmp_path: Path) -> None:
         put(store, story)
         thin(store)
         assert [off for off in kept(store) if off < 70] == [0, 5, 10, 15, 20, 25, 30, 35, 36, 37, 60, 69]
+
+
+def test_the_last_answer_that_told_a_field_of_the_page_stays(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.duckdb") as store:
+        story = crawled()
+        told = {
+            10: {"title": "T", "generator": "x"},
+            20: {"title": "T", "language": "de", "note": "of nobody's"},
+            30: {"title": "U", "words": 7},
+            40: {"language": "", "note": "b"},
+            # Younger than the horizon: the older one of them defines nothing.
+            90: {"words": 9},
+        }
+        for number, fields in told.items():
+            story.records["page_snapshots"][number] |= {"extra": json.dumps(fields)}
+        put(store, story)
+        before = store.all("FROM internal.page_told")
+        thin(store)
+        assert [off for off in kept(store) if off < 70] == [0, 10, 20, 30, 69]
+        assert store.all("FROM internal.page_told") == before
+        # What comes later counts, with what stayed.
+        put(store, Story().page(PAGE, day(71.5), 900, extra=json.dumps({"title": "V"}), set_id=5,
+                                loss_reason="removedfromhtml"))  # fmt: skip
+        assert store.all("SELECT title, words, generator FROM internal.page_told") == [("V", "9", "x")]
 
 
 def test_every_share_and_every_slice_is_done(tmp_path: Path) -> None:

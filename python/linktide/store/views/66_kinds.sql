@@ -1,22 +1,21 @@
 -- What the sources of links are and how links were acquired, by the first rule that holds. Lines for `--| word` as in
 -- 30_links.sql. internal.kind_rule and its like are made of the rules (source_rules.py).
 
-CREATE VIEW internal.kind_facts AS --| page_told
-SELECT f.link_id, f.source_url, f.target_url, f.source_domain, f.target_domain, f.s_dom_key, f.is_live, f.is_dofollow,
+CREATE VIEW internal.kind_words AS --| attributes
+SELECT f.link_id, f.source_key, f.source_url, f.target_url, f.source_domain, f.target_domain, f.s_dom_key, f.is_live, f.is_dofollow,
        f.rel, f.link_type, lower(f.source_url) AS url, d.rule_numbers AS domain_rules,
        CASE WHEN f.attributes_text IS NOT NULL
             THEN json_extract_string(f.attributes_text, ['$.source_kind', '$.acquisition', '$.campaign_id', '$.generator',
                                                     '$.semantic_location', '$.links_external']) END AS told,
-       w.source_kind AS page_kind, w.generator AS page_generator, w.links_external AS page_links,
        p.campaign, p.link_id IS NOT NULL AS is_placed
 FROM internal.link_facts f
-LEFT JOIN internal.page_told w ON w.page_key = f.source_key
 LEFT JOIN internal.source_domains d ON d.domain_name = f.source_domain
 LEFT JOIN internal.placed_links p ON p.link_id = f.link_id AND p.target_domain = f.target_domain
 WHERE NOT f.is_internal;
 
--- Of links that ended, too: by what they said last.
-CREATE VIEW internal.kinds_ever AS --| page_told
+-- The first rules that hold for links, ended ones by what they said last. `links` names kind_words or a table of some of its rows,
+-- `pages` what their pages told.
+CREATE OR REPLACE MACRO internal.ruled_kinds(links, pages) AS TABLE --| page_told
 SELECT link_id, source_url, target_url, source_domain, target_domain, s_dom_key, is_live, is_dofollow,
        kind_number, internal.kind_of_rule(kind_number, told_kind) AS source_kind,
        acquisition_number, internal.acquisition_of_rule(acquisition_number, told[2]) AS acquisition,
@@ -28,24 +27,27 @@ FROM (
         SELECT *, internal.kind_rule(url, is_url, domain_rules, rel, link_type, generator, told[5], links_external,
                                      told_kind) AS kind_number
         FROM (
-            SELECT *, internal.has_rule_pattern(url) AS is_url,
-                   internal.of_source(told[1], page_kind) AS told_kind,
-                   lower(internal.of_source(told[4], page_generator)) AS generator,
-                   TRY_CAST(internal.of_source(told[6], page_links) AS BIGINT) AS links_external
-            FROM internal.kind_facts
+            SELECT l.*, internal.has_rule_pattern(l.url) AS is_url, internal.of_source(l.told[1], w.source_kind) AS told_kind,
+                   lower(internal.of_source(l.told[4], w.generator)) AS generator,
+                   TRY_CAST(internal.of_source(l.told[6], w.links_external) AS BIGINT) AS links_external
+            FROM query_table(links) l
+            LEFT JOIN query_table(pages) w ON w.page_key = l.source_key
         )
     )
 );
 
+CREATE VIEW internal.kinds_ever AS --| page_told
+FROM internal.ruled_kinds('internal.kind_words', 'internal.page_told');
+
 CREATE VIEW internal.kinds AS --| page_told
 SELECT * FROM internal.kinds_ever WHERE is_live;
 
+-- Names by number, in a list: two joins would each take the links for the smaller side, and then all answers of pages were read.
 CREATE VIEW main.link_kinds AS --| page_told
 SELECT k.link_id, k.source_url, k.target_url, k.source_domain, k.target_domain, k.is_dofollow,
-       k.source_kind, r.rule AS kind_rule, k.acquisition, a.rule AS acquisition_rule, k.campaign
+       k.source_kind, r.names[k.kind_number] AS kind_rule, k.acquisition, r.names[k.acquisition_number] AS acquisition_rule, k.campaign
 FROM internal.kinds k
-LEFT JOIN internal.source_rules r ON r.rule_number = k.kind_number
-LEFT JOIN internal.source_rules a ON a.rule_number = k.acquisition_number;
+CROSS JOIN (SELECT list(rule ORDER BY rule_number) AS names FROM internal.source_rules) r;
 
 -- A referring domain counts once, in parts where its links are of several kinds.
 CREATE VIEW main.link_mix AS --| page_told
@@ -65,3 +67,13 @@ FROM (
     GROUP BY target_domain, source_kind, acquisition
 )
 WINDOW of_target AS (PARTITION BY target_domain);
+
+-- Of all links to a domain from others, ended ones, too. They are kept, so that of all answers of pages those of their sources alone
+-- are read.
+CREATE OR REPLACE MACRO internal.kinds_of(domain_name) AS TABLE --| page_told
+WITH spoken AS MATERIALIZED (
+    SELECT * FROM internal.kind_words WHERE target_domain = domain_name
+), pages AS (
+    FROM internal.told_by_sources('spoken')
+)
+FROM internal.ruled_kinds('spoken', 'pages');

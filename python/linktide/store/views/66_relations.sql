@@ -132,7 +132,7 @@ ORDER BY c.episodes DESC, s.domain_authority DESC NULLS LAST, c.links_ever DESC,
 -- where an acquisition is asked for they are named.
 CREATE OR REPLACE MACRO internal.linked_pages(domain_name, wanted_acquisition) AS TABLE
 WITH kinds AS (
-    SELECT c.link_id, c.acquisition FROM internal.kinds_ever c WHERE c.target_domain = domain_name
+    SELECT c.link_id, c.acquisition FROM internal.kinds_of(domain_name) c
 ), no_kinds AS (
     SELECT CAST(NULL AS UBIGINT) AS link_id, NULL AS acquisition WHERE false
 ), firsts AS (

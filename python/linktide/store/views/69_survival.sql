@@ -9,7 +9,7 @@
 -- To plan kinds takes longer than all else: only where a group asks for them they are named.
 CREATE OR REPLACE MACRO internal.followed_lives(domain_name, observed_since, groupings) AS TABLE
 WITH kinds AS (
-    SELECT c.link_id, c.source_kind, c.acquisition, c.campaign FROM internal.kinds_ever c WHERE c.target_domain = domain_name
+    SELECT c.link_id, c.source_kind, c.acquisition, c.campaign FROM internal.kinds_of(domain_name) c
 ), no_kinds AS (
     SELECT CAST(NULL AS UBIGINT) AS link_id, NULL AS source_kind, NULL AS acquisition, NULL AS campaign WHERE false
 ), exported AS (

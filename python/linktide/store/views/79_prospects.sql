@@ -9,8 +9,7 @@ WITH given AS MATERIALIZED (
     SELECT v.link_id, min(v.started_at) AS first_seen FROM internal.lives v WHERE v.target_domain = domain_name GROUP BY v.link_id
 ), linked AS MATERIALIZED (
     SELECT k.target_url, k.source_url, k.source_domain, k.source_kind = 'social' AS is_social, f.first_seen
-    FROM internal.kinds_ever k JOIN firsts f ON f.link_id = k.link_id
-    WHERE k.target_domain = domain_name
+    FROM internal.kinds_of(domain_name) k JOIN firsts f ON f.link_id = k.link_id
 ), turns AS (
     SELECT l.target_url, l.first_seen, l.source_url,
            lag(l.first_seen) OVER (PARTITION BY l.target_url ORDER BY l.first_seen, l.source_url) AS social_before
