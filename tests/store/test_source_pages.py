@@ -171,6 +171,14 @@ def same(found: Iterable[Sequence[object]], wanted: Iterable[Sequence[object]]) 
     return bool(rows)
 
 
+def test_sources_of_a_few_links_told_what_all_pages_told(told: Told) -> None:
+    few = "WITH few AS MATERIALIZED (SELECT source_key FROM internal.links WHERE link_id % 3 = 0) "
+    found = told.store.dicts(f"{few} FROM internal.told_by_sources('few') ORDER BY ALL")
+    of_all = f"{few} FROM internal.page_told WHERE page_key IN (SELECT source_key FROM few) ORDER BY ALL"
+    assert found == told.store.dicts(of_all)
+    assert found
+
+
 def test_what_is_drawn_differs_with_what_pages_told(told: Told) -> None:
     states = [state_of(told.links), state_of(replace(one, page={}) for one in told.links)]
     kinds = [mine_views.link_kinds(state, Settings()) for state in states]

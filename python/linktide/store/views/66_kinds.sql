@@ -67,13 +67,3 @@ FROM (
     GROUP BY target_domain, source_kind, acquisition
 )
 WINDOW of_target AS (PARTITION BY target_domain);
-
--- Of all links to a domain from others, ended ones, too. They are kept, so that of all answers of pages those of their sources alone
--- are read.
-CREATE OR REPLACE MACRO internal.kinds_of(domain_name) AS TABLE --| page_told
-WITH spoken AS MATERIALIZED (
-    SELECT * FROM internal.kind_words WHERE target_domain = domain_name
-), pages AS (
-    FROM internal.told_by_sources('spoken')
-)
-FROM internal.ruled_kinds('spoken', 'pages');
