@@ -105,8 +105,12 @@ class Link:
     """What its source page told last of itself."""
 
     def of_source(self, name: str) -> str | None:
-        """Return a field that describes the source page: as told of the link, else as the page told it."""
-        return self.values.get(name, self.page.get(name))
+        """Return a field that describes the source page: as told of the link, else as the page told it.
+
+        A page that says `noindex` loses its links: of one that lives it may not say so any more.
+        """
+        of_page = self.page.get(name)
+        return self.values.get(name, None if (name, of_page) == ("noindex", "true") else of_page)
 
     @property
     def is_internal(self) -> bool:

@@ -22,6 +22,7 @@ SELECT l.link_id, l.source_url, l.target_url, l.source_domain, l.s_dom_key, l.so
        internal.of_source(l.told[6], p.links_external) AS links_external, internal.of_source(l.told[7], p.words) AS words,
        internal.of_source(l.told[8], p.source_kind) AS source_kind, internal.of_source(l.told[9], p.generator) AS generator,
        internal.of_source(l.told[10], p.ip_source) AS ip_source, internal.of_source(l.told[11], p.language) AS language,
-       internal.of_source(l.told[12], p.noindex) AS noindex, l.told[13] AS hidden
+       -- A page that says so loses its links: one that lives was sighted since, and the page may not say so any more.
+       internal.of_source(l.told[12], nullif(p.noindex, 'true')) AS noindex, l.told[13] AS hidden
 FROM spoken l
 LEFT JOIN internal.told_by_sources('spoken') p ON p.page_key = l.source_key;
