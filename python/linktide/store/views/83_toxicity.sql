@@ -136,7 +136,7 @@ CREATE OR REPLACE MACRO internal.marked_links(domain_name, begun_after, twins) A
 WITH signs AS MATERIALIZED (
     FROM internal.link_signs(domain_name, begun_after)
 ), sources AS (
-    SELECT DISTINCT s.s_dom_key, s.source_domain FROM signs s
+    SELECT DISTINCT s.s_dom_key AS domain_key, s.source_domain FROM signs s
 ), blocks AS (
     -- In µs: to reckon with numbers is faster than with a calendar.
     SELECT s.s_dom_key, s.block, min(epoch_us(s.started_at)) AS began_us
@@ -173,19 +173,13 @@ WITH signs AS MATERIALIZED (
     SELECT b.anchor, b.bare <> '' AND NOT internal.is_naked_url(b.bare, domain_name)
                      AND list_contains(b.money, ' ' || b.words || ' ') AS is_exact
     FROM bare b
-), scored AS (
-    -- Of these alone: to fold all takes longer than the links of most domains.
-    SELECT d.domain_key, arg_max_null(d.authority, d.rev) AS authority, arg_max_null(d.trust, d.rev) AS trust
-    FROM internal.domain_scores d SEMI JOIN sources s ON s.s_dom_key = d.domain_key
-    GROUP BY d.domain_key
 ), domains AS (
     -- Trust in whole points has no value between 0 and 1: a ratio to less than 1 says nothing more.
-    SELECT s.s_dom_key, internal.page_score(a.authority, w.is_authority_shown) AS domain_authority,
-           domain_authority / greatest(internal.page_score(a.trust, w.is_authority_shown), 1) AS ratio,
+    SELECT s.domain_key AS s_dom_key, a.domain_authority, a.domain_authority / greatest(a.trust, 1) AS ratio,
            w.trust_scale IS NOT NULL AS is_trust_known, t.has_twin, CASE WHEN EXISTS (FROM internal.blocklist) THEN l.domain_name IS NOT NULL END AS is_blocked
     FROM sources s
     CROSS JOIN internal.writer w
-    LEFT JOIN scored a ON a.domain_key = s.s_dom_key
+    JOIN internal.scores_of('sources') a ON a.domain_key = s.domain_key
     LEFT JOIN (
         -- Lists of several domains joined together may name a source twice.
         SELECT u.twin.source_domain AS source_domain, bool_or(u.twin.has_twin) AS has_twin
