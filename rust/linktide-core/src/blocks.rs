@@ -44,9 +44,7 @@ impl<T> Blocks<T> {
     /// Have an entry fetched that will soon be asked for.
     #[inline]
     pub(crate) fn expect(&self, at: u32) {
-        if let Some(entry) = self.get(at) {
-            prefetch(entry);
-        }
+        prefetch(self.get(at));
     }
 
     #[inline]

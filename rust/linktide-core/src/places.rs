@@ -163,9 +163,7 @@ impl PlaceIndex {
     #[inline]
     pub(crate) fn expect(&self, key: u64) {
         let hash = mixed(key);
-        if let Some(bucket) = self.tables.get(shard_of(hash)).and_then(|table| table.first(hash)) {
-            prefetch(bucket);
-        }
+        prefetch(self.tables.get(shard_of(hash)).and_then(|table| table.first(hash)));
     }
 
     /// The place that a key has most likely, by its bucket alone, which should have been fetched.

@@ -1,9 +1,10 @@
 //! Has the processor fetch what is read soon, so that cache misses overlap.
 #![allow(unsafe_code)]
 
-/// Have the processor fetch what lies there, without waiting for it.
+/// Have the processor fetch what lies there, if anything does, without waiting for it.
 #[inline]
-pub(crate) fn prefetch<T>(place: &T) {
+pub(crate) fn prefetch<T>(place: Option<&T>) {
+    let Some(place) = place else { return };
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
     unsafe {

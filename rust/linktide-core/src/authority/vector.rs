@@ -103,9 +103,8 @@ impl AuthorityVector {
     /// Have the values of a node fetched, whose links will soon change.
     #[inline]
     pub(crate) fn expect(&self, node: u32) {
-        for values in [&self.x, &self.r] {
-            values.get(node as usize).map(prefetch).unwrap_or_default();
-        }
+        prefetch(self.x.get(node as usize));
+        prefetch(self.r.get(node as usize));
     }
 
     /// Follows one edit of the graph, given the graph after it. O(1), exact: estimates of the source's

@@ -35,7 +35,7 @@ impl Nodes {
     /// Have a node fetched that will soon be asked for.
     #[inline]
     pub(super) fn expect(&self, node: u32) {
-        self.packed.get(node as usize).map(prefetch).unwrap_or_default();
+        prefetch(self.packed.get(node as usize));
     }
 
     /// Links in; 0 for an unknown node.

@@ -67,8 +67,8 @@ impl DomainCache {
     pub(super) fn expect(&self, host: &[u8]) -> u64 {
         let hash = hash(host);
         if let Some([first, second]) = self.sets.get(set_of(hash)) {
-            prefetch(first);
-            prefetch(second);
+            prefetch(Some(first));
+            prefetch(Some(second));
         }
         hash
     }
